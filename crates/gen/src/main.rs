@@ -1,0 +1,2 @@
+//! The `gen` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Nix text: values, attribute paths, escaping, parsing and formatting.

@@ -1,0 +1,1 @@
+//! From the model through views and templates to a tree of files.

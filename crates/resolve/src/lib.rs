@@ -1,0 +1,1 @@
+//! From the spec and the catalog to the resolved fleet.

@@ -1,0 +1,1 @@
+//! The YAML surface: nodes with positions, decoders, schema.
