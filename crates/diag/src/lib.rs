@@ -11,6 +11,7 @@ mod source;
 mod suggest;
 
 pub use registry::{Code, REGISTRY, code};
+pub use render::{Format, Style, UnknownFormat, render};
 pub use source::{FileId, SourceFile, SourceMap, Span, Spanned};
 pub use suggest::{closest, did_you_mean};
 
@@ -58,17 +59,29 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// An error at a place.
-    pub fn error(code: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
+    pub fn error(
+        code: &'static str,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self::new(code, Severity::Error, span, message)
     }
 
     /// A warning at a place.
-    pub fn warning(code: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
+    pub fn warning(
+        code: &'static str,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self::new(code, Severity::Warning, span, message)
     }
 
     /// A note at a place.
-    pub fn note(code: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
+    pub fn note(
+        code: &'static str,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self::new(code, Severity::Note, span, message)
     }
 
@@ -78,7 +91,10 @@ impl Diagnostic {
         span: impl Into<Option<Span>>,
         message: impl Into<String>,
     ) -> Self {
-        debug_assert!(registry::code(code).is_some(), "unregistered diagnostic code {code}");
+        debug_assert!(
+            registry::code(code).is_some(),
+            "unregistered diagnostic code {code}"
+        );
         Self {
             code,
             severity,
@@ -101,7 +117,10 @@ impl Diagnostic {
     #[must_use]
     pub fn related(mut self, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
         if let Some(span) = span.into() {
-            self.related.push(Label { span, message: message.into() });
+            self.related.push(Label {
+                span,
+                message: message.into(),
+            });
         }
         self
     }
@@ -158,7 +177,9 @@ impl Diagnostics {
     /// order of the checks.
     pub fn sort(&mut self, sources: &SourceMap) {
         let key = |d: &Diagnostic| {
-            let place = d.span.map(|s| (sources.path(s.file).to_owned(), s.start, s.end));
+            let place = d
+                .span
+                .map(|s| (sources.path(s.file).to_owned(), s.start, s.end));
             (place, d.code, d.message.clone())
         };
         self.0.sort_by_cached_key(key);
