@@ -1,1 +1,38 @@
 //! Nix text: values, attribute paths, escaping, parsing and formatting.
+//!
+//! This is the only place that writes Nix literals. The crate is pure: text in, text out.
+//!
+//! - [`Value`] is data on its way to Nix; [`render`] writes it and [`format()`] lays it out.
+//! - [`Expr`] is Nix code that has been checked; nothing else becomes code.
+//! - [`AttrPath`] is a path of attribute names, read and written the way Nix writes it.
+//! - [`parse_problems`], [`free_variables`], [`definitions`] and [`relative_paths`] read Nix text.
+//!
+//! Every function refuses text that is nested deeper than [`MAX_DEPTH`] instead of overflowing the
+//! stack. Positions are byte offsets into the text that was passed in.
+
+mod attr_path;
+mod bindings;
+mod definitions;
+mod depth;
+mod expr;
+mod format;
+mod number;
+mod parse;
+mod path;
+mod relative_paths;
+mod render;
+mod scope;
+mod string;
+mod value;
+
+pub use attr_path::{AttrPath, AttrPathError, AttrPathErrorKind, attr_name, is_identifier};
+pub use definitions::{DefValue, Definition, definitions};
+pub use depth::MAX_DEPTH;
+pub use expr::Expr;
+pub use format::{FormatError, format};
+pub use parse::{ParseProblem, parse_problems};
+pub use relative_paths::{RelativePath, relative_paths};
+pub use render::{RenderError, render, render_bindings};
+pub use scope::{FreeVariables, free_variables};
+pub use string::{indented, string};
+pub use value::Value;
