@@ -1,1 +1,31 @@
-//! The command.
+//! The command: arguments, files, colour, progress and exit codes around a pure [`generate`].
+//!
+//! Flow: [`load`] reads the spec folder into [`Sources`]; [`generate`] makes the tree of files out of
+//! them; `output` compares it with the disk and writes it.
+//!
+//! Invariants:
+//! - [`generate`] is pure; commands, tests and xtask go through it alike.
+//! - Only `console` prints, and only `load`, `git` and the commands that make files touch the disk
+//!   beside `output`.
+//! - Exit codes: 0 clean, 1 findings or drift, 2 the tool could not do its work.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the command reads files and the environment"
+)]
+
+pub mod cli;
+mod commands;
+mod console;
+mod fingerprint;
+mod generate;
+mod git;
+mod load;
+mod panic;
+mod progress;
+mod status;
+mod table;
+mod text;
+
+pub use fingerprint::fingerprint;
+pub use generate::{Generated, generate};
+pub use load::{Sources, load};

@@ -1,2 +1,7 @@
 //! The `gen` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flakesmith::cli::run(std::env::args_os())
+}

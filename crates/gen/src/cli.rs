@@ -1,0 +1,303 @@
+//! Arguments, and the way from them to an exit code.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anstream::ColorChoice;
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use diag::{Diagnostics, Format, SourceMap};
+use output::{OutputError, Target};
+
+use crate::commands;
+use crate::console::{self, Console};
+use crate::panic;
+use crate::progress::Progress;
+use crate::status::Status;
+use crate::{Generated, Sources, generate, load};
+
+/// Describe a NixOS fleet in YAML, get a plain flake.
+///
+/// Without a command: generate from the spec and write what has changed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gen",
+    version,
+    after_help = "Exit codes: 0 clean, 1 findings or drift, 2 gen could not do its work",
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    generate: commands::generate::Args,
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Folder of the spec
+    #[arg(long, global = true, value_name = "DIR", default_value = "spec")]
+    spec: Utf8PathBuf,
+    /// Folder of the generated flake
+    #[arg(long, global = true, value_name = "DIR", default_value = "generated")]
+    out: Utf8PathBuf,
+    /// Go to this folder first
+    #[arg(short = 'C', global = true, value_name = "DIR")]
+    directory: Option<Utf8PathBuf>,
+    /// How findings, and the results of `list`, `explain` and `stats`, are written
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
+    format: FormatArg,
+    /// Whether to use colour; `auto` honours `NO_COLOR`
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorArg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatArg {
+    Human,
+    Json,
+    Github,
+    Sarif,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Human => Self::Human,
+            FormatArg::Json => Self::Json,
+            FormatArg::Github => Self::Github,
+            FormatArg::Sarif => Self::Sarif,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<ColorArg> for ColorChoice {
+    fn from(color: ColorArg) -> Self {
+        match color {
+            ColorArg::Auto => Self::Auto,
+            ColorArg::Always => Self::Always,
+            ColorArg::Never => Self::Never,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say everything that is wrong, and whether the output is what the spec gives; write nothing
+    Check,
+    /// Show what would change in the output
+    Diff(commands::diff::Args),
+    /// List what a fleet has
+    List(commands::list::Args),
+    /// Show a resolved host, feature or user, and where each value comes from
+    Explain(commands::explain::Args),
+    /// Show how much of each host is shared, by layer
+    Stats,
+    /// Print the JSON Schema of the spec, for editors
+    Schema(commands::schema::Args),
+    /// Start a small fleet
+    Init(commands::init::Args),
+    /// Add a host, user, feature or profile to the spec
+    New(commands::new::Args),
+    /// Print completions for a shell
+    Completions(commands::completions::Args),
+    /// Print the manual page, or write one for each command
+    Man(commands::man::Args),
+}
+
+/// What every command works with.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// Where to print.
+    pub(crate) console: Console,
+    /// Folder of the spec.
+    pub(crate) spec: Utf8PathBuf,
+    /// Folder of the output.
+    pub(crate) out: Utf8PathBuf,
+}
+
+impl App {
+    /// The output folder.
+    pub(crate) fn target(&self) -> Target {
+        Target::new(self.out.clone())
+    }
+
+    /// What messages call the output folder: `generated/`.
+    pub(crate) fn out_name(&self) -> String {
+        format!("{}/", self.target().show("").as_str().trim_end_matches('/'))
+    }
+
+    /// Reads the spec.
+    pub(crate) fn load(&self) -> anyhow::Result<Sources> {
+        let same = |a: &Utf8Path, b: &Utf8Path| match (a.canonicalize(), b.canonicalize()) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => a == b,
+        };
+        if same(&self.spec, &self.out) {
+            anyhow::bail!("`{}` is both the spec and the output", self.spec);
+        }
+        Ok(load(&self.spec, &self.out))
+    }
+
+    /// Generates from sources that were read before.
+    pub(crate) fn generate(&self, sources: Sources) -> Generated {
+        let _progress = Progress::start("generating");
+        generate(sources)
+    }
+
+    /// Reads the spec and generates, for a command that only shows something: findings are reported
+    /// when there are errors, and there is nothing to show then.
+    pub(crate) fn sound_fleet(&self) -> anyhow::Result<Result<Sound, Status>> {
+        let generated = self.generate(self.load()?);
+        match generated.tree {
+            Some(tree) => Ok(Ok(Sound {
+                sources: generated.sources,
+                spec: generated.spec,
+                fleet: generated.fleet,
+                tree,
+            })),
+            None => {
+                self.console
+                    .report(&generated.diagnostics, &generated.sources)?;
+                Ok(Err(Status::of(&generated.diagnostics)))
+            }
+        }
+    }
+
+    /// Whether results are wanted as JSON. The formats of findings do not fit results.
+    pub(crate) fn wants_json(&self) -> anyhow::Result<bool> {
+        match self.console.format {
+            Format::Human => Ok(false),
+            Format::Json => Ok(true),
+            other => anyhow::bail!("this command writes `human` or `json`, not `{other}`"),
+        }
+    }
+}
+
+/// A fleet without errors.
+#[derive(Debug)]
+pub(crate) struct Sound {
+    /// The sources, with the catalog files that were used.
+    pub(crate) sources: SourceMap,
+    /// The spec as written.
+    pub(crate) spec: spec::Spec,
+    /// The resolved fleet.
+    pub(crate) fleet: model::Fleet,
+    /// The files.
+    pub(crate) tree: output::FileTree,
+}
+
+/// The command line as data, for completions and manual pages.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command with these arguments, the program's name first.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    panic::guard(|| parse_and_run(args)).into()
+}
+
+fn parse_and_run(args: Vec<OsString>) -> Status {
+    let parsed = Cli::command()
+        .color(help_color(&args))
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .and_then(without_mixture);
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A reader that has gone away wants no more.
+            let _ = error.print();
+            return if error.exit_code() == 0 {
+                Status::Clean
+            } else {
+                Status::Failure
+            };
+        }
+    };
+    let Global {
+        spec,
+        out,
+        directory,
+        format,
+        color,
+    } = cli.global;
+    let app = App {
+        console: Console::new(format.into(), color.into()),
+        spec,
+        out,
+    };
+    if let Some(directory) = directory
+        && let Err(error) = std::env::set_current_dir(&directory)
+    {
+        console::failure(&format!("cannot go to `{directory}`: {error}"), &[]);
+        return Status::Failure;
+    }
+    let result = match cli.command {
+        None => commands::generate::run(&app, &cli.generate),
+        Some(Command::Check) => commands::check::run(&app),
+        Some(Command::Diff(args)) => commands::diff::run(&app, &args),
+        Some(Command::List(args)) => commands::list::run(&app, &args),
+        Some(Command::Explain(args)) => commands::explain::run(&app, &args),
+        Some(Command::Stats) => commands::stats::run(&app),
+        Some(Command::Schema(args)) => commands::schema::run(&app, &args),
+        Some(Command::Init(args)) => commands::init::run(&app, &args),
+        Some(Command::New(args)) => commands::new::run(&app, &args),
+        Some(Command::Completions(args)) => commands::completions::run(&app, &args),
+        Some(Command::Man(args)) => commands::man::run(&app, &args),
+    };
+    result.unwrap_or_else(|error| explain_failure(&app, &error))
+}
+
+/// Options of the default command do not go with another one.
+fn without_mixture(cli: Cli) -> Result<Cli, clap::Error> {
+    if cli.command.is_some() && cli.generate.is_given() {
+        let message = "`--overwrite` and `--emit` do not go with a command";
+        return Err(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+    }
+    Ok(cli)
+}
+
+/// `--color` for clap's own messages, which are printed before arguments are known to be right.
+fn help_color(args: &[OsString]) -> clap::ColorChoice {
+    let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+    let separate = words
+        .windows(2)
+        .filter(|pair| pair[0] == "--color")
+        .map(|pair| pair[1].as_ref());
+    let joined = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("--color="));
+    match separate.chain(joined).last() {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
+    }
+}
+
+/// What is in a user's files is a finding; all else is a failure.
+fn explain_failure(app: &App, error: &anyhow::Error) -> Status {
+    let output = error.downcast_ref::<OutputError>();
+    if let Some(diagnostic) = output.and_then(OutputError::diagnostic) {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.push(diagnostic);
+        if app.console.report(&diagnostics, &SourceMap::new()).is_ok() {
+            return Status::of(&diagnostics);
+        }
+    }
+    let help = output.map(OutputError::help).unwrap_or_default();
+    console::failure(&format!("{error:#}"), &help);
+    Status::Failure
+}

@@ -1,0 +1,21 @@
+//! `gen completions`: completions for a shell.
+
+use clap_complete::Shell;
+
+use crate::cli::{self, App};
+use crate::status::Status;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+/// Prints the script.
+pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut cli::command(), "gen", &mut script);
+    app.console.out(&String::from_utf8_lossy(&script))?;
+    Ok(Status::Clean)
+}

@@ -1,0 +1,13 @@
+//! The commands, a file each: arguments, and a `run` that gives a status.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod generate;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod man;
+pub(crate) mod new;
+pub(crate) mod schema;
+pub(crate) mod stats;

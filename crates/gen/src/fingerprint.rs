@@ -1,0 +1,42 @@
+//! A name for everything that a run's output depends on.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::Sources;
+
+/// The SHA-256 over the tool, the spec, the assets and the names of the encrypted files.
+///
+/// It depends on nothing else: not on the machine, the time or the place of the folder.
+pub fn fingerprint(sources: &Sources) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |kind: &str, name: &str, content: &[u8]| {
+        // Lengths keep two fields from being read as one.
+        for part in [kind.as_bytes(), name.as_bytes(), content] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    };
+    add(
+        "tool",
+        env!("CARGO_PKG_VERSION"),
+        env!("GEN_BUILD").as_bytes(),
+    );
+    for (path, text) in sources.spec_files() {
+        add("spec", path, text.as_bytes());
+    }
+    for (path, bytes) in &sources.around.assets {
+        add("asset", path, bytes);
+    }
+    for name in &sources.around.secret_files {
+        add("secret", name, b"");
+    }
+    hash.finalize()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

@@ -1,0 +1,105 @@
+//! From sources to a tree of files. Pure.
+
+use diag::{Diagnostic, Diagnostics, SourceMap};
+use model::Fleet;
+use output::{File, FileTree};
+use spec::Spec;
+
+use crate::Sources;
+
+/// What generation gives.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The sources, with the catalog files that were used.
+    pub sources: SourceMap,
+    /// The spec as written.
+    pub spec: Spec,
+    /// The resolved fleet; complete only when there is no error.
+    pub fleet: Fleet,
+    /// The files; none when there are errors.
+    pub tree: Option<FileTree>,
+    /// The findings, sorted by place.
+    pub diagnostics: Diagnostics,
+}
+
+/// Generates. Nothing is read or written.
+pub fn generate(sources: Sources) -> Generated {
+    let Sources {
+        mut map,
+        yaml,
+        around,
+        mut diagnostics,
+        root,
+    } = sources;
+    let spec = spec::load(&map, &yaml, &mut diagnostics);
+    let mut fleet = Fleet::default();
+    // Names in a file that could not be read are not unknown: nothing can be said about them.
+    let whole = !diagnostics.iter().any(|d| hides_names(d.code));
+    if whole {
+        fleet = resolve::resolve(&spec, &mut map, &around, &mut diagnostics);
+        name_sources(&mut fleet, &root);
+    }
+    let tree = if whole && !diagnostics.has_errors() {
+        tree(&fleet, &around, &mut diagnostics)
+    } else {
+        None
+    };
+    diagnostics.sort(&map);
+    Generated {
+        sources: map,
+        spec,
+        fleet,
+        tree,
+        diagnostics,
+    }
+}
+
+/// Whether a finding means that a part of the spec was not seen at all.
+fn hides_names(code: &str) -> bool {
+    code == "yaml-syntax" || crate::load::CODES.contains(&code)
+}
+
+fn tree(
+    fleet: &Fleet,
+    around: &resolve::Surroundings,
+    diagnostics: &mut Diagnostics,
+) -> Option<FileTree> {
+    let files = match render::render(fleet, &around.assets) {
+        Ok(files) => files,
+        Err(error) => {
+            let message = format!("`{}` cannot be rendered: {}", error.path, error.message);
+            diagnostics.push(
+                Diagnostic::error("internal-error", None, message)
+                    .help("this is a bug in gen; please report it with the spec that shows it"),
+            );
+            return None;
+        }
+    };
+    let mut tree = FileTree::new();
+    for (path, bytes) in files {
+        let executable = bytes.starts_with(b"#!");
+        if let Err(error) = tree.insert(path, File { bytes, executable }) {
+            diagnostics.push(
+                Diagnostic::error("output-path", None, error.to_string())
+                    .help("rename the file, host, user or feature that it comes from"),
+            );
+        }
+    }
+    (!diagnostics.has_errors()).then_some(tree)
+}
+
+/// Headers name the spec by its folder's own name, wherever it is and however it was given, so that
+/// the same spec gives the same bytes.
+fn name_sources(fleet: &mut Fleet, root: &str) {
+    let name = crate::load::folder_name(root);
+    if name == root {
+        return;
+    }
+    let rename = |text: &mut String| *text = text.replace(&format!("{root}/"), &format!("{name}/"));
+    fleet.sources.values_mut().for_each(rename);
+    fleet
+        .features
+        .values_mut()
+        .map(|feature| &mut feature.source)
+        .for_each(rename);
+}

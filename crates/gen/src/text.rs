@@ -1,0 +1,53 @@
+//! Small words: plurals, lists, paths for a shell.
+
+use std::fmt::Display;
+
+/// `1 file`, `2 files`.
+pub(crate) fn count(n: usize, word: &str) -> String {
+    if n == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{n} {word}s")
+    }
+}
+
+/// `a, b, c`, or `-` when there is nothing.
+pub(crate) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let text = items
+        .into_iter()
+        .map(|item| item.to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text
+    }
+}
+
+/// A path as a shell reads it.
+pub(crate) fn shell_word(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
+    if path.chars().all(plain) && !path.starts_with('-') {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+/// `64 GiB`, in the largest unit that is exact.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [
+        (1 << 40, "TiB"),
+        (1 << 30, "GiB"),
+        (1 << 20, "MiB"),
+        (1 << 10, "KiB"),
+    ];
+    units
+        .iter()
+        .find(|(unit, _)| bytes >= *unit && bytes % *unit == 0)
+        .map_or_else(
+            || format!("{bytes} B"),
+            |(unit, name)| format!("{} {name}", bytes / unit),
+        )
+}
