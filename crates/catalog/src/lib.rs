@@ -1,1 +1,74 @@
-//! The built-in catalog as data.
+//! The built-in catalog as data: `features/<category>/<name>.yaml` and `home/<category>/<name>.yaml`
+//! with their bodies, listed at build time.
+//!
+//! Invariants:
+//! - A file is decoded when a fleet uses it, not before: a run pays for the features it uses.
+//! - Catalog files go through the same decoders as a user's features.
+
+use diag::{Diagnostics, FileId, SourceMap};
+use spec::ast::Feature;
+
+include!(concat!(env!("OUT_DIR"), "/entries.rs"));
+
+/// A feature of the catalog, not decoded yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// `category.name`.
+    pub id: &'static str,
+    /// Whether it has a Home Manager half only.
+    pub home_only: bool,
+    /// Its definition.
+    pub yaml: &'static str,
+    /// Its templates by file name.
+    pub bodies: &'static [(&'static str, &'static str)],
+}
+
+impl Entry {
+    /// The path under which messages name it.
+    pub fn path(&self) -> String {
+        format!("catalog:{}.yaml", self.id.replacen('.', "/", 1))
+    }
+
+    /// A template by file name.
+    pub fn body(&self, name: &str) -> Option<&'static str> {
+        self.bodies.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+    }
+
+    /// Decodes the definition; its text is added to the sources for messages.
+    pub fn decode(&self, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> (FileId, Option<Feature>) {
+        let file = sources.add(self.path(), self.yaml);
+        let feature = spec::decode_feature(sources, file, diagnostics);
+        (file, feature)
+    }
+}
+
+/// All features, sorted by id.
+pub fn entries() -> &'static [Entry] {
+    ENTRIES
+}
+
+/// One feature.
+pub fn entry(id: &str) -> Option<&'static Entry> {
+    ENTRIES.binary_search_by(|e| e.id.cmp(id)).ok().map(|i| &ENTRIES[i])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_feature_decodes() {
+        let mut sources = SourceMap::new();
+        let mut diagnostics = Diagnostics::new();
+        for entry in entries() {
+            let (_, feature) = entry.decode(&mut sources, &mut diagnostics);
+            let Some(feature) = feature else { continue };
+            assert_eq!(entry.home_only, !feature.has_system_half(), "{}: wrong folder", entry.id);
+            for body in [&feature.body, &feature.home_body].into_iter().flatten() {
+                assert!(entry.body(body).is_some(), "{}: no {}", entry.id, body.value);
+            }
+        }
+        let text = diag::render::render(&diagnostics, &sources, diag::render::Format::Human, diag::render::Style { color: false, width: 120 });
+        assert!(diagnostics.is_empty(), "{text}");
+    }
+}

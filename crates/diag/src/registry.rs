@@ -26,26 +26,226 @@ macro_rules! codes {
 }
 
 codes! {
-    "internal-error": "gen itself made a mistake", "The spec was found sound, but the output could not be made from it. This is a bug; please report it with the spec that shows it.";
-    "output-edited": "a generated file was changed by hand", "The file differs both from what was last written and from what is to be written. It is kept, and by default nothing else is written either, so that the output stays one piece. Move the change to the spec (a setting, or a hand-written module under `modules:`), take the file over with `gen eject`, or discard the change with `gen --overwrite FILE`.";
-    "output-manifest": "the manifest cannot be used", "`.gen/manifest.json` says which files belong to gen. Without it nothing can be written or removed safely. After a merge conflict take either side and run gen, which writes it anew. If it is lost, delete it: files that are just as gen writes them become its own again, all others are kept and reported.";
-    "output-missing": "a generated file was deleted by hand", "The spec still asks for the file, so it is written again. To do without it, take what it comes from out of the spec.";
-    "output-obstructed": "something else is where a generated file belongs", "A file is where a folder is needed, a folder is where a file is needed, or a device, pipe or socket is there. Nothing is written until it is moved.";
-    "output-orphan-edited": "a file that is no longer generated was changed by hand", "The spec no longer asks for the file, but it is not as it was written, so it is kept. Move it out of the output folder, take it over with `gen eject`, or delete it.";
-    "output-overwrite-unmatched": "`--overwrite` names no generated file", "The path names neither a file that gen generates or owns nor a folder with one. Give the path as messages print it.";
-    "output-path": "a generated file cannot have its path", "Two files would be the same where case does not count, or a name holds what a path must not. Rename what the file comes from: an asset, host, user or feature.";
-    "output-read-only": "a generated file is to change but is read-only", "Its owner may not write it, which is taken as a wish to keep it. Nothing is written until it is writable.";
-    "output-stale": "the output is not what the spec gives", "`gen check` compares the output folder with what the spec gives now. Run `gen` to write it; `gen diff` shows what changes.";
-    "output-symlink": "a symbolic link is in the output folder", "A generated file, or a folder above one, is a symbolic link. It could lead anywhere, so it is never followed, and nothing is written until it is replaced.";
-    "output-unowned": "a file that gen did not write is in the way", "A file is to be written where another one already is, with other content and not in the manifest. It is kept, and by default nothing else is written either. Move it elsewhere or replace it with `gen --overwrite FILE`.";
-    "spec-empty": "the spec folder holds no YAML file", "There is nothing to generate from. `gen init` starts a small fleet.";
-    "spec-encoding": "a file of the spec is not UTF-8", "YAML is read as UTF-8, and so are the names of files. Save or rename the file.";
-    "spec-missing": "there is no spec folder", "The folder that is named by `--spec`, or `spec` in the working folder, is not there. `gen init` starts a small fleet; `-C DIR` goes to another folder first.";
-    "spec-special-file": "a device, pipe or socket is in the spec folder", "It is never opened, since that could block. Move it out of the spec folder.";
-    "spec-symlink": "a symbolic link in the spec folder leads nowhere or out of it", "The same spec must give the same output on any machine, so only links to files inside the folder are followed. Copy the file into the spec folder.";
-    "spec-too-large": "a file in the spec folder is too large", "A YAML file may have 16 MiB, another file 64 MiB. Split it, or keep it out of the spec folder.";
-    "spec-unreadable": "a file of the spec cannot be read", "The system refused to read the file or folder. Nothing that depends on it is checked until it can be read.";
-    "yaml-syntax": "the file is not valid YAML", "The parser could not read the file. Everything after the place is not checked until it is mended.";
+    "ambiguous-scalar": "a plain scalar that readers of YAML disagree about",
+        "Only `true` and `false` are booleans, and numbers are decimal. `yes`, `010`, `0x1f` or an integer beyond 64 bits mean different things to different readers. Quote the value if text is meant.";
+    "bad-attribute-path": "a key is not an attribute path of Nix",
+        "Keys of settings are attribute paths as Nix writes them: parts joined by dots, with quotes around a part that is not an identifier. A part `${…}` is code; write a body instead.";
+    "bad-condition": "`when` of `!if` is neither an option nor code",
+        "A condition that is known at generation needs no `!if`. Give `!opt NAME`, a boolean option of the feature, or `!nix EXPR`.";
+    "bad-file": "a file cannot be read as what it should be",
+        "A body must be UTF-8 text.";
+    "bad-half": "a home feature has a system half",
+        "`homeFeatures` holds features with a Home Manager half only. Move the definition to `features`.";
+    "bad-name": "a name that cannot be used",
+        "Names become file names, attributes, host names and unit names, so each kind has its rule, which the message states.";
+    "bad-path": "a path that leads outside the spec folder",
+        "Files are named relative to the spec folder and lie below it, because the output takes them along and must stand alone.";
+    "bad-port": "a port of a feature names an option of another type",
+        "`option` must name an option of type `port` or `{ list: port }`, and `when` a boolean one.";
+    "bad-size": "a size without unit or with an unknown one",
+        "Sizes are a whole number and a unit that is a power of 1024: `16GiB`, `16G`, `512M`.";
+    "bad-summary": "a summary that is not one line without a period",
+        "The summary becomes the description of the feature's flag and a cell of the reference, so it is one line without a final period.";
+    "bad-tag-content": "a tag before something it cannot take",
+        "`!nix`, `!lines` and the naming tags take a scalar, `!if` a mapping with `when` and `then`.";
+    "bad-user": "a user's settings contradict each other",
+        "A service account has no home and no admin rights, and `root` exists on every host already.";
+    "bad-value": "a value outside what the key allows",
+        "The message names the value and what is expected.";
+    "body-template": "a body cannot be rendered",
+        "A body is a minijinja template with few values and functions; undefined names are errors. Jinja's marks in Nix code (two braces in a row) need a space or a `raw` block.";
+    "computed-port": "a port is code, so the firewall stays closed",
+        "Ports are opened at generation, from numbers. Where the port is code its number is not known; write it, or open it by hand.";
+    "derive": "a derived option cannot be computed",
+        "The expression failed, or it gave something that is not data. It may read only what the documentation of the spec language lists.";
+    "disk-layout": "a disk layout that cannot work",
+        "The parameters of the layout contradict each other; the message says how.";
+    "duplicate-address": "two hosts have one address",
+        "Others reach a host by its address, so two active hosts cannot share one.";
+    "duplicate-key": "a key is given twice",
+        "YAML readers would silently keep one of the two. Remove one, or merge them.";
+    "duplicate-name": "a name is defined twice",
+        "Files merge by section; within a section each name has one definition. Both places are shown.";
+    "duplicate-uid": "two users have one uid",
+        "Files of one would belong to the other.";
+    "empty-feature": "a feature does nothing",
+        "A feature needs a `nixos` or `home` tree, a body, or features that it requires.";
+    "extends-cycle": "a template or profile extends itself",
+        "Following `extends` leads back to the start. Remove one link of the cycle.";
+    "feature-collision": "two features set one option differently",
+        "Both are on, and both set the option at the same priority, so the module system would refuse. Switch one off, or settle the value at the host with `!force`.";
+    "feature-conflict": "two features that exclude each other are both on",
+        "One of them declares the conflict. Switch one off; the message shows what switches each on.";
+    "home-only-feature": "a Home Manager feature where a system feature is needed",
+        "Hosts and templates enable system halves. Name the feature in a profile or in a user's `home.features`.";
+    "internal-error": "gen itself made a mistake",
+        "The spec was found sound, but the output could not be made from it. This is a bug; please report it with the spec that shows it.";
+    "key-not-text": "a key that is a list or a mapping",
+        "Keys are text. Quote a key that begins with a bracket or brace.";
+    "literal-credential": "a credential in the spec",
+        "The spec and the output are public to everyone who reads the repository and the store. Declare a secret and name it with `!secret`.";
+    "merge-key": "a YAML merge key",
+        "Merge keys hide where a value comes from. Templates and profiles are there for what several places share.";
+    "missing-file": "a file that is named does not exist",
+        "Files are named relative to the spec folder. Hand-written modules must reach what they import by a relative path below it.";
+    "missing-host-key": "a secret is for a host whose key is not known",
+        "The file cannot be encrypted for the host. Add its public ssh or age key to `secrets.keys.hosts`.";
+    "missing-key": "a required key is missing",
+        "The message names the key and what it is for.";
+    "missing-option": "an option without default has no value",
+        "The feature cannot work without it. Set it where the feature is enabled.";
+    "missing-secret-file": "an encrypted file does not exist",
+        "The flake names it, so it will not evaluate until the file is created with the command shown.";
+    "missing-section": "a required section is missing",
+        "Every fleet has a section `fleet` with its name.";
+    "nix-syntax": "code that is not valid Nix",
+        "Everything tagged `!nix`, every body and every hand-written module is parsed before it is copied.";
+    "no-boot-loader": "a host without a boot loader",
+        "The machine would be built but could not start. Set `hardware.boot`, or `loader: none` where something else boots it.";
+    "no-efi-partition": "systemd-boot without an EFI partition",
+        "systemd-boot lives on the EFI system partition, which must be mounted.";
+    "no-hosts": "a spec without hosts",
+        "There is nothing to generate.";
+    "no-root-file-system": "a host without a root file system",
+        "NixOS refuses to evaluate without one. Name a disk layout, or set `fileSystems`.";
+    "no-unstable": "a package of the second package set, which the fleet does not have",
+        "`pkgs-unstable` is passed to modules only where `fleet.packages.unstable` is true.";
+    "nul-in-text": "text with a NUL character",
+        "Strings of Nix cannot hold NUL.";
+    "open-secret": "a secret that every user may read",
+        "The mode gives others the right to read the decrypted file.";
+    "option-type": "a value of the wrong type",
+        "Values given to a feature's options are checked against their types before anything is rendered.";
+    "output-edited": "a generated file was changed by hand",
+        "The file differs both from what was last written and from what is to be written. It is kept, and by default nothing else is written either, so that the output stays one piece. Move the change to the spec (a setting, or a hand-written module under `modules:`), take the file over with `gen eject`, or discard the change with `gen --overwrite FILE`.";
+    "output-manifest": "the manifest cannot be used",
+        "`.gen/manifest.json` says which files belong to gen. Without it nothing can be written or removed safely. After a merge conflict take either side and run gen, which writes it anew. If it is lost, delete it: files that are just as gen writes them become its own again, all others are kept and reported.";
+    "output-missing": "a generated file was deleted by hand",
+        "The spec still asks for the file, so it is written again. To do without it, take what it comes from out of the spec.";
+    "output-obstructed": "something else is where a generated file belongs",
+        "A file is where a folder is needed, a folder is where a file is needed, or a device, pipe or socket is there. Nothing is written until it is moved.";
+    "output-orphan-edited": "a file that is no longer generated was changed by hand",
+        "The spec no longer asks for the file, but it is not as it was written, so it is kept. Move it out of the output folder, take it over with `gen eject`, or delete it.";
+    "output-overwrite-unmatched": "`--overwrite` names no generated file",
+        "The path names neither a file that gen generates or owns nor a folder with one. Give the path as messages print it.";
+    "output-path": "a generated file cannot have its path",
+        "Two files would be the same where case does not count, or a name holds what a path must not. Rename what the file comes from: an asset, host, user or feature.";
+    "output-read-only": "a generated file is to change but is read-only",
+        "Its owner may not write it, which is taken as a wish to keep it. Nothing is written until it is writable.";
+    "output-stale": "the output is not what the spec gives",
+        "`gen check` compares the output folder with what the spec gives now. Run `gen` to write it; `gen diff` shows what changes.";
+    "output-symlink": "a symbolic link is in the output folder",
+        "A generated file, or a folder above one, is a symbolic link. It could lead anywhere, so it is never followed, and nothing is written until it is replaced.";
+    "output-unowned": "a file that gen did not write is in the way",
+        "A file is to be written where another one already is, with other content and not in the manifest. It is kept, and by default nothing else is written either. Move it elsewhere or replace it with `gen --overwrite FILE`.";
+    "package-not-allowed": "a feature needs packages that the fleet does not allow",
+        "Unfree and insecure packages are allowed by name only, in `fleet.packages`.";
+    "port-collision": "two features listen on one port of a host",
+        "Give one of them another port by its option.";
+    "private-key": "a private key in the spec",
+        "Remove it from the spec and from history, and make a new one. Public keys belong here.";
+    "required-feature-disabled": "a feature is switched off but required",
+        "Another feature that is on requires it. Remove the line that switches it off, or switch off what requires it.";
+    "reserved-option": "`enable` is implied",
+        "Every feature has a flag `enable`, which naming the feature sets.";
+    "retired-host": "something refers to a retired host",
+        "A retired host stays in the spec for the record; nothing may depend on it.";
+    "secret-access": "a host uses a secret that it may not read",
+        "Add the host to the secret's readers, then rekey, so that the host can decrypt it.";
+    "self-reference": "a feature requires or excludes itself",
+        "Remove the entry.";
+    "setting-conflict": "a setting and a feature set one option differently",
+        "Both stand at the same priority, so the module system would refuse. Set the feature's own option, or say `!force`.";
+    "setting-elsewhere": "an option that has a key of its own in the spec",
+        "The generator sets this option from another key, which the message names.";
+    "setting-of-feature": "a feature's option among settings",
+        "Options of features are set under `features`, where names and types are checked.";
+    "setting-shadowed": "a setting that has no effect",
+        "A feature sets the option at a higher priority, so the value would be ignored silently. Set the feature's own option, or say `!force`.";
+    "spec-empty": "the spec folder holds no YAML file",
+        "There is nothing to generate from. `gen init` starts a small fleet.";
+    "spec-encoding": "a file of the spec is not UTF-8",
+        "YAML is read as UTF-8, and so are the names of files. Save or rename the file.";
+    "spec-missing": "there is no spec folder",
+        "The folder that is named by `--spec`, or `spec` in the working folder, is not there. `gen init` starts a small fleet; `-C DIR` goes to another folder first.";
+    "spec-special-file": "a device, pipe or socket is in the spec folder",
+        "It is never opened, since that could block. Move it out of the spec folder.";
+    "spec-symlink": "a symbolic link in the spec folder leads nowhere or out of it",
+        "The same spec must give the same output on any machine, so only links to files inside the folder are followed. Copy the file into the spec folder.";
+    "spec-too-large": "a file in the spec folder is too large",
+        "A YAML file may have 16 MiB, another file 64 MiB. Split it, or keep it out of the spec folder.";
+    "spec-unreadable": "a file of the spec cannot be read",
+        "The system refused to read the file or folder. Nothing that depends on it is checked until it can be read.";
+    "spec-version": "a version of the spec format that is not known",
+        "The spec was written for another version of the tool.";
+    "system-only-feature": "a system feature where a home feature is needed",
+        "Profiles and users enable Home Manager halves. Name the feature at a host or in a template.";
+    "tag-on-key": "a tag before a key",
+        "Tags stand before values.";
+    "tag-outside-feature": "`!opt` or `!if` outside a feature",
+        "They refer to the options of the feature whose body they stand in.";
+    "undeclared-secret": "a body uses a secret that its feature does not list",
+        "Listed secrets are checked against the hosts' access, so every secret of a body is listed.";
+    "undefined-variable": "a body uses a name that is not defined",
+        "A body may use the arguments of its module and what it binds itself.";
+    "unexpected-tag": "a tag where none is allowed",
+        "The key takes plain data.";
+    "unknown-disk": "a disk layout that is not defined",
+        "Hosts name layouts of the section `disks`.";
+    "unknown-feature": "a feature that does not exist",
+        "Neither the spec nor the catalog has a feature of that id.";
+    "unknown-host": "a host that is not defined",
+        "The name is neither a host nor a group.";
+    "unknown-input": "a flake input that is not defined",
+        "Declare it under `inputs`.";
+    "unknown-key": "a key that is not part of the language here",
+        "Keys are checked at every level; the help lists those that are known here.";
+    "unknown-key-holder": "an editor of a secret without a public key",
+        "Users who edit secrets are named in `secrets.keys.users`.";
+    "unknown-option": "an option that the feature does not have",
+        "The help names the nearest option, or all of them.";
+    "unknown-profile": "a profile that is not defined",
+        "Profiles are defined in the section `profiles`.";
+    "unknown-secret": "a secret that is not declared",
+        "Declare it under `secrets.items` with the hosts that read it.";
+    "unknown-tag": "a tag that is not part of the language",
+        "The tags are listed in the documentation of the spec language.";
+    "unknown-template": "a template that is not defined",
+        "Templates are defined in the section `templates`.";
+    "unknown-type": "an option type that does not exist",
+        "The types are listed in the documentation of the spec language.";
+    "unknown-user": "a user that is not defined",
+        "Users are defined once, in the section `users`.";
+    "unknown-zone": "a zone that is not declared",
+        "Zones are declared in `fleet.zones`, so that a misspelt one does not silently leave a port closed.";
+    "unmet-need": "a feature on a host that cannot run it",
+        "The feature states facts that its host must have, such as a GPU of a vendor.";
+    "unneeded-disable": "a feature is switched off that nothing switches on",
+        "The line has no effect. Remove it.";
+    "unquoted-text": "a number or boolean where text is wanted",
+        "YAML reads it as another type and may change it: `25.10` would become 25.1. Quote it.";
+    "unused-feature": "a feature of the spec that nothing enables",
+        "It is checked but not emitted.";
+    "unused-input": "a flake input that nothing uses",
+        "Inputs that nothing uses are not emitted.";
+    "unused-profile": "a profile that nobody has",
+        "It is checked but not emitted.";
+    "unused-secret": "a secret that no host uses",
+        "It is kept in the rules of the secret backend, but no host decrypts it.";
+    "unused-template": "a template that no host uses",
+        "It is checked but not emitted.";
+    "unused-user": "a user that no host has",
+        "The account is not emitted.";
+    "value-and-below": "an option has a value, and one below it has one too",
+        "One of the two layers treats the option as a leaf, the other as a set.";
+    "wrong-type": "a value of another shape than the key takes",
+        "The message says what is expected and what was found.";
+    "yaml-budget": "a file that is too large, too deep or repeats itself too often",
+        "The limits keep a hostile or broken file from taking all memory.";
+    "yaml-documents": "several YAML documents in one file",
+        "Every file below the spec folder is read; give each document its own file.";
+    "yaml-syntax": "the file is not valid YAML",
+        "The parser could not read the file. Everything after the place is not checked until it is mended.";
 }
 
 #[cfg(test)]

@@ -1,1 +1,253 @@
-//! The resolved fleet.
+//! The resolved fleet: names checked, layers applied, values ready to print.
+//!
+//! Invariants:
+//! - Everything is inert data; printing decides nothing that resolution could have decided.
+//! - Values are [`nix::Value`]s ready for the file they are printed in: paths are relative to it,
+//!   secrets and options are expressions, priorities are applied.
+//! - Every definition knows where it came from ([`Origin`]).
+//! - Types here may be serialized for `--emit model`; nothing is ever deserialized into them.
+
+mod feature;
+mod host;
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diag::Span;
+use nix::{AttrPath, Value};
+use serde::Serialize;
+
+pub use feature::{Feature, FeatureHalf, FeatureOption, Half};
+pub use host::{
+    Boot, BootLoader, Disk, DiskLayout, Enabled, FileSystem, Gpu, Hardware, Host, HostUser, OpenPort, OptionValue,
+    PortNumbers, Protocol, Reason, SecretUse,
+};
+pub use names::{FeatureId, HostName, ProfileName, TemplateName, UserName};
+
+/// Priorities of the module system, as emitted.
+pub mod priority {
+    /// Host settings and what a feature is.
+    pub const PLAIN: i64 = 100;
+    /// Template and user settings.
+    pub const TEMPLATE: i64 = 900;
+    /// Profile settings.
+    pub const PROFILE: i64 = 950;
+    /// What people tune.
+    pub const DEFAULT: i64 = 1000;
+    /// `!force`.
+    pub const FORCE: i64 = 50;
+}
+
+/// The layer that gave a value, low to high.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind", content = "name")]
+pub enum Layer {
+    /// An option's default.
+    Default(FeatureId),
+    /// Computed at generation by `derive`.
+    Derived(FeatureId),
+    /// A feature's own tree or body.
+    Feature(FeatureId),
+    /// Section `fleet`.
+    Fleet,
+    /// A template.
+    Template(TemplateName),
+    /// A profile.
+    Profile(ProfileName),
+    /// A user, on every host.
+    User(UserName),
+    /// A host (or a user on a host).
+    Host(HostName),
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The layer.
+    pub layer: Layer,
+    /// The place in the spec or the catalog.
+    #[serde(skip)]
+    pub span: Option<Span>,
+}
+
+/// One option definition that is printed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Definition {
+    /// Option path.
+    pub path: AttrPath,
+    /// Value, with its priority applied.
+    pub value: Value,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Lower layers that it overrides or adds to, nearest first.
+    pub over: Vec<Origin>,
+    /// A comment for the reader, printed above it.
+    pub comment: Option<String>,
+}
+
+/// The fleet.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Fleet {
+    /// Name.
+    pub name: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// Prefix of the emitted options.
+    pub namespace: String,
+    /// nixpkgs branch, such as `nixos-unstable`.
+    pub channel: String,
+    /// DNS domain.
+    pub domain: Option<String>,
+    /// Secret backend.
+    pub backend: Backend,
+    /// Whether `pkgs-unstable` is passed to modules.
+    pub unstable: bool,
+    /// Unfree packages allowed everywhere.
+    pub unfree: BTreeSet<String>,
+    /// Insecure packages allowed everywhere.
+    pub insecure: BTreeSet<String>,
+    /// Overlay files below the output, such as `custom/nix/overlay.nix`.
+    pub overlays: Vec<String>,
+    /// What `modules/fleet.nix` defines.
+    pub definitions: Vec<Definition>,
+    /// Hand-written modules of every host, below the output.
+    pub modules: Vec<String>,
+    /// Flake inputs that are used.
+    pub inputs: BTreeMap<String, Input>,
+    /// Feature modules that are emitted: those that something imports.
+    pub features: BTreeMap<FeatureId, Feature>,
+    /// Templates that hosts use, flattened.
+    pub templates: BTreeMap<TemplateName, Template>,
+    /// Profiles that users on hosts use, flattened.
+    pub profiles: BTreeMap<ProfileName, Profile>,
+    /// Users of active hosts.
+    pub users: BTreeMap<UserName, User>,
+    /// Active hosts.
+    pub hosts: BTreeMap<HostName, Host>,
+    /// Retired hosts, which are not emitted.
+    pub retired: Vec<HostName>,
+    /// Key book and rules of secrets.
+    pub secrets: Secrets,
+    /// Files copied into the output: output path → path below the spec folder.
+    pub assets: BTreeMap<String, String>,
+    /// Files of the spec that each output file is made from, for headers; by output path.
+    #[serde(skip)]
+    pub sources: BTreeMap<String, String>,
+}
+
+/// Where secrets are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// `agenix`: one age file a secret.
+    #[default]
+    Agenix,
+    /// `sops-nix`.
+    Sops,
+}
+
+/// A flake input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Input {
+    /// Flake reference.
+    pub url: String,
+    /// Theirs → ours; empty text cuts the input off.
+    pub follows: BTreeMap<String, String>,
+    /// Whether it is a flake.
+    pub flake: bool,
+    /// Module expressions that hosts take from it, such as
+    /// `home-manager.nixosModules.home-manager`; by host.
+    pub nixos_module: Option<String>,
+    /// The same for every Home Manager user.
+    pub home_module: Option<String>,
+}
+
+/// A template, flattened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Template {
+    /// Name.
+    pub name: TemplateName,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Itself and its ancestors, root first.
+    pub chain: Vec<TemplateName>,
+    /// Feature modules it imports.
+    pub imports: BTreeSet<FeatureId>,
+    /// What it defines, at priority 900.
+    pub definitions: Vec<Definition>,
+    /// Hand-written modules, below the output.
+    pub modules: Vec<String>,
+}
+
+/// A Home Manager profile, flattened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Profile {
+    /// Name.
+    pub name: ProfileName,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Itself and its ancestors, root first.
+    pub chain: Vec<ProfileName>,
+    /// Home feature modules it imports.
+    pub imports: BTreeSet<FeatureId>,
+    /// What it defines, at priority 950.
+    pub definitions: Vec<Definition>,
+    /// Hand-written Home Manager modules, below the output.
+    pub modules: Vec<String>,
+}
+
+/// A user of the fleet.
+#[derive(Clone, Debug, Serialize)]
+pub struct User {
+    /// Login name.
+    pub name: UserName,
+    /// Full name.
+    pub full_name: Option<String>,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Member of `wheel`.
+    pub admin: bool,
+    /// Account and shell: what `users/<user>/default.nix` defines in NixOS.
+    pub definitions: Vec<Definition>,
+    /// What it defines in Home Manager on every host.
+    pub home: Vec<Definition>,
+    /// Home feature modules that `home` sets.
+    pub home_imports: BTreeSet<FeatureId>,
+    /// Hand-written Home Manager modules of every host, below the output.
+    pub home_modules: Vec<String>,
+}
+
+impl User {
+    /// Whether there is a Home Manager part on every host.
+    pub fn has_home(&self) -> bool {
+        !(self.home.is_empty() && self.home_imports.is_empty() && self.home_modules.is_empty())
+    }
+}
+
+/// Key book and rules.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Secrets {
+    /// Host → public key.
+    pub host_keys: BTreeMap<String, String>,
+    /// User → public key.
+    pub user_keys: BTreeMap<String, String>,
+    /// The secrets.
+    pub items: BTreeMap<String, Secret>,
+}
+
+/// A secret.
+#[derive(Clone, Debug, Serialize)]
+pub struct Secret {
+    /// Hosts that decrypt it.
+    pub hosts: BTreeSet<HostName>,
+    /// Users who may edit it.
+    pub users: BTreeSet<String>,
+    /// Owner of the file.
+    pub owner: Option<String>,
+    /// Group of the file.
+    pub group: Option<String>,
+    /// Mode of the file.
+    pub mode: Option<String>,
+    /// Where it is put.
+    pub path: Option<String>,
+}

@@ -1,1 +1,60 @@
-//! From the spec and the catalog to the resolved fleet.
+//! From the spec and the catalog to the resolved fleet: layers, dependencies, conflicts, derived
+//! values, semantic checks.
+//!
+//! Order: [`table`] loads the features that are named and what they require; [`template`] and
+//! [`profile`] flatten the chains; [`host`] resolves each host and its users on its own, in
+//! parallel; [`derive`] fills in what depends on other hosts; the checks of [`fleet`] look across.
+//!
+//! Invariants:
+//! - Pure: what it reads is in its arguments. The result does not depend on the order of files.
+//! - A mistake is reported once, at the place a user can mend it, and resolution goes on.
+//! - What comes out prints without further decisions.
+
+mod assets;
+mod body;
+mod conflicts;
+mod derive;
+mod disks;
+mod fleet;
+mod host;
+mod inputs;
+mod lower;
+mod names;
+mod profile;
+mod secrets;
+mod table;
+mod template;
+mod types;
+mod user;
+mod uses;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diag::{Diagnostics, SourceMap};
+use model::Fleet;
+use spec::Spec;
+
+pub use table::{FeatureSummary, OptionSummary, feature_summaries};
+
+/// What resolution reads besides the spec.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Files below the spec folder that are not YAML, by path relative to it.
+    pub assets: BTreeMap<String, Vec<u8>>,
+    /// Names of the files in the output's `secrets` folder.
+    pub secret_files: BTreeSet<String>,
+}
+
+/// Resolves a spec. Mistakes are reported; the fleet is complete only when there is no error.
+pub fn resolve(
+    spec: &Spec,
+    sources: &mut SourceMap,
+    around: &Surroundings,
+    diagnostics: &mut Diagnostics,
+) -> Fleet {
+    names::check(spec, diagnostics);
+    let table = table::load(spec, sources, around, diagnostics);
+    let world = world::World::new(spec, sources, around, table, diagnostics);
+    fleet::resolve(&world, diagnostics)
+}

@@ -1,0 +1,72 @@
+//! Lists the catalog's files, so that a new feature is a new file and nothing else.
+#![allow(clippy::disallowed_methods, reason = "a build script reads files and its environment")]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+#[derive(Default)]
+struct Entry {
+    yaml: Option<String>,
+    bodies: BTreeMap<String, String>,
+    home_only: bool,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = env::var("CARGO_MANIFEST_DIR")?;
+    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+    for (folder, home_only) in [("features", false), ("home", true)] {
+        let top = Path::new(&root).join(folder);
+        println!("cargo::rerun-if-changed={}", top.display());
+        if !top.is_dir() {
+            continue;
+        }
+        for category in sorted(&top)? {
+            println!("cargo::rerun-if-changed={}", category.display());
+            for file in sorted(&category)? {
+                let category = category.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+                let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+                let path = file.to_str().ok_or("a catalog path is not UTF-8")?.to_owned();
+                println!("cargo::rerun-if-changed={path}");
+                if let Some(stem) = name.strip_suffix(".yaml") {
+                    let entry = entries.entry(format!("{category}.{stem}")).or_default();
+                    if entry.yaml.is_some() {
+                        return Err(format!("{category}.{stem} is defined twice").into());
+                    }
+                    entry.yaml = Some(path);
+                    entry.home_only = home_only;
+                } else if let Some(stem) = name.strip_suffix(".nix.j2") {
+                    let stem = stem.strip_suffix("-home").filter(|s| top.join(category).join(format!("{s}.yaml")).exists()).unwrap_or(stem);
+                    entries.entry(format!("{category}.{stem}")).or_default().bodies.insert(name, path);
+                } else {
+                    return Err(format!("{path}: what is this file?").into());
+                }
+            }
+        }
+    }
+    let mut code = String::from("pub(crate) const ENTRIES: &[Entry] = &[\n");
+    for (id, entry) in entries {
+        let yaml = entry.yaml.ok_or_else(|| format!("{id} has a body but no YAML"))?;
+        let bodies: String = entry
+            .bodies
+            .iter()
+            .map(|(name, path)| format!("({name:?}, include_str!({path:?})), "))
+            .collect();
+        writeln!(
+            code,
+            "    Entry {{ id: {id:?}, home_only: {}, yaml: include_str!({yaml:?}), bodies: &[{bodies}] }},",
+            entry.home_only
+        )?;
+    }
+    code.push_str("];\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("entries.rs"), code)?;
+    Ok(())
+}
+
+fn sorted(folder: &Path) -> Result<Vec<std::path::PathBuf>, Box<dyn Error>> {
+    let mut paths = fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>()?;
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,141 @@
+//! Files of the spec folder that the output takes along.
+
+use std::collections::BTreeSet;
+
+use diag::{Diagnostic, Diagnostics, Span, Spanned};
+
+use crate::Surroundings;
+use crate::lower::Uses;
+use crate::world::World;
+
+/// A path below the spec folder, `/` between parts, without `.` and `..`; reported when it is not.
+pub(crate) fn normal(path: &str, span: Span, d: &mut Diagnostics) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    let bad = |d: &mut Diagnostics, why: &str| {
+        d.push(
+            Diagnostic::error("bad-path", span, format!("`{path}` {why}"))
+                .help("files are named relative to the spec folder and lie below it"),
+        );
+        None
+    };
+    if path.is_empty() || path.contains(['\\', '\0', '\n']) {
+        return bad(d, "is not a path");
+    }
+    if path.starts_with(['/', '~']) {
+        return bad(d, "is not relative");
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.pop().is_none() => return bad(d, "leads outside the spec folder"),
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    if parts.is_empty() {
+        return bad(d, "is not a file");
+    }
+    Some(parts.join("/"))
+}
+
+/// Whether there is such a file or folder.
+pub(crate) fn exists(path: &str, around: &Surroundings) -> bool {
+    around.assets.contains_key(path) || below(path, around).next().is_some()
+}
+
+fn below<'a>(folder: &str, around: &'a Surroundings) -> impl Iterator<Item = &'a String> + use<'a> {
+    let prefix = format!("{folder}/");
+    around.assets.range(prefix.clone()..).map(|(p, _)| p).take_while(move |p| p.starts_with(&prefix))
+}
+
+/// An error that a file is not there.
+pub(crate) fn missing(path: &str, span: Span, around: &Surroundings) -> Diagnostic {
+    let diagnostic = Diagnostic::error("missing-file", span, format!("no file `{path}` below the spec folder"));
+    match diag::closest(path, around.assets.keys()) {
+        Some(best) => diagnostic.help(format!("did you mean `{best}`?")),
+        None => diagnostic,
+    }
+}
+
+/// Hand-written modules: their paths below the output, with everything that they reach by relative
+/// path noted for copying.
+pub(crate) fn modules(world: &World<'_>, modules: &[Spanned<String>], uses: &mut Uses, d: &mut Diagnostics) -> Vec<String> {
+    let mut result = Vec::new();
+    for module in modules {
+        let Some(path) = normal(&module.value, module.span, d) else { continue };
+        if !exists(&path, world.around) {
+            d.push(missing(&path, module.span, world.around));
+            continue;
+        }
+        uses.assets.insert(path.clone());
+        result.push(format!("custom/{path}"));
+    }
+    result
+}
+
+/// All files behind the named ones: folders expanded, Nix files followed. Output path → path below
+/// the spec folder.
+pub(crate) fn closure(named: &BTreeSet<String>, around: &Surroundings, d: &mut Diagnostics) -> std::collections::BTreeMap<String, String> {
+    let mut result = std::collections::BTreeMap::new();
+    let mut todo: Vec<String> = named.iter().cloned().collect();
+    while let Some(path) = todo.pop() {
+        let output = format!("custom/{path}");
+        if result.contains_key(&output) {
+            continue;
+        }
+        let Some(bytes) = around.assets.get(&path) else {
+            todo.extend(below(&path, around).cloned());
+            continue;
+        };
+        result.insert(output, path.clone());
+        let is_nix = std::path::Path::new(&path).extension().is_some_and(|e| e == "nix");
+        let Some(text) = std::str::from_utf8(bytes).ok().filter(|_| is_nix) else { continue };
+        for problem in nix::parse_problems(text) {
+            d.push(
+                Diagnostic::error("nix-syntax", None, format!("`{path}` is not valid Nix: {}", problem.message))
+                    .help(format!("at {}", line_column(text, problem.start))),
+            );
+        }
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for reference in relative_references(text) {
+            let joined = if folder.is_empty() { reference.clone() } else { format!("{folder}/{reference}") };
+            match resolve_path(&joined) {
+                Some(target) if exists(&target, around) => todo.push(target),
+                Some(target) => d.push(
+                    Diagnostic::error("missing-file", None, format!("`{path}` names `{reference}`, which is not there"))
+                        .help(format!("expected `{target}` below the spec folder")),
+                ),
+                None => d.push(
+                    Diagnostic::error("bad-path", None, format!("`{path}` names `{reference}`, outside the spec folder"))
+                        .help("move the file below the spec folder: the output must stand alone"),
+                ),
+            }
+        }
+    }
+    result
+}
+
+fn relative_references(text: &str) -> Vec<String> {
+    nix::relative_paths(text).map(|paths| paths.into_iter().filter(|p| !p.dynamic).map(|p| p.path).collect()).unwrap_or_default()
+}
+
+fn resolve_path(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+fn line_column(text: &str, at: usize) -> String {
+    let before = &text[..at.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+    format!("line {line}, column {column}")
+}

@@ -1,0 +1,285 @@
+//! Derived options: expressions over facts of the host and the fleet, evaluated at generation, so
+//! that scrape targets, peers and keys are plain data in the output.
+//!
+//! Only facts, enabled sets and options that are not derived are visible: there are no cycles.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use diag::{Diagnostic, Diagnostics, Span};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind, from_args};
+use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, context};
+use model::FeatureId;
+use spec::ast::OptionDecl;
+
+use crate::lower::{Place, Uses};
+use crate::table::Definition;
+use crate::types;
+use crate::world::World;
+
+/// Instructions that one expression may take.
+const FUEL: u64 = 2_000_000;
+
+/// The environment in which expressions are compiled.
+pub(crate) fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(FUEL));
+    env
+}
+
+/// All derived options of the features in use, compiled.
+pub(crate) struct Derivations<'e> {
+    by_feature: BTreeMap<FeatureId, Vec<(&'e str, &'e OptionDecl, Span, Expression<'e, 'e>)>>,
+}
+
+impl<'e> Derivations<'e> {
+    pub(crate) fn compile(env: &'e Environment<'static>, world: &'e World<'_>, d: &mut Diagnostics) -> Self {
+        let mut by_feature: BTreeMap<FeatureId, Vec<_>> = BTreeMap::new();
+        for (id, definition) in &world.table {
+            for (name, option) in &definition.feature.options {
+                let Some(text) = &option.value.derive else { continue };
+                match env.compile_expression(&text.value) {
+                    Ok(expression) => by_feature.entry(id.clone()).or_default().push((
+                        name.as_str(),
+                        &option.value,
+                        text.span,
+                        expression,
+                    )),
+                    Err(error) => d.push(failed(id, name, text.span, &error)),
+                }
+            }
+        }
+        Self { by_feature }
+    }
+
+    /// Evaluates the derived options of a feature that are not `given`; `none` leaves the default.
+    #[expect(clippy::too_many_arguments, reason = "the context of an evaluation")]
+    pub(crate) fn evaluate(
+        &self,
+        world: &World<'_>,
+        id: &FeatureId,
+        place: Place,
+        given: impl Fn(&str) -> bool,
+        host: &Value,
+        user: Option<&Value>,
+        fleet: &Value,
+        d: &mut Diagnostics,
+    ) -> Vec<(String, nix::Value, Span)> {
+        let mut result = Vec::new();
+        for (name, decl, span, expression) in self.by_feature.get(id).into_iter().flatten() {
+            if given(name) {
+                continue;
+            }
+            let user = user.cloned().unwrap_or(Value::UNDEFINED);
+            let value = match expression.eval(context! { host, user, fleet }) {
+                Ok(value) => value,
+                Err(error) => {
+                    d.push(failed(id, name, *span, &error));
+                    continue;
+                }
+            };
+            if value.is_none() || value.is_undefined() {
+                continue;
+            }
+            let Some(written) = to_spec(&value, *span) else {
+                d.push(
+                    Diagnostic::error("derive", *span, format!("option `{name}` of `{id}`: `{value}` is not data"))
+                        .help("the expression must give text, numbers, booleans, lists or mappings"),
+                );
+                continue;
+            };
+            let what = format!("{id}.{name}");
+            let checked = types::check(world, place, &decl.ty, &written, &what, &mut Uses::default(), d);
+            result.extend(checked.map(|value| ((*name).to_owned(), value, *span)));
+        }
+        result
+    }
+
+    /// Whether a feature has derived options.
+    pub(crate) fn has(&self, id: &FeatureId) -> bool {
+        self.by_feature.contains_key(id)
+    }
+}
+
+fn failed(id: &FeatureId, name: &str, span: Span, error: &Error) -> Diagnostic {
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    Diagnostic::error("derive", span, format!("option `{name}` of `{id}` cannot be derived: {detail}"))
+        .help("see `derive` in the documentation of the spec language for what an expression may read")
+}
+
+/// Facts of a GPU vendor; false where the host has none of it.
+#[derive(Debug)]
+pub(crate) struct GpuFacts {
+    pub(crate) present: bool,
+    pub(crate) rocm: bool,
+    pub(crate) cuda: bool,
+    pub(crate) bus_id: Option<String>,
+}
+
+impl Object for GpuFacts {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "present" => Some(self.present.into()),
+            "rocm" => Some(self.rocm.into()),
+            "cuda" => Some(self.cuda.into()),
+            "busId" => self.bus_id.clone().map(Value::from),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["present", "rocm", "cuda"])
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        self.present
+    }
+}
+
+/// What expressions see as `fleet`.
+#[derive(Debug, Default)]
+pub(crate) struct FleetFacts {
+    pub(crate) name: String,
+    pub(crate) domain: Option<String>,
+    pub(crate) hosts: Value,
+    pub(crate) users: Value,
+    /// Feature → the hosts where it is on.
+    pub(crate) hosts_with: HashMap<String, Value>,
+    /// Host → `feature.option` → value, where it was given.
+    pub(crate) given: HashMap<String, HashMap<String, Value>>,
+    /// `feature.option` → default.
+    pub(crate) defaults: HashMap<String, Value>,
+}
+
+impl Object for FleetFacts {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "name" => Some(self.name.clone().into()),
+            "domain" => Some(self.domain.clone().into()),
+            "hosts" => Some(self.hosts.clone()),
+            "users" => Some(self.users.clone()),
+            _ => None,
+        }
+    }
+
+    fn call_method(self: &Arc<Self>, _: &mut minijinja::State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        match method {
+            "hosts_with" => {
+                let (feature,): (&str,) = from_args(args)?;
+                if !crate::names::is_feature(feature) {
+                    return Err(Error::new(ErrorKind::InvalidOperation, format!("`{feature}` is not `category.name`")));
+                }
+                Ok(self.hosts_with.get(feature).cloned().unwrap_or_else(|| Value::from(Vec::<Value>::new())))
+            }
+            "option" => {
+                let (host, feature, option): (&str, &str, &str) = from_args(args)?;
+                let key = format!("{feature}.{option}");
+                if let Some(value) = self.given.get(host).and_then(|g| g.get(&key)) {
+                    return Ok(value.clone());
+                }
+                Ok(self.defaults.get(&key).cloned().unwrap_or_else(|| Value::from(())))
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}
+
+/// Features whose options some expression reads of a host, so that only those are kept.
+pub(crate) fn read_features(world: &World<'_>) -> Vec<FeatureId> {
+    let texts: Vec<&str> = world
+        .table
+        .values()
+        .flat_map(|definition| definition.feature.options.values())
+        .filter_map(|option| option.value.derive.as_ref())
+        .map(|text| text.value.as_str())
+        .filter(|text| text.contains(".option("))
+        .collect();
+    world.table.keys().filter(|id| texts.iter().any(|text| text.contains(id.as_str()))).cloned().collect()
+}
+
+/// Defaults of features' options that are data.
+pub(crate) fn defaults(world: &World<'_>, features: &[FeatureId]) -> HashMap<String, Value> {
+    let mut result = HashMap::new();
+    for id in features {
+        let Some(definition) = world.table.get(id) else { continue };
+        for (name, option) in &definition.feature.options {
+            if let Some(value) = default_of(world, definition, &option.value) {
+                result.insert(format!("{id}.{name}"), value);
+            }
+        }
+    }
+    result
+}
+
+fn default_of(world: &World<'_>, _: &Definition, decl: &OptionDecl) -> Option<Value> {
+    let value = types::default(world, Place::SYSTEM, decl, &mut Uses::default(), &mut Diagnostics::new())?;
+    from_nix(&value)
+}
+
+/// Data of Nix as a value of an expression.
+pub(crate) fn from_nix(value: &nix::Value) -> Option<Value> {
+    Some(match value {
+        nix::Value::Null => Value::from(()),
+        nix::Value::Bool(b) => Value::from(*b),
+        nix::Value::Int(i) => Value::from(*i),
+        nix::Value::Float(f) => Value::from(*f),
+        nix::Value::Str(s) | nix::Value::Lines(s) => Value::from(s.clone()),
+        nix::Value::List(items) => Value::from(items.iter().map(from_nix).collect::<Option<Vec<_>>>()?),
+        nix::Value::Attrs(attrs) => Value::from(
+            attrs.iter().map(|(k, v)| Some((k.clone(), from_nix(v)?))).collect::<Option<BTreeMap<String, Value>>>()?,
+        ),
+        nix::Value::Commented(_, inner) | nix::Value::Apply(_, inner) => from_nix(inner)?,
+        _ => return None,
+    })
+}
+
+/// A value of an expression as data of Nix.
+pub(crate) fn to_nix(value: &Value) -> Option<nix::Value> {
+    Some(match value.kind() {
+        ValueKind::None => nix::Value::Null,
+        ValueKind::Bool => nix::Value::Bool(value.is_true()),
+        ValueKind::Number => match i64::try_from(value.clone()) {
+            Ok(i) if value.is_integer() => nix::Value::Int(i),
+            _ => nix::Value::Float(f64::try_from(value.clone()).ok()?),
+        },
+        ValueKind::String => nix::Value::Str(value.as_str()?.to_owned()),
+        ValueKind::Seq | ValueKind::Iterable => {
+            nix::Value::List(value.try_iter().ok()?.map(|v| to_nix(&v)).collect::<Option<_>>()?)
+        }
+        ValueKind::Map => {
+            let mut attrs = BTreeMap::new();
+            for key in value.try_iter().ok()? {
+                attrs.insert(key.as_str()?.to_owned(), to_nix(&value.get_item(&key).ok()?)?);
+            }
+            nix::Value::Attrs(attrs)
+        }
+        _ => return None,
+    })
+}
+
+/// A value of an expression as if it had been written.
+fn to_spec(value: &Value, span: Span) -> Option<spec::Value> {
+    fn convert(value: &nix::Value, span: Span) -> Option<spec::Value> {
+        let kind = match value {
+            nix::Value::Null => spec::ValueKind::Null,
+            nix::Value::Bool(b) => spec::ValueKind::Bool(*b),
+            nix::Value::Int(i) => spec::ValueKind::Int(*i),
+            nix::Value::Float(f) => spec::ValueKind::Float(*f),
+            nix::Value::Str(s) => spec::ValueKind::Str(s.clone()),
+            nix::Value::List(items) => {
+                spec::ValueKind::List(items.iter().map(|i| convert(i, span)).collect::<Option<_>>()?)
+            }
+            nix::Value::Attrs(attrs) => spec::ValueKind::Attrs(
+                attrs.iter().map(|(k, v)| Some((k.clone(), convert(v, span)?))).collect::<Option<_>>()?,
+            ),
+            _ => return None,
+        };
+        Some(spec::Value { kind, span })
+    }
+    convert(&to_nix(value)?, span)
+}

@@ -1,0 +1,332 @@
+//! The features that a fleet can use: those of the spec, and those of the catalog that it names.
+
+use std::collections::BTreeMap;
+
+use diag::{Diagnostic, Diagnostics, SourceMap, Span};
+use model::FeatureId;
+use spec::Spec;
+use spec::ast::{Feature, FeatureUse, OptionType};
+
+use crate::Surroundings;
+
+/// A feature definition and where it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    pub(crate) id: FeatureId,
+    pub(crate) feature: Feature,
+    /// Place of the definition.
+    pub(crate) span: Span,
+    /// For headers: `the built-in catalog (ai.ollama)` or a path of the spec.
+    pub(crate) source: String,
+    /// Whether it comes from the catalog.
+    pub(crate) builtin: bool,
+    /// Text of the system half's template.
+    pub(crate) body: Option<String>,
+    /// Text of the home half's template.
+    pub(crate) home_body: Option<String>,
+}
+
+impl Definition {
+    pub(crate) fn has_system_half(&self) -> bool {
+        self.feature.has_system_half()
+    }
+
+    pub(crate) fn has_home_half(&self) -> bool {
+        self.feature.has_home_half()
+    }
+}
+
+/// Features by id; only those that the spec names, and what they require.
+pub(crate) type Table = BTreeMap<FeatureId, Definition>;
+
+/// Loads what the spec names, transitively. Unknown names are reported where they are used.
+pub(crate) fn load(spec: &Spec, sources: &mut SourceMap, around: &Surroundings, d: &mut Diagnostics) -> Table {
+    let mut loader = Loader { spec, sources, around, d, table: Table::new() };
+    for id in spec.features.keys().chain(spec.home_features.keys()) {
+        loader.load(id);
+    }
+    for (id, second) in &spec.home_features {
+        if let Some(first) = spec.features.get(id) {
+            loader.d.push(
+                Diagnostic::error("duplicate-name", second.name.span, format!("feature `{id}` is defined twice"))
+                    .related(first.name.span, "first defined here")
+                    .help("a feature with both halves stands under `features`, with `nixos` and `home`"),
+            );
+        }
+    }
+    let uses = spec
+        .templates
+        .values()
+        .flat_map(|t| t.value.features.iter().chain(t.value.users.values().flat_map(|u| &u.value.features)))
+        .chain(spec.profiles.values().flat_map(|p| &p.value.features))
+        .chain(spec.users.values().flat_map(|u| &u.value.home.features))
+        .chain(
+            spec.hosts
+                .values()
+                .flat_map(|h| h.value.features.iter().chain(h.value.users.values().flat_map(|u| &u.value.features))),
+        );
+    for feature_use in uses {
+        loader.named(feature_use);
+    }
+    let mut table = loader.table;
+    for definition in table.values_mut() {
+        check_definition(definition, d);
+    }
+    table
+}
+
+struct Loader<'a, 'b> {
+    spec: &'a Spec,
+    sources: &'b mut SourceMap,
+    around: &'a Surroundings,
+    d: &'b mut Diagnostics,
+    table: Table,
+}
+
+impl Loader<'_, '_> {
+    fn named(&mut self, feature_use: &FeatureUse) {
+        if !self.load(&feature_use.id.value) {
+            self.d.push(unknown_feature(self.spec, &feature_use.id.value, feature_use.id.span));
+        }
+    }
+
+    /// Loads a feature and what it requires; false when there is none of that id.
+    fn load(&mut self, id: &str) -> bool {
+        if self.table.contains_key(id) {
+            return true;
+        }
+        let Some(definition) = self.definition(id) else {
+            // A definition that is there but broken has been reported.
+            return catalog::entry(id).is_some();
+        };
+        let requires: Vec<_> = definition.feature.requires.iter().map(|r| r.feature.clone()).collect();
+        let span = definition.span;
+        self.table.insert(definition.id.clone(), definition);
+        for required in requires {
+            if !self.load(&required.value) {
+                let diagnostic = unknown_feature(self.spec, &required.value, required.span);
+                self.d.push(diagnostic.related(span, format!("required by `{id}`")));
+            }
+        }
+        true
+    }
+
+    fn definition(&mut self, id: &str) -> Option<Definition> {
+        if let Some(item) = self.spec.features.get(id).or_else(|| self.spec.home_features.get(id)) {
+            let home_only = !self.spec.features.contains_key(id);
+            if home_only && item.value.has_system_half() {
+                self.d.push(
+                    Diagnostic::error("bad-half", item.name.span, format!("home feature `{id}` has a system half"))
+                        .help("move it to `features`"),
+                );
+            }
+            let body = self.spec_body(item.value.body.as_ref());
+            let home_body = self.spec_body(item.value.home_body.as_ref());
+            return Some(Definition {
+                id: FeatureId::new(id),
+                feature: item.value.clone(),
+                span: item.name.span,
+                source: self.sources.path(item.name.span.file).to_owned(),
+                builtin: false,
+                body,
+                home_body,
+            });
+        }
+        let entry = catalog::entry(id)?;
+        let (file, feature) = entry.decode(self.sources, self.d);
+        let feature = feature?;
+        let text = |name: &Option<spec::ast::Text>| name.as_ref().and_then(|n| entry.body(n)).map(str::to_owned);
+        Some(Definition {
+            id: FeatureId::new(id),
+            body: text(&feature.body),
+            home_body: text(&feature.home_body),
+            feature,
+            span: Span::new(file, 0, 0),
+            source: format!("the built-in catalog ({id})"),
+            builtin: true,
+        })
+    }
+
+    fn spec_body(&mut self, name: Option<&spec::ast::Text>) -> Option<String> {
+        let name = name?;
+        let Some(bytes) = self.around.assets.get(&name.value) else {
+            self.d.push(crate::assets::missing(&name.value, name.span, self.around));
+            return None;
+        };
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Some(text.to_owned()),
+            Err(_) => {
+                self.d.push(Diagnostic::error("bad-file", name.span, format!("`{}` is not UTF-8", name.value)));
+                None
+            }
+        }
+    }
+}
+
+fn unknown_feature(spec: &Spec, id: &str, span: Span) -> Diagnostic {
+    let all: Vec<&str> = spec
+        .features
+        .keys()
+        .chain(spec.home_features.keys())
+        .map(String::as_str)
+        .chain(catalog::entries().iter().map(|e| e.id))
+        .collect();
+    let mut diagnostic = Diagnostic::error("unknown-feature", span, format!("unknown feature `{id}`"));
+    if let Some(best) = diag::closest(id, all.iter().copied()) {
+        diagnostic = diagnostic.help(format!("did you mean `{best}`?"));
+    } else {
+        let category = id.split('.').next().unwrap_or_default();
+        let mut same: Vec<&str> = all.iter().copied().filter(|f| f.split('.').next() == Some(category)).collect();
+        same.dedup();
+        if !same.is_empty() {
+            let names: Vec<String> = same.iter().take(12).map(|f| format!("`{f}`")).collect();
+            diagnostic = diagnostic.help(format!("features of `{category}`: {}", names.join(", ")));
+        }
+    }
+    diagnostic.help("`gen list features` shows all")
+}
+
+/// What can be wrong with a definition on its own.
+fn check_definition(definition: &mut Definition, d: &mut Diagnostics) {
+    let id = definition.id.clone();
+    let feature = &definition.feature;
+    for port in &feature.ports {
+        if let spec::ast::PortSource::Option(name) = &port.source {
+            match feature.options.get(&name.value) {
+                None => d.push(unknown_option(&id, &name.value, name.span, feature)),
+                Some(option) => {
+                    let ok = match &option.value.ty {
+                        OptionType::Port => true,
+                        OptionType::List(inner) | OptionType::Nullable(inner) => **inner == OptionType::Port,
+                        _ => false,
+                    };
+                    if !ok {
+                        d.push(
+                            Diagnostic::error("bad-port", name.span, format!("option `{}` of `{id}` is not a port", name.value))
+                                .related(option.name.span, "the option")
+                                .help("its type must be `port` or `{ list: port }`"),
+                        );
+                    }
+                }
+            }
+        }
+        if let Some(when) = &port.when {
+            match feature.options.get(&when.value) {
+                None => d.push(unknown_option(&id, &when.value, when.span, feature)),
+                Some(option) if option.value.ty != OptionType::Bool => d.push(
+                    Diagnostic::error("bad-port", when.span, format!("option `{}` of `{id}` is not a boolean", when.value))
+                        .related(option.name.span, "the option"),
+                ),
+                Some(_) => {}
+            }
+        }
+    }
+    let conditions = feature.requires.iter().flat_map(|r| &r.when);
+    let conditions = conditions.chain(feature.unfree.iter().chain(&feature.insecure).flat_map(|p| &p.when));
+    for (name, _) in conditions {
+        if !feature.options.contains_key(&name.value) {
+            d.push(unknown_option(&id, &name.value, name.span, feature));
+        }
+    }
+    for other in feature.conflicts.iter().chain(feature.requires.iter().map(|r| &r.feature)) {
+        if other.value == id.as_str() {
+            d.push(Diagnostic::error("self-reference", other.span, format!("`{id}` names itself")));
+        }
+    }
+    for other in &feature.conflicts {
+        if let Some(require) = feature.requires.iter().find(|r| r.feature.value == other.value) {
+            d.push(
+                Diagnostic::error("self-reference", other.span, format!("`{id}` both requires and conflicts with `{}`", other.value))
+                    .related(require.feature.span, "required here"),
+            );
+        }
+    }
+}
+
+/// An error that a feature has no such option.
+pub(crate) fn unknown_option(id: &FeatureId, name: &str, span: Span, feature: &Feature) -> Diagnostic {
+    let diagnostic = Diagnostic::error("unknown-option", span, format!("feature `{id}` has no option `{name}`"));
+    match diag::did_you_mean(name, feature.options.keys()) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic.help("it has no options besides `enable`, which is implied"),
+    }
+}
+
+/// A feature as `gen list features` shows it.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeatureSummary {
+    /// `category.name`.
+    pub id: String,
+    /// The part before the dot.
+    pub category: String,
+    /// One line.
+    pub summary: String,
+    /// Markdown.
+    pub description: Option<String>,
+    /// Whether it has a system half.
+    pub system: bool,
+    /// Whether it has a Home Manager half.
+    pub home: bool,
+    /// Whether it comes from the catalog.
+    pub builtin: bool,
+    /// Options.
+    pub options: Vec<OptionSummary>,
+    /// Features enabled along with it.
+    pub requires: Vec<String>,
+    /// Features never on one host with it.
+    pub conflicts: Vec<String>,
+}
+
+/// An option as `gen list features` shows it.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OptionSummary {
+    /// Name.
+    pub name: String,
+    /// Type in words.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Default, as it stands in YAML.
+    pub default: Option<String>,
+    /// What it is for.
+    pub description: String,
+}
+
+/// Every feature that a spec may name: its own and the whole catalog, sorted by id.
+pub fn feature_summaries(spec: &Spec, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Vec<FeatureSummary> {
+    let mut result: BTreeMap<String, FeatureSummary> = BTreeMap::new();
+    for entry in catalog::entries() {
+        if let (_, Some(feature)) = entry.decode(sources, diagnostics) {
+            result.insert(entry.id.to_owned(), summary(entry.id, &feature, true, sources));
+        }
+    }
+    for item in spec.features.values().chain(spec.home_features.values()) {
+        result.insert(item.name.value.clone(), summary(&item.name.value, &item.value, false, sources));
+    }
+    result.into_values().collect()
+}
+
+fn summary(id: &str, feature: &Feature, builtin: bool, sources: &SourceMap) -> FeatureSummary {
+    FeatureSummary {
+        id: id.to_owned(),
+        category: id.split('.').next().unwrap_or_default().to_owned(),
+        summary: feature.summary.as_ref().map(|s| s.value.clone()).unwrap_or_default(),
+        description: feature.description.as_ref().map(|s| s.value.clone()),
+        system: feature.has_system_half(),
+        home: feature.has_home_half(),
+        builtin,
+        options: feature
+            .options
+            .values()
+            .map(|option| OptionSummary {
+                name: option.name.value.clone(),
+                ty: crate::types::describe(&option.value.ty),
+                default: option.value.default.as_ref().map(|v| sources.slice(v.span).trim().to_owned()),
+                description: option.value.description.as_ref().map(|t| t.value.trim().to_owned()).unwrap_or_default(),
+            })
+            .collect(),
+        requires: feature.requires.iter().map(|r| r.feature.value.clone()).collect(),
+        conflicts: feature.conflicts.iter().map(|c| c.value.clone()).collect(),
+    }
+}
