@@ -23,7 +23,21 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// The same in memory where the system has a place for that: many files take a disk long.
+    pub(crate) fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            Self::below(memory)
+        } else {
+            Self::new()
+        }
+    }
+
+    fn below(folder: &Path) -> Self {
+        let dir = tempfile::tempdir_in(folder).unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().join("out")).unwrap();
         Self {
             target: Target::new(root).shown_as("generated"),

@@ -1,8 +1,9 @@
 //! The output folder under every hand that may touch it.
 #![allow(
     clippy::disallowed_methods,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "tests read and write files and may panic"
+    reason = "tests read and write files, print and panic"
 )]
 
 mod conflicts;

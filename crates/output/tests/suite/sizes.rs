@@ -18,7 +18,7 @@ fn fleet(hosts: usize, text: &str) -> FileTree {
 
 #[test]
 fn ten_thousand_files() {
-    let lab = Lab::new();
+    let lab = Lab::in_memory();
     let (one, two) = (fleet(2000, "one"), fleet(2000, "two"));
     lab.run(&one).unwrap();
     assert!(verify(&lab.target, &lab.manifest().unwrap()).unwrap());
@@ -30,7 +30,7 @@ fn ten_thousand_files() {
 
 #[test]
 fn ten_thousand_files_in_one_folder() {
-    let lab = Lab::new();
+    let lab = Lab::in_memory();
     let mut new = FileTree::new();
     for n in 0..10_000 {
         new.insert(format!("{n}.nix"), "x").unwrap();
@@ -41,7 +41,7 @@ fn ten_thousand_files_in_one_folder() {
 
 #[test]
 fn long_names() {
-    let lab = Lab::new();
+    let lab = Lab::in_memory();
     let name = "n".repeat(255);
     // Longer than the system takes in one piece.
     let deep = format!("{}x.nix", format!("{}/", "d".repeat(200)).repeat(30));
@@ -59,5 +59,5 @@ fn a_name_that_only_this_file_system_refuses() {
     let mut tree = FileTree::new();
     assert!(tree.insert("ü".repeat(128), "").is_err());
     tree.insert("ü".repeat(127), "").unwrap();
-    Lab::new().run(&tree).unwrap();
+    Lab::in_memory().run(&tree).unwrap();
 }
