@@ -44,8 +44,10 @@ impl Level {
     }
 }
 
-/// The first place where the text is nested too deep to be parsed, if there is one.
-pub(crate) fn text_problem(text: &str) -> Option<ParseProblem> {
+/// How deep a text is nested, counting each open bracket, and each name and operator before it; the
+/// first place that is too deep to be parsed is an error.
+pub(crate) fn of_text(text: &str) -> Result<usize, ParseProblem> {
+    let mut deepest = 0;
     let mut levels = vec![Level::new(false)];
     let mut n_pending = 0;
     let mut offset = 0;
@@ -83,11 +85,12 @@ pub(crate) fn text_problem(text: &str) -> Option<ParseProblem> {
         }
         // Each bracket, name and operator counts, so half of the tokens are names between operators.
         if levels.len() > MAX_DEPTH + 1 || n_pending > 2 * MAX_PENDING {
-            return Some(too_deep(offset, end));
+            return Err(too_deep(offset, end));
         }
+        deepest = deepest.max(levels.len() + n_pending);
         offset = end;
     }
-    None
+    Ok(deepest)
 }
 
 /// The first place where the tree is too deep to be walked, if there is one.
@@ -137,7 +140,7 @@ fn is_string_inside(kind: SyntaxKind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_DEPTH, text_problem};
+    use super::{MAX_DEPTH, of_text};
 
     #[test]
     fn wide_is_not_deep() {
@@ -150,7 +153,7 @@ mod tests {
             format!("[ {} ] ++ [ ]", "[ 1 ] ".repeat(20_000)),
         ];
         for text in wide {
-            assert_eq!(text_problem(&text), None);
+            assert!(of_text(&text).unwrap() < 100);
         }
     }
 
@@ -183,7 +186,7 @@ mod tests {
         for opening in openings {
             let text = opening.repeat(100_000);
             assert_eq!(
-                text_problem(&text).unwrap().message,
+                of_text(&text).unwrap_err().message,
                 format!("nested deeper than {MAX_DEPTH}"),
                 "{opening}"
             );

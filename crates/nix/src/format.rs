@@ -1,6 +1,14 @@
 //! The official layout of Nix text.
 
+use std::thread;
+
 use crate::depth;
+
+/// The depth up to which any thread's stack does; written text hardly goes beyond it.
+const SHALLOW: usize = 64;
+
+/// The stack for deeper text, in bytes. The formatter uses some 10 KiB a level.
+const LARGE_STACK: usize = 64 << 20;
 
 /// Why a text cannot be laid out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,24 +28,41 @@ pub struct FormatError {
 ///
 /// The first syntax error. Use [`crate::parse_problems`] for all of them.
 pub fn format(text: &str) -> Result<String, FormatError> {
-    if let Some(problem) = depth::text_problem(text) {
-        let crate::ParseProblem {
-            start,
-            end,
-            message,
-        } = problem;
-        return Err(FormatError {
-            start,
-            end,
-            message,
-        });
-    }
-    nixfmt_rs::format(text).map_err(|error| {
+    let depth = depth::of_text(text).map_err(|problem| FormatError {
+        start: problem.start,
+        end: problem.end,
+        message: problem.message,
+    })?;
+    let result = if depth <= SHALLOW {
+        nixfmt_rs::format(text)
+    } else {
+        on_large_stack(text)?
+    };
+    result.map_err(|error| {
         let range = error.byte_range();
         FormatError {
             start: range.start,
             end: range.end,
             message: error.message(),
+        }
+    })
+}
+
+/// Runs the formatter in a thread of its own.
+fn on_large_stack(text: &str) -> Result<Result<String, nixfmt_rs::ParseError>, FormatError> {
+    thread::scope(|scope| {
+        thread::Builder::new()
+            .stack_size(LARGE_STACK)
+            .spawn_scoped(scope, || nixfmt_rs::format(text))
+            .ok()
+            .and_then(|thread| thread.join().ok())
+    })
+    .ok_or_else(|| {
+        let message = "nested too deep to be laid out here".to_owned();
+        FormatError {
+            start: 0,
+            end: text.len(),
+            message,
         }
     })
 }

@@ -51,7 +51,7 @@ pub fn parse_problems(text: &str) -> Vec<ParseProblem> {
 
 /// The tree of a text that Nix reads, which is shallow enough to walk recursively.
 pub(crate) fn parse(text: &str) -> Result<ast::Root, Vec<ParseProblem>> {
-    if let Some(problem) = depth::text_problem(text) {
+    if let Err(problem) = depth::of_text(text) {
         return Err(vec![problem]);
     }
     let parse = rnix::Root::parse(text);
@@ -64,7 +64,8 @@ pub(crate) fn parse(text: &str) -> Result<ast::Root, Vec<ParseProblem>> {
         .iter()
         .map(|error| syntax_problem(text, error))
         .collect();
-    problems.extend(lexical_problems(root.syntax()));
+    let is_broken = !problems.is_empty();
+    problems.extend(lexical_problems(root.syntax(), is_broken));
     // A broken tree would give misleading findings.
     if problems.is_empty() {
         problems.extend(grammar_problems(root.syntax()));
@@ -160,10 +161,11 @@ fn kind_name(kind: SyntaxKind) -> &'static str {
     }
 }
 
-/// Tokens that the parser takes and Nix does not.
-fn lexical_problems(root: &SyntaxNode) -> Vec<ParseProblem> {
+/// Tokens that the parser takes and Nix does not. In a broken text the broken tokens are known.
+fn lexical_problems(root: &SyntaxNode, is_broken: bool) -> Vec<ParseProblem> {
     root.descendants_with_tokens()
         .filter_map(rnix::SyntaxElement::into_token)
+        .filter(|token| !is_broken || token.kind() != SyntaxKind::TOKEN_ERROR)
         .filter_map(|token| {
             lexical_problem(&token).map(|message| ParseProblem::at(token.text_range(), message))
         })
@@ -194,6 +196,13 @@ fn lexical_problem(token: &SyntaxToken) -> Option<String> {
             .value()
             .is_err()
             .then(|| format!("the integer `{text}` does not fit in 64 bits")),
+        SyntaxKind::TOKEN_FLOAT
+            if text
+                .strip_prefix("0.")
+                .is_some_and(|rest| !rest.starts_with(|char: char| char.is_ascii_digit())) =>
+        {
+            Some(format!("the number `{text}` lacks a digit after its point"))
+        }
         SyntaxKind::TOKEN_FLOAT => {
             let value = ast::Float::cast(token.clone())?.value().ok()?;
             let is_zero = !text
@@ -224,12 +233,45 @@ fn grammar_problems(root: &SyntaxNode) -> Vec<ParseProblem> {
                     .last_token()
                     .is_none_or(|token| token.kind() != SyntaxKind::TOKEN_R_PAREN)
                     .then_some("the parenthesis is never closed"),
+                SyntaxKind::NODE_STRING => {
+                    let parent = node.parent()?.kind();
+                    let is_name =
+                        matches!(parent, SyntaxKind::NODE_ATTRPATH | SyntaxKind::NODE_INHERIT);
+                    (is_name && node.first_token().is_some_and(|token| token.text() == "''"))
+                        .then_some("an indented string cannot name an attribute")
+                }
+                // The parser joins a path and an interpolation that white space separates.
+                kind if is_path(kind) => node
+                    .children_with_tokens()
+                    .filter_map(rnix::SyntaxElement::into_token)
+                    .any(|token| !is_path_token(token.kind()))
+                    .then_some("a path ends at white space"),
                 SyntaxKind::NODE_ERROR => Some("unexpected text"),
                 _ => None,
             };
             message.map(|message| ParseProblem::at(node.text_range(), message))
         })
         .collect()
+}
+
+fn is_path(kind: SyntaxKind) -> bool {
+    matches!(
+        kind,
+        SyntaxKind::NODE_PATH_ABS
+            | SyntaxKind::NODE_PATH_HOME
+            | SyntaxKind::NODE_PATH_REL
+            | SyntaxKind::NODE_PATH_SEARCH
+    )
+}
+
+fn is_path_token(kind: SyntaxKind) -> bool {
+    matches!(
+        kind,
+        SyntaxKind::TOKEN_PATH_ABS
+            | SyntaxKind::TOKEN_PATH_HOME
+            | SyntaxKind::TOKEN_PATH_REL
+            | SyntaxKind::TOKEN_PATH_SEARCH
+    )
 }
 
 fn is_operator_or_list(kind: SyntaxKind) -> bool {
@@ -252,4 +294,74 @@ pub(crate) fn without_parens(mut expr: ast::Expr) -> ast::Expr {
         expr = inner;
     }
     expr
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_problems;
+
+    #[test]
+    fn messages_and_places() {
+        let cases = [
+            (
+                "{ a = ; }",
+                (
+                    6,
+                    7,
+                    "unexpected `;`, expected `(`, `rec`, `{`, `[`, a string or a name",
+                ),
+            ),
+            ("{ a = 1 }", (8, 9, "unexpected `}`, expected `;`")),
+            ("{ a = 1; ", (9, 9, "unexpected end of the text")),
+            ("1 }", (2, 3, "unexpected `}`")),
+            ("", (0, 0, "unexpected end of the text")),
+            ("(1 ]", (0, 4, "the parenthesis is never closed")),
+            ("[ x: x ]", (2, 6, "a function here needs parentheses")),
+            (
+                "a@{ b }@c: 1",
+                (7, 9, "the arguments are named twice with `@`"),
+            ),
+            ("\u{a0}1", (0, 2, "U+00A0 is not white space to Nix")),
+            ("\"\0\"", (1, 2, "a NUL character cannot stand in Nix text")),
+            ("1 # a\r+ x", (2, 9, "a carriage return ends the comment")),
+            (
+                "99999999999999999999",
+                (
+                    0,
+                    20,
+                    "the integer `99999999999999999999` does not fit in 64 bits",
+                ),
+            ),
+            ("1.0e999", (0, 7, "the number `1.0e999` is out of range")),
+            (
+                "{ ''a'' = 1; }",
+                (2, 7, "an indented string cannot name an attribute"),
+            ),
+            (
+                "let ${x} = 1; in 1",
+                (6, 7, "a computed name cannot stand in `let`"),
+            ),
+            (
+                "{ inherit ${x}; }",
+                (10, 14, "a computed name cannot be inherited"),
+            ),
+        ];
+        for (text, (start, end, message)) in cases {
+            let problems = parse_problems(text);
+            let first = &problems[0];
+            assert_eq!(
+                (first.start, first.end, first.message.as_str()),
+                (start, end, message),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_problems_are_found_at_once() {
+        assert_eq!(
+            parse_problems("{ a = 1; a = 2; b = x: [ y: y ]; b = 3; }").len(),
+            3
+        );
+    }
 }
