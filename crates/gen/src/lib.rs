@@ -20,6 +20,7 @@ mod fingerprint;
 mod generate;
 mod git;
 mod load;
+mod origin;
 mod panic;
 mod progress;
 mod status;

@@ -1,12 +1,153 @@
-//! Stub.
+//! `gen init`: a small fleet to start from.
+
+use std::fs;
+use std::io::{self, Write as _};
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cli::App;
+use crate::commands::schema;
 use crate::status::Status;
+use crate::text::shell_word;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Where to start it
+    #[arg(default_value = ".")]
+    dir: Utf8PathBuf,
+}
 
-pub(crate) fn run(_app: &App, _args: &Args) -> anyhow::Result<Status> {
+/// The schema's file in the spec folder; hidden, so that it is no part of the spec.
+pub(crate) const SCHEMA_FILE: &str = ".schema.json";
+
+/// Files of the fleet, below the spec folder.
+const SPEC: &[(&str, &str)] = &[
+    ("fleet.yaml", include_str!("../../init/spec/fleet.yaml")),
+    (
+        "hosts/desktop.yaml",
+        include_str!("../../init/spec/hosts/desktop.yaml"),
+    ),
+    (
+        "profiles.yaml",
+        include_str!("../../init/spec/profiles.yaml"),
+    ),
+    (
+        "templates.yaml",
+        include_str!("../../init/spec/templates.yaml"),
+    ),
+    ("users.yaml", include_str!("../../init/spec/users.yaml")),
+];
+
+/// Tags of the language, and the kinds of YAML nodes that they stand before.
+const TAGS: &[(&str, &[&str])] = &[
+    ("!after", &["scalar", "sequence", "mapping"]),
+    ("!before", &["scalar", "sequence", "mapping"]),
+    ("!default", &["scalar", "sequence", "mapping"]),
+    ("!file", &["scalar"]),
+    ("!force", &["scalar", "sequence", "mapping"]),
+    ("!if", &["mapping"]),
+    ("!lines", &["scalar"]),
+    ("!nix", &["scalar"]),
+    ("!opt", &["scalar"]),
+    ("!pkg", &["scalar"]),
+    ("!secret", &["scalar"]),
+];
+
+/// Writes the files that are not there; all are refused if one is.
+pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+    let files = files(&app.spec)?;
+    let taken: Vec<&Utf8PathBuf> = files
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|p| is_there(&args.dir.join(p)))
+        .collect();
+    if !taken.is_empty() {
+        let list: Vec<String> = taken
+            .iter()
+            .map(|path| format!("`{}`", shown(&args.dir, path)))
+            .collect();
+        anyhow::bail!(
+            "nothing was written, because there is already {}",
+            list.join(", ")
+        );
+    }
+    let mut text = String::new();
+    for (path, content) in &files {
+        write_new(&args.dir.join(path), content)?;
+        text.push_str(&format!("wrote {}\n", shown(&args.dir, path)));
+    }
+    let there = match args.dir.as_str() {
+        "." => String::new(),
+        dir => format!(" -C {}", shell_word(dir)),
+    };
+    text.push_str("\nNext:\n");
+    text.push_str(&format!(
+        "  edit {}/hosts/desktop.yaml\n",
+        shown(&args.dir, &app.spec)
+    ));
+    text.push_str(&format!("  gen{there}                  write the flake\n"));
+    text.push_str(&format!(
+        "  gen{there} explain desktop  see what the host comes to\n"
+    ));
+    text.push_str(&format!(
+        "  gen{there} list features    see what can be switched on\n"
+    ));
+    app.console.out(&text)?;
     Ok(Status::Clean)
+}
+
+fn files(spec: &Utf8Path) -> anyhow::Result<Vec<(Utf8PathBuf, String)>> {
+    let schema = format!("{}\n", serde_json::to_string_pretty(&schema::schema())?);
+    let mut files = vec![
+        (
+            ".gitignore".into(),
+            include_str!("../../init/gitignore").to_owned(),
+        ),
+        (".vscode/settings.json".into(), editor_settings(spec)?),
+        (spec.join(SCHEMA_FILE), schema),
+    ];
+    files.extend(
+        SPEC.iter()
+            .map(|(path, text)| (spec.join(path), (*text).to_owned())),
+    );
+    files.sort();
+    Ok(files)
+}
+
+/// Makes the YAML extension know the tags and the schema.
+fn editor_settings(spec: &Utf8Path) -> anyhow::Result<String> {
+    let tags: Vec<String> = TAGS
+        .iter()
+        .flat_map(|(tag, kinds)| kinds.iter().map(move |kind| format!("{tag} {kind}")))
+        .collect();
+    let schema = format!("./{}", spec.join(SCHEMA_FILE));
+    let settings = serde_json::json!({
+        "yaml.customTags": tags,
+        "yaml.schemas": { schema: [format!("{spec}/**/*.yaml")] },
+    });
+    Ok(format!("{}\n", serde_json::to_string_pretty(&settings)?))
+}
+
+fn shown(dir: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+    if dir == "." {
+        path.to_owned()
+    } else {
+        dir.join(path)
+    }
+}
+
+fn is_there(path: &Utf8Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Writes a file that must not be there yet, and the folders above it.
+pub(crate) fn write_new(path: &Utf8Path, content: &str) -> anyhow::Result<()> {
+    let write = || -> io::Result<()> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_str().is_empty()) {
+            fs::create_dir_all(folder)?;
+        }
+        fs::File::create_new(path)?.write_all(content.as_bytes())
+    };
+    write().map_err(|error| anyhow::anyhow!("cannot write `{path}`: {error}"))
 }

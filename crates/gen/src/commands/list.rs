@@ -1,12 +1,344 @@
-//! Stub.
+//! `gen list`: what a fleet has.
 
-use crate::cli::App;
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::ValueEnum;
+use diag::Diagnostics;
+use model::{Fleet, PortNumbers};
+use resolve::FeatureSummary;
+use serde::Serialize;
+
+use crate::cli::{App, Sound};
 use crate::status::Status;
+use crate::table::Table;
+use crate::text::list;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// What to list
+    what: What,
+}
 
-pub(crate) fn run(_app: &App, _args: &Args) -> anyhow::Result<Status> {
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    Hosts,
+    Users,
+    /// The whole catalog and the spec's own features
+    Features,
+    Profiles,
+    Templates,
+    /// Generated files
+    Files,
+}
+
+/// Lists.
+pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+    let json = app.wants_json()?;
+    let sound = match app.sound_fleet()? {
+        Ok(sound) => sound,
+        Err(status) => return Ok(status),
+    };
+    let fleet = &sound.fleet;
+    match args.what {
+        What::Hosts => show(app, json, &hosts(fleet)),
+        What::Users => show(app, json, &users(fleet)),
+        What::Features => show(app, json, &features(sound)),
+        What::Profiles => show(app, json, &profiles(fleet)),
+        What::Templates => show(app, json, &templates(fleet)),
+        What::Files => show(app, json, &files(&sound)),
+    }
+}
+
+fn show<R: Row>(app: &App, json: bool, rows: &[R]) -> anyhow::Result<Status> {
+    if json {
+        app.console.json(&rows)?;
+    } else {
+        let mut table = Table::new(R::HEADINGS);
+        for row in rows {
+            table.row(row.cells());
+        }
+        app.console.out(&table.render())?;
+    }
     Ok(Status::Clean)
+}
+
+/// A line of a table.
+trait Row: Serialize {
+    const HEADINGS: &[&str];
+    fn cells(&self) -> Vec<String>;
+}
+
+fn or_dash(text: Option<&String>) -> String {
+    text.filter(|text| !text.is_empty())
+        .cloned()
+        .unwrap_or_else(|| "-".to_owned())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HostRow {
+    name: String,
+    description: Option<String>,
+    system: String,
+    state_version: String,
+    template: Option<String>,
+    address: Option<String>,
+    tags: Vec<String>,
+    users: Vec<String>,
+    features: Vec<String>,
+    ports: Vec<String>,
+}
+
+impl Row for HostRow {
+    const HEADINGS: &[&str] = &[
+        "host",
+        "system",
+        "template",
+        "address",
+        "users",
+        ">features",
+        "description",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.system.clone(),
+            or_dash(self.template.as_ref()),
+            or_dash(self.address.as_ref()),
+            list(&self.users),
+            self.features.len().to_string(),
+            or_dash(self.description.as_ref()),
+        ]
+    }
+}
+
+fn hosts(fleet: &Fleet) -> Vec<HostRow> {
+    let row = |host: &model::Host| {
+        let ports = host.ports.iter().map(|port| {
+            let numbers = match port.numbers {
+                PortNumbers::One(n) => n.to_string(),
+                PortNumbers::Range(from, to) => format!("{from}-{to}"),
+            };
+            let protocol = match port.protocol {
+                model::Protocol::Tcp => "tcp",
+                model::Protocol::Udp => "udp",
+            };
+            format!("{numbers}/{protocol} on {}", port.interface)
+        });
+        HostRow {
+            name: host.name.to_string(),
+            description: host.description.clone(),
+            system: host.system.clone(),
+            state_version: host.state_version.clone(),
+            template: host.template.as_ref().map(ToString::to_string),
+            address: host.address.clone(),
+            tags: host.tags.clone(),
+            users: host.users.keys().map(ToString::to_string).collect(),
+            features: host.enabled.keys().map(ToString::to_string).collect(),
+            ports: ports.collect(),
+        }
+    };
+    fleet.hosts.values().map(row).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserRow {
+    name: String,
+    full_name: Option<String>,
+    email: Option<String>,
+    admin: bool,
+    hosts: BTreeMap<String, Vec<String>>,
+}
+
+impl Row for UserRow {
+    const HEADINGS: &[&str] = &["user", "full name", "admin", "hosts", "profiles"];
+
+    fn cells(&self) -> Vec<String> {
+        let profiles: BTreeSet<&String> = self.hosts.values().flatten().collect();
+        vec![
+            self.name.clone(),
+            or_dash(self.full_name.as_ref()),
+            if self.admin { "yes" } else { "no" }.to_owned(),
+            list(self.hosts.keys()),
+            list(profiles),
+        ]
+    }
+}
+
+fn users(fleet: &Fleet) -> Vec<UserRow> {
+    let row = |user: &model::User| {
+        let hosts = fleet.hosts.values().filter_map(|host| {
+            let on = host.users.get(&user.name)?;
+            let profiles = on.profiles.iter().map(ToString::to_string).collect();
+            Some((host.name.to_string(), profiles))
+        });
+        UserRow {
+            name: user.name.to_string(),
+            full_name: user.full_name.clone(),
+            email: user.email.clone(),
+            admin: user.admin,
+            hosts: hosts.collect(),
+        }
+    };
+    fleet.users.values().map(row).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FeatureRow {
+    #[serde(flatten)]
+    summary: FeatureSummary,
+    /// Hosts, and `user@host` for home features.
+    enabled_on: Vec<String>,
+}
+
+impl Row for FeatureRow {
+    const HEADINGS: &[&str] = &["feature", "half", ">on", "summary"];
+
+    fn cells(&self) -> Vec<String> {
+        let half = match (self.summary.system, self.summary.home) {
+            (true, true) => "both",
+            (false, true) => "home",
+            _ => "system",
+        };
+        vec![
+            self.summary.id.clone(),
+            half.to_owned(),
+            match self.enabled_on.len() {
+                0 => "-".to_owned(),
+                n => n.to_string(),
+            },
+            self.summary.summary.clone(),
+        ]
+    }
+}
+
+fn features(sound: Sound) -> Vec<FeatureRow> {
+    let Sound {
+        mut sources,
+        spec,
+        fleet,
+        ..
+    } = sound;
+    // The catalog's own files are tested; the spec's were checked already.
+    let mut diagnostics = Diagnostics::new();
+    let summaries = resolve::feature_summaries(&spec, &mut sources, &mut diagnostics);
+    let row = |summary: FeatureSummary| {
+        let enabled_on = enabled_on(&fleet, &summary.id);
+        FeatureRow {
+            summary,
+            enabled_on,
+        }
+    };
+    summaries.into_iter().map(row).collect()
+}
+
+/// Where a feature is on: hosts, and `user@host` for home halves.
+pub(crate) fn enabled_on(fleet: &Fleet, id: &str) -> Vec<String> {
+    let mut places = Vec::new();
+    for host in fleet.hosts.values() {
+        if host.enabled.contains_key(id) {
+            places.push(host.name.to_string());
+        }
+        for user in host.users.values() {
+            if user.enabled.contains_key(id) {
+                places.push(format!("{}@{}", user.name, host.name));
+            }
+        }
+    }
+    places
+}
+
+#[derive(Serialize)]
+struct LayerRow {
+    name: String,
+    description: Option<String>,
+    chain: Vec<String>,
+    features: Vec<String>,
+    hosts: Vec<String>,
+}
+
+impl Row for LayerRow {
+    const HEADINGS: &[&str] = &["name", "extends", ">features", "used by", "description"];
+
+    fn cells(&self) -> Vec<String> {
+        let parents = self.chain.iter().rev().skip(1);
+        vec![
+            self.name.clone(),
+            list(parents),
+            self.features.len().to_string(),
+            list(&self.hosts),
+            or_dash(self.description.as_ref()),
+        ]
+    }
+}
+
+fn templates(fleet: &Fleet) -> Vec<LayerRow> {
+    let row = |template: &model::Template| {
+        let hosts = fleet
+            .hosts
+            .values()
+            .filter(|h| h.template.as_ref() == Some(&template.name));
+        LayerRow {
+            name: template.name.to_string(),
+            description: template.description.clone(),
+            chain: template.chain.iter().map(ToString::to_string).collect(),
+            features: template.imports.iter().map(ToString::to_string).collect(),
+            hosts: hosts.map(|host| host.name.to_string()).collect(),
+        }
+    };
+    fleet.templates.values().map(row).collect()
+}
+
+fn profiles(fleet: &Fleet) -> Vec<LayerRow> {
+    let row = |profile: &model::Profile| {
+        let users = fleet.hosts.values().flat_map(|host| {
+            let users = host
+                .users
+                .values()
+                .filter(|user| user.profiles.contains(&profile.name));
+            users.map(move |user| format!("{}@{}", user.name, host.name))
+        });
+        LayerRow {
+            name: profile.name.to_string(),
+            description: profile.description.clone(),
+            chain: profile.chain.iter().map(ToString::to_string).collect(),
+            features: profile.imports.iter().map(ToString::to_string).collect(),
+            hosts: users.collect(),
+        }
+    };
+    fleet.profiles.values().map(row).collect()
+}
+
+#[derive(Serialize)]
+struct FileRow {
+    path: String,
+    bytes: usize,
+    lines: usize,
+    from: Option<String>,
+}
+
+impl Row for FileRow {
+    const HEADINGS: &[&str] = &["file", ">lines", "from"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.path.clone(),
+            self.lines.to_string(),
+            or_dash(self.from.as_ref()),
+        ]
+    }
+}
+
+fn files(sound: &Sound) -> Vec<FileRow> {
+    let row = |(path, file): (&str, &output::File)| FileRow {
+        path: path.to_owned(),
+        bytes: file.bytes.len(),
+        lines: file.bytes.iter().filter(|byte| **byte == b'\n').count(),
+        from: sound.fleet.sources.get(path).cloned(),
+    };
+    sound.tree.iter().map(row).collect()
 }

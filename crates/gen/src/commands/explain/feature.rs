@@ -1,0 +1,114 @@
+//! A feature: what it is for, its options, and where it is on.
+
+use diag::Diagnostics;
+use resolve::FeatureSummary;
+use serde::Serialize;
+
+use super::host::{self, FeatureView};
+use super::tree::Tree;
+use crate::cli::Sound;
+use crate::commands::list::enabled_on;
+use crate::text::list;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FleetFeatureView {
+    #[serde(flatten)]
+    summary: FeatureSummary,
+    enabled_on: Vec<String>,
+    /// By host or `user@host`: why it is on, and its options.
+    uses: Vec<Use>,
+}
+
+#[derive(Serialize)]
+struct Use {
+    at: String,
+    #[serde(flatten)]
+    feature: FeatureView,
+}
+
+/// The view of a feature, or all ids if there is none of that name.
+pub(super) fn view(sound: &mut Sound, id: &str) -> Result<FleetFeatureView, Vec<String>> {
+    // The catalog's own files are tested; the spec's were checked already.
+    let mut diagnostics = Diagnostics::new();
+    let summaries = resolve::feature_summaries(&sound.spec, &mut sound.sources, &mut diagnostics);
+    let ids: Vec<String> = summaries.iter().map(|summary| summary.id.clone()).collect();
+    let summary = summaries
+        .into_iter()
+        .find(|summary| summary.id == id)
+        .ok_or(ids)?;
+    let mut uses = Vec::new();
+    let mut add = |at: String, enabled| {
+        for feature in host::features(enabled, &sound.sources) {
+            if feature.id == id {
+                uses.push(Use {
+                    at: at.clone(),
+                    feature,
+                });
+            }
+        }
+    };
+    for host in sound.fleet.hosts.values() {
+        add(host.name.to_string(), &host.enabled);
+        for user in host.users.values() {
+            add(format!("{}@{}", user.name, host.name), &user.enabled);
+        }
+    }
+    Ok(FleetFeatureView {
+        enabled_on: enabled_on(&sound.fleet, id),
+        summary,
+        uses,
+    })
+}
+
+/// Draws a feature for people.
+pub(super) fn draw(view: &FleetFeatureView) -> String {
+    let mut tree = Tree::default();
+    let FeatureSummary {
+        id,
+        summary,
+        description,
+        system,
+        home,
+        builtin,
+        ..
+    } = &view.summary;
+    tree.title(&format!("{id}: {summary}"));
+    for line in description.iter().flat_map(|text| text.trim().lines()) {
+        tree.line(1, line, "");
+    }
+    tree.title("Facts");
+    tree.fact("from", if *builtin { "the catalog" } else { "the spec" });
+    let halves = [(*system, "system"), (*home, "home")];
+    tree.fact(
+        "halves",
+        &list(halves.iter().filter(|(is, _)| *is).map(|(_, name)| name)),
+    );
+    tree.fact("requires", &list(&view.summary.requires));
+    tree.fact("conflicts", &list(&view.summary.conflicts));
+    if !view.summary.options.is_empty() {
+        tree.title("Options");
+        for option in &view.summary.options {
+            let default = option
+                .default
+                .as_ref()
+                .map(|d| format!(" = {d}"))
+                .unwrap_or_default();
+            let text = format!(
+                "{}: {}{}",
+                option.name,
+                option.ty,
+                default.replace('\n', " ")
+            );
+            tree.line(1, text, option.description.replace('\n', " "));
+        }
+    }
+    if view.uses.is_empty() {
+        tree.title("On no host");
+    }
+    for on in &view.uses {
+        tree.title(&format!("On {}", on.at));
+        host::draw_features(&mut tree, 1, std::slice::from_ref(&on.feature));
+    }
+    tree.finish()
+}

@@ -1,0 +1,400 @@
+//! A host as resolved.
+
+use std::collections::BTreeMap;
+
+use diag::SourceMap;
+use model::{
+    BootLoader, Definition, DiskLayout, Enabled, FeatureId, Fleet, Host, PortNumbers, Protocol,
+};
+use serde::Serialize;
+
+use super::tree::Tree;
+use crate::cli::Sound;
+use crate::origin::{self, Place};
+use crate::text::{list, size};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HostView {
+    name: String,
+    description: Option<String>,
+    place: String,
+    system: String,
+    state_version: String,
+    template: Option<String>,
+    /// The template and its ancestors, root first.
+    template_chain: Vec<String>,
+    tags: Vec<String>,
+    address: Option<String>,
+    zones: BTreeMap<String, Vec<String>>,
+    hardware: HardwareView,
+    features: Vec<FeatureView>,
+    /// Features that the template sets and this host switches off.
+    disabled: Vec<String>,
+    settings: Vec<SettingView>,
+    users: Vec<UserView>,
+    ports: Vec<PortView>,
+    secrets: Vec<SecretView>,
+    modules: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HardwareView {
+    platform: String,
+    cpu: Option<String>,
+    gpus: Vec<String>,
+    memory: Option<u64>,
+    boot_loader: Option<String>,
+    disks: BTreeMap<String, &'static str>,
+    profile: Option<String>,
+    facter: Option<String>,
+}
+
+/// A feature that is on, why, and its options.
+#[derive(Serialize)]
+pub(super) struct FeatureView {
+    pub(super) id: String,
+    pub(super) reasons: Vec<Place>,
+    pub(super) options: Vec<OptionView>,
+}
+
+#[derive(Serialize)]
+pub(super) struct OptionView {
+    pub(super) name: String,
+    pub(super) value: String,
+    pub(super) from: Place,
+}
+
+#[derive(Serialize)]
+pub(super) struct SettingView {
+    pub(super) path: String,
+    pub(super) value: String,
+    pub(super) from: Place,
+    /// Lower layers that it overrides or adds to.
+    pub(super) over: Vec<Place>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserView {
+    pub(super) name: String,
+    pub(super) profiles: Vec<String>,
+    pub(super) home_manager: bool,
+    pub(super) features: Vec<FeatureView>,
+    pub(super) settings: Vec<SettingView>,
+}
+
+#[derive(Serialize)]
+struct PortView {
+    numbers: String,
+    protocol: &'static str,
+    interface: String,
+    zone: String,
+    feature: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SecretView {
+    name: String,
+    owner: Option<String>,
+    group: Option<String>,
+    mode: Option<String>,
+    path: Option<String>,
+    for_users: bool,
+}
+
+/// The view of a host; nothing if there is none of that name.
+pub(super) fn view(sound: &Sound, name: &str) -> Option<HostView> {
+    let Sound { sources, fleet, .. } = sound;
+    let host = fleet.hosts.get(name)?;
+    let template = host
+        .template
+        .as_ref()
+        .and_then(|name| fleet.templates.get(name));
+    let layers = [
+        host.definitions.as_slice(),
+        template.map_or(&[], |template| template.definitions.as_slice()),
+        fleet.definitions.as_slice(),
+    ];
+    Some(HostView {
+        name: host.name.to_string(),
+        description: host.description.clone(),
+        place: sources.place(host.span),
+        system: host.system.clone(),
+        state_version: host.state_version.clone(),
+        template: host.template.as_ref().map(ToString::to_string),
+        template_chain: template
+            .iter()
+            .flat_map(|t| &t.chain)
+            .map(ToString::to_string)
+            .collect(),
+        tags: host.tags.clone(),
+        address: host.address.clone(),
+        zones: host.zones.clone(),
+        hardware: hardware(host),
+        features: features(&host.enabled, sources),
+        disabled: host.disabled.iter().map(ToString::to_string).collect(),
+        settings: settings(&layers, fleet, sources),
+        users: host
+            .users
+            .values()
+            .map(|user| user_view(user, fleet, sources))
+            .collect(),
+        ports: ports(host),
+        secrets: host
+            .secrets
+            .iter()
+            .map(|(name, secret)| SecretView {
+                name: name.clone(),
+                owner: secret.owner.clone(),
+                group: secret.group.clone(),
+                mode: secret.mode.clone(),
+                path: secret.path.clone(),
+                for_users: secret.for_users,
+            })
+            .collect(),
+        modules: host.modules.clone(),
+    })
+}
+
+/// A user on a host.
+pub(super) fn user_view(user: &model::HostUser, fleet: &Fleet, sources: &SourceMap) -> UserView {
+    UserView {
+        name: user.name.to_string(),
+        profiles: user.profiles.iter().map(ToString::to_string).collect(),
+        home_manager: user.has_home,
+        features: features(&user.enabled, sources),
+        settings: settings(&[&user.definitions, &user.home], fleet, sources),
+    }
+}
+
+/// Features that are on.
+pub(super) fn features(
+    enabled: &BTreeMap<FeatureId, Enabled>,
+    sources: &SourceMap,
+) -> Vec<FeatureView> {
+    let view = |(id, enabled): (&FeatureId, &Enabled)| FeatureView {
+        id: id.to_string(),
+        reasons: enabled
+            .reasons
+            .iter()
+            .map(|r| Place::of_reason(r, sources))
+            .collect(),
+        options: enabled
+            .options
+            .iter()
+            .map(|(name, option)| OptionView {
+                name: name.clone(),
+                value: origin::nix(&option.value),
+                from: Place::of(&option.origin, sources),
+            })
+            .collect(),
+    };
+    enabled.iter().map(view).collect()
+}
+
+/// What is defined besides features' options, which are shown with their features. A path is shown
+/// once for each list of definitions, the highest layer first.
+pub(super) fn settings(
+    layers: &[&[Definition]],
+    fleet: &Fleet,
+    sources: &SourceMap,
+) -> Vec<SettingView> {
+    let own = |definition: &&Definition| definition.path.parts().first() != Some(&fleet.namespace);
+    let view = |definition: &Definition| SettingView {
+        path: definition.path.to_string(),
+        value: origin::nix(&definition.value),
+        from: Place::of(&definition.origin, sources),
+        over: definition
+            .over
+            .iter()
+            .map(|origin| Place::of(origin, sources))
+            .collect(),
+    };
+    let mut views: Vec<SettingView> = layers
+        .iter()
+        .flat_map(|layer| layer.iter().filter(own).map(view))
+        .collect();
+    views.sort_by(|a, b| a.path.cmp(&b.path));
+    views
+}
+
+fn hardware(host: &Host) -> HardwareView {
+    let hardware = &host.hardware;
+    let gpu = |gpu: &model::Gpu| {
+        let extra = [(gpu.rocm, "rocm"), (gpu.cuda, "cuda")];
+        let extra = extra
+            .iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, word)| format!(" {word}"));
+        format!("{}{}", gpu.vendor, extra.collect::<String>())
+    };
+    let layout = |disk: &model::Disk| match disk.layout {
+        DiskLayout::Ext4 { .. } => "ext4",
+        DiskLayout::LuksBtrfs { encrypt: true, .. } => "luks-btrfs",
+        DiskLayout::LuksBtrfs { encrypt: false, .. } => "btrfs",
+        DiskLayout::Zfs { .. } => "zfs",
+        DiskLayout::ByHand { .. } => "by hand",
+    };
+    HardwareView {
+        platform: hardware.platform.clone(),
+        cpu: hardware.cpu.clone(),
+        gpus: hardware.gpus.iter().map(gpu).collect(),
+        memory: hardware.memory,
+        boot_loader: match &hardware.boot.loader {
+            BootLoader::Unset => None,
+            BootLoader::None => Some("none".to_owned()),
+            BootLoader::SystemdBoot => Some("systemd-boot".to_owned()),
+            BootLoader::Grub(device) => Some(format!("grub on {device}")),
+        },
+        disks: host
+            .disks
+            .iter()
+            .map(|(name, disk)| (name.clone(), layout(disk)))
+            .collect(),
+        profile: hardware.profile.clone(),
+        facter: hardware.facter.clone(),
+    }
+}
+
+fn ports(host: &Host) -> Vec<PortView> {
+    let view = |port: &model::OpenPort| PortView {
+        numbers: match port.numbers {
+            PortNumbers::One(number) => number.to_string(),
+            PortNumbers::Range(from, to) => format!("{from}-{to}"),
+        },
+        protocol: match port.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        },
+        interface: port.interface.clone(),
+        zone: port.zone.clone(),
+        feature: port.feature.to_string(),
+    };
+    host.ports.iter().map(view).collect()
+}
+
+/// Draws a host for people.
+pub(super) fn draw(view: &HostView) -> String {
+    let mut tree = Tree::default();
+    let description = view
+        .description
+        .as_ref()
+        .map(|d| format!(": {d}"))
+        .unwrap_or_default();
+    tree.title(&format!("{}{description}", view.name));
+    tree.fact("defined in", &view.place);
+    tree.fact(
+        "system",
+        &format!("{}, state version {}", view.system, view.state_version),
+    );
+    let chain: Vec<&str> = view
+        .template_chain
+        .iter()
+        .rev()
+        .map(String::as_str)
+        .collect();
+    tree.fact("template", &chain.join(" < "));
+    tree.fact("tags", &list(&view.tags));
+    tree.fact("address", view.address.as_deref().unwrap_or_default());
+    let zones = view
+        .zones
+        .iter()
+        .map(|(zone, interfaces)| format!("{zone} ({})", list(interfaces)));
+    tree.fact("zones", &list(zones));
+    let hardware = &view.hardware;
+    tree.fact("platform", &hardware.platform);
+    tree.fact("cpu", hardware.cpu.as_deref().unwrap_or_default());
+    tree.fact("gpu", &list(&hardware.gpus));
+    tree.fact("memory", &hardware.memory.map(size).unwrap_or_default());
+    tree.fact(
+        "boot loader",
+        hardware.boot_loader.as_deref().unwrap_or_default(),
+    );
+    let disks = hardware
+        .disks
+        .iter()
+        .map(|(name, layout)| format!("{name} ({layout})"));
+    tree.fact("disks", &list(disks));
+    tree.fact(
+        "hardware profile",
+        hardware.profile.as_deref().unwrap_or_default(),
+    );
+    tree.fact(
+        "facter report",
+        hardware.facter.as_deref().unwrap_or_default(),
+    );
+    tree.fact("modules", &list(&view.modules));
+
+    if !view.features.is_empty() || !view.disabled.is_empty() {
+        tree.title(&format!("Features ({})", view.features.len()));
+        draw_features(&mut tree, 1, &view.features);
+        for id in &view.disabled {
+            tree.line(1, format!("{id} = off"), "switched off here");
+        }
+    }
+    if !view.settings.is_empty() {
+        tree.title(&format!("Settings ({})", view.settings.len()));
+        draw_settings(&mut tree, 1, &view.settings);
+    }
+    if !view.users.is_empty() {
+        tree.title(&format!("Users ({})", view.users.len()));
+        for user in &view.users {
+            tree.line(1, &user.name, format!("profiles: {}", list(&user.profiles)));
+            draw_features(&mut tree, 2, &user.features);
+            draw_settings(&mut tree, 2, &user.settings);
+        }
+    }
+    if !view.ports.is_empty() {
+        tree.title(&format!("Ports ({})", view.ports.len()));
+        for port in &view.ports {
+            let text = format!("{}/{} on {}", port.numbers, port.protocol, port.interface);
+            tree.line(1, text, format!("{}, zone {}", port.feature, port.zone));
+        }
+    }
+    if !view.secrets.is_empty() {
+        tree.title(&format!("Secrets ({})", view.secrets.len()));
+        for secret in &view.secrets {
+            let facts = [
+                secret.owner.as_ref().map(|owner| format!("owner {owner}")),
+                secret.group.as_ref().map(|group| format!("group {group}")),
+                secret.mode.as_ref().map(|mode| format!("mode {mode}")),
+                secret.path.clone(),
+                secret.for_users.then(|| "before users are made".to_owned()),
+            ];
+            let facts: Vec<String> = facts.into_iter().flatten().collect();
+            tree.line(1, &secret.name, facts.join(", "));
+        }
+    }
+    tree.finish()
+}
+
+/// Draws features with their options.
+pub(super) fn draw_features(tree: &mut Tree, depth: usize, features: &[FeatureView]) {
+    for feature in features {
+        let reasons: Vec<String> = feature.reasons.iter().map(ToString::to_string).collect();
+        tree.line(depth, &feature.id, reasons.join("; "));
+        for option in &feature.options {
+            let text = format!("{} = {}", option.name, option.value);
+            tree.line(depth + 1, text, option.from.to_string());
+        }
+    }
+}
+
+/// Draws settings.
+pub(super) fn draw_settings(tree: &mut Tree, depth: usize, settings: &[SettingView]) {
+    for setting in settings {
+        let mut remark = setting.from.to_string();
+        if !setting.over.is_empty() {
+            let over: Vec<String> = setting.over.iter().map(ToString::to_string).collect();
+            remark = format!("{remark} (over {})", over.join("; "));
+        }
+        tree.line(
+            depth,
+            format!("{} = {}", setting.path, setting.value),
+            remark,
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! Origins in words, and values as Nix.
+
+use diag::SourceMap;
+use model::{Layer, Origin, Reason};
+use nix::Value;
+use serde::Serialize;
+
+/// Where something comes from, for people and programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Place {
+    /// The layer in words: `host p620`.
+    pub(crate) layer: String,
+    /// `spec/hosts.yaml:12`.
+    pub(crate) place: Option<String>,
+}
+
+impl Place {
+    /// The place of an origin.
+    pub(crate) fn of(origin: &Origin, sources: &SourceMap) -> Self {
+        Self {
+            layer: layer(&origin.layer),
+            place: origin.span.map(|span| sources.place(span)),
+        }
+    }
+
+    /// The reason why a feature is on.
+    pub(crate) fn of_reason(reason: &Reason, sources: &SourceMap) -> Self {
+        match reason {
+            Reason::Named(origin) => Self::of(origin, sources),
+            Reason::RequiredBy { feature } => Self {
+                layer: format!("required by {feature}"),
+                place: None,
+            },
+            Reason::RequiredByHome { feature, user } => Self {
+                layer: format!("required by {feature} of user {user}"),
+                place: None,
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{}, {place}", self.layer),
+            None => f.write_str(&self.layer),
+        }
+    }
+}
+
+fn layer(layer: &Layer) -> String {
+    match layer {
+        Layer::Default(feature) => format!("default of {feature}"),
+        Layer::Derived(feature) => format!("derived by {feature}"),
+        Layer::Feature(feature) => format!("feature {feature}"),
+        Layer::Fleet => "fleet".to_owned(),
+        Layer::Template(name) => format!("template {name}"),
+        Layer::Profile(name) => format!("profile {name}"),
+        Layer::User(name) => format!("user {name}"),
+        Layer::Host(name) => format!("host {name}"),
+    }
+}
+
+/// A value as Nix on one line, cut when it is long.
+pub(crate) fn nix(value: &Value) -> String {
+    /// Characters of a value that are shown.
+    const MOST: usize = 100;
+    let text = nix::render(value).unwrap_or_else(|error| format!("<{error}>"));
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= MOST {
+        return line;
+    }
+    let mut cut: String = line.chars().take(MOST - 1).collect();
+    cut.push('…');
+    cut
+}
