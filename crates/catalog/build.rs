@@ -1,5 +1,8 @@
 //! Lists the catalog's files, so that a new feature is a new file and nothing else.
-#![allow(clippy::disallowed_methods, reason = "a build script reads files and its environment")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a build script reads files and its environment"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -26,9 +29,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         for category in sorted(&top)? {
             println!("cargo::rerun-if-changed={}", category.display());
             for file in sorted(&category)? {
-                let category = category.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-                let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
-                let path = file.to_str().ok_or("a catalog path is not UTF-8")?.to_owned();
+                let category = category
+                    .file_name()
+                    .and_then(|n| n.to_str())
+                    .unwrap_or_default();
+                let name = file
+                    .file_name()
+                    .and_then(|n| n.to_str())
+                    .unwrap_or_default()
+                    .to_owned();
+                let path = file
+                    .to_str()
+                    .ok_or("a catalog path is not UTF-8")?
+                    .to_owned();
                 println!("cargo::rerun-if-changed={path}");
                 if let Some(stem) = name.strip_suffix(".yaml") {
                     let entry = entries.entry(format!("{category}.{stem}")).or_default();
@@ -38,8 +51,15 @@ fn main() -> Result<(), Box<dyn Error>> {
                     entry.yaml = Some(path);
                     entry.home_only = home_only;
                 } else if let Some(stem) = name.strip_suffix(".nix.j2") {
-                    let stem = stem.strip_suffix("-home").filter(|s| top.join(category).join(format!("{s}.yaml")).exists()).unwrap_or(stem);
-                    entries.entry(format!("{category}.{stem}")).or_default().bodies.insert(name, path);
+                    let stem = stem
+                        .strip_suffix("-home")
+                        .filter(|s| top.join(category).join(format!("{s}.yaml")).exists())
+                        .unwrap_or(stem);
+                    entries
+                        .entry(format!("{category}.{stem}"))
+                        .or_default()
+                        .bodies
+                        .insert(name, path);
                 } else {
                     return Err(format!("{path}: what is this file?").into());
                 }
@@ -48,7 +68,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut code = String::from("pub(crate) const ENTRIES: &[Entry] = &[\n");
     for (id, entry) in entries {
-        let yaml = entry.yaml.ok_or_else(|| format!("{id} has a body but no YAML"))?;
+        let yaml = entry
+            .yaml
+            .ok_or_else(|| format!("{id} has a body but no YAML"))?;
         let bodies: String = entry
             .bodies
             .iter()
@@ -66,7 +88,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn sorted(folder: &Path) -> Result<Vec<std::path::PathBuf>, Box<dyn Error>> {
-    let mut paths = fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>()?;
+    let mut paths = fs::read_dir(folder)?
+        .map(|e| e.map(|e| e.path()))
+        .collect::<Result<Vec<_>, _>>()?;
     paths.sort();
     Ok(paths)
 }

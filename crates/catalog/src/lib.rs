@@ -31,11 +31,18 @@ impl Entry {
 
     /// A template by file name.
     pub fn body(&self, name: &str) -> Option<&'static str> {
-        self.bodies.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+        self.bodies
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, text)| *text)
     }
 
     /// Decodes the definition; its text is added to the sources for messages.
-    pub fn decode(&self, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> (FileId, Option<Feature>) {
+    pub fn decode(
+        &self,
+        sources: &mut SourceMap,
+        diagnostics: &mut Diagnostics,
+    ) -> (FileId, Option<Feature>) {
         let file = sources.add(self.path(), self.yaml);
         let feature = spec::decode_feature(sources, file, diagnostics);
         (file, feature)
@@ -49,7 +56,10 @@ pub fn entries() -> &'static [Entry] {
 
 /// One feature.
 pub fn entry(id: &str) -> Option<&'static Entry> {
-    ENTRIES.binary_search_by(|e| e.id.cmp(id)).ok().map(|i| &ENTRIES[i])
+    ENTRIES
+        .binary_search_by(|e| e.id.cmp(id))
+        .ok()
+        .map(|i| &ENTRIES[i])
 }
 
 #[cfg(test)]
@@ -63,12 +73,30 @@ mod tests {
         for entry in entries() {
             let (_, feature) = entry.decode(&mut sources, &mut diagnostics);
             let Some(feature) = feature else { continue };
-            assert_eq!(entry.home_only, !feature.has_system_half(), "{}: wrong folder", entry.id);
+            assert_eq!(
+                entry.home_only,
+                !feature.has_system_half(),
+                "{}: wrong folder",
+                entry.id
+            );
             for body in [&feature.body, &feature.home_body].into_iter().flatten() {
-                assert!(entry.body(body).is_some(), "{}: no {}", entry.id, body.value);
+                assert!(
+                    entry.body(body).is_some(),
+                    "{}: no {}",
+                    entry.id,
+                    body.value
+                );
             }
         }
-        let text = diag::render::render(&diagnostics, &sources, diag::render::Format::Human, diag::render::Style { color: false, width: 120 });
+        let text = diag::render::render(
+            &diagnostics,
+            &sources,
+            diag::render::Format::Human,
+            diag::render::Style {
+                color: false,
+                width: 120,
+            },
+        );
         assert!(diagnostics.is_empty(), "{text}");
     }
 }

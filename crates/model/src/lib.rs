@@ -19,8 +19,8 @@ use serde::Serialize;
 
 pub use feature::{Feature, FeatureHalf, FeatureOption, Half};
 pub use host::{
-    Boot, BootLoader, Disk, DiskLayout, Enabled, FileSystem, Gpu, Hardware, Host, HostUser, OpenPort, OptionValue,
-    PortNumbers, Protocol, Reason, SecretUse,
+    Boot, BootLoader, Disk, DiskLayout, Enabled, FileSystem, Gpu, Hardware, Host, HostUser,
+    OpenPort, OptionValue, PortNumbers, Protocol, Reason, SecretUse,
 };
 pub use names::{FeatureId, HostName, ProfileName, TemplateName, UserName};
 

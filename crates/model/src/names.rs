@@ -67,7 +67,9 @@ name! {
 impl FeatureId {
     /// The part before the dot.
     pub fn category(&self) -> &str {
-        self.as_str().split_once('.').map_or(self.as_str(), |(c, _)| c)
+        self.as_str()
+            .split_once('.')
+            .map_or(self.as_str(), |(c, _)| c)
     }
 
     /// The part after the dot.

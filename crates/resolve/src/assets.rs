@@ -45,12 +45,20 @@ pub(crate) fn exists(path: &str, around: &Surroundings) -> bool {
 
 fn below<'a>(folder: &str, around: &'a Surroundings) -> impl Iterator<Item = &'a String> + use<'a> {
     let prefix = format!("{folder}/");
-    around.assets.range(prefix.clone()..).map(|(p, _)| p).take_while(move |p| p.starts_with(&prefix))
+    around
+        .assets
+        .range(prefix.clone()..)
+        .map(|(p, _)| p)
+        .take_while(move |p| p.starts_with(&prefix))
 }
 
 /// An error that a file is not there.
 pub(crate) fn missing(path: &str, span: Span, around: &Surroundings) -> Diagnostic {
-    let diagnostic = Diagnostic::error("missing-file", span, format!("no file `{path}` below the spec folder"));
+    let diagnostic = Diagnostic::error(
+        "missing-file",
+        span,
+        format!("no file `{path}` below the spec folder"),
+    );
     match diag::closest(path, around.assets.keys()) {
         Some(best) => diagnostic.help(format!("did you mean `{best}`?")),
         None => diagnostic,
@@ -59,10 +67,17 @@ pub(crate) fn missing(path: &str, span: Span, around: &Surroundings) -> Diagnost
 
 /// Hand-written modules: their paths below the output, with everything that they reach by relative
 /// path noted for copying.
-pub(crate) fn modules(world: &World<'_>, modules: &[Spanned<String>], uses: &mut Uses, d: &mut Diagnostics) -> Vec<String> {
+pub(crate) fn modules(
+    world: &World<'_>,
+    modules: &[Spanned<String>],
+    uses: &mut Uses,
+    d: &mut Diagnostics,
+) -> Vec<String> {
     let mut result = Vec::new();
     for module in modules {
-        let Some(path) = normal(&module.value, module.span, d) else { continue };
+        let Some(path) = normal(&module.value, module.span, d) else {
+            continue;
+        };
         if !exists(&path, world.around) {
             d.push(missing(&path, module.span, world.around));
             continue;
@@ -75,7 +90,11 @@ pub(crate) fn modules(world: &World<'_>, modules: &[Spanned<String>], uses: &mut
 
 /// All files behind the named ones: folders expanded, Nix files followed. Output path → path below
 /// the spec folder.
-pub(crate) fn closure(named: &BTreeSet<String>, around: &Surroundings, d: &mut Diagnostics) -> std::collections::BTreeMap<String, String> {
+pub(crate) fn closure(
+    named: &BTreeSet<String>,
+    around: &Surroundings,
+    d: &mut Diagnostics,
+) -> std::collections::BTreeMap<String, String> {
     let mut result = std::collections::BTreeMap::new();
     let mut todo: Vec<String> = named.iter().cloned().collect();
     while let Some(path) = todo.pop() {
@@ -88,26 +107,46 @@ pub(crate) fn closure(named: &BTreeSet<String>, around: &Surroundings, d: &mut D
             continue;
         };
         result.insert(output, path.clone());
-        let is_nix = std::path::Path::new(&path).extension().is_some_and(|e| e == "nix");
-        let Some(text) = std::str::from_utf8(bytes).ok().filter(|_| is_nix) else { continue };
+        let is_nix = std::path::Path::new(&path)
+            .extension()
+            .is_some_and(|e| e == "nix");
+        let Some(text) = std::str::from_utf8(bytes).ok().filter(|_| is_nix) else {
+            continue;
+        };
         for problem in nix::parse_problems(text) {
             d.push(
-                Diagnostic::error("nix-syntax", None, format!("`{path}` is not valid Nix: {}", problem.message))
-                    .help(format!("at {}", line_column(text, problem.start))),
+                Diagnostic::error(
+                    "nix-syntax",
+                    None,
+                    format!("`{path}` is not valid Nix: {}", problem.message),
+                )
+                .help(format!("at {}", line_column(text, problem.start))),
             );
         }
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for reference in relative_references(text) {
-            let joined = if folder.is_empty() { reference.clone() } else { format!("{folder}/{reference}") };
+            let joined = if folder.is_empty() {
+                reference.clone()
+            } else {
+                format!("{folder}/{reference}")
+            };
             match resolve_path(&joined) {
                 Some(target) if exists(&target, around) => todo.push(target),
                 Some(target) => d.push(
-                    Diagnostic::error("missing-file", None, format!("`{path}` names `{reference}`, which is not there"))
-                        .help(format!("expected `{target}` below the spec folder")),
+                    Diagnostic::error(
+                        "missing-file",
+                        None,
+                        format!("`{path}` names `{reference}`, which is not there"),
+                    )
+                    .help(format!("expected `{target}` below the spec folder")),
                 ),
                 None => d.push(
-                    Diagnostic::error("bad-path", None, format!("`{path}` names `{reference}`, outside the spec folder"))
-                        .help("move the file below the spec folder: the output must stand alone"),
+                    Diagnostic::error(
+                        "bad-path",
+                        None,
+                        format!("`{path}` names `{reference}`, outside the spec folder"),
+                    )
+                    .help("move the file below the spec folder: the output must stand alone"),
                 ),
             }
         }
@@ -116,7 +155,15 @@ pub(crate) fn closure(named: &BTreeSet<String>, around: &Surroundings, d: &mut D
 }
 
 fn relative_references(text: &str) -> Vec<String> {
-    nix::relative_paths(text).map(|paths| paths.into_iter().filter(|p| !p.dynamic).map(|p| p.path).collect()).unwrap_or_default()
+    nix::relative_paths(text)
+        .map(|paths| {
+            paths
+                .into_iter()
+                .filter(|p| !p.dynamic)
+                .map(|p| p.path)
+                .collect()
+        })
+        .unwrap_or_default()
 }
 
 fn resolve_path(path: &str) -> Option<String> {

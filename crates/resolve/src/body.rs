@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use diag::{Diagnostic, Diagnostics, Span};
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context,
+};
 
 use crate::lower::{Place, secret_path};
 use crate::table::Definition;
@@ -24,7 +26,10 @@ pub(crate) fn render(
     d: &mut Diagnostics,
 ) -> Option<String> {
     let (name, text) = if home {
-        (definition.feature.home_body.as_ref(), definition.home_body.as_ref())
+        (
+            definition.feature.home_body.as_ref(),
+            definition.home_body.as_ref(),
+        )
     } else {
         (definition.feature.body.as_ref(), definition.body.as_ref())
     };
@@ -50,10 +55,17 @@ pub(crate) fn render(
     };
     let problems = nix::parse_problems(&rendered);
     for problem in &problems {
-        let line = rendered[..problem.start.min(rendered.len())].matches('\n').count() + 1;
+        let line = rendered[..problem.start.min(rendered.len())]
+            .matches('\n')
+            .count()
+            + 1;
         d.push(
-            Diagnostic::error("nix-syntax", name.span, format!("`{}` is not valid Nix: {}", name.value, problem.message))
-                .help(format!("at line {line} of the rendered body")),
+            Diagnostic::error(
+                "nix-syntax",
+                name.span,
+                format!("`{}` is not valid Nix: {}", name.value, problem.message),
+            )
+            .help(format!("at line {line} of the rendered body")),
         );
     }
     if !problems.is_empty() {
@@ -61,15 +73,37 @@ pub(crate) fn render(
     }
     if let Ok(variables) = nix::free_variables(&rendered) {
         let allowed: &[&str] = if home {
-            &["cfg", "config", "lib", "pkgs", "pkgs-unstable", "osConfig", "options", "modulesPath"]
+            &[
+                "cfg",
+                "config",
+                "lib",
+                "pkgs",
+                "pkgs-unstable",
+                "osConfig",
+                "options",
+                "modulesPath",
+            ]
         } else {
-            &["cfg", "config", "lib", "pkgs", "pkgs-unstable", "options", "modulesPath", "utils"]
+            &[
+                "cfg",
+                "config",
+                "lib",
+                "pkgs",
+                "pkgs-unstable",
+                "options",
+                "modulesPath",
+                "utils",
+            ]
         };
         for variable in &variables.free {
             if !allowed.contains(&variable.as_str()) {
                 d.push(
-                    Diagnostic::error("undefined-variable", name.span, format!("`{}` uses `{variable}`, which is not defined", name.value))
-                        .help(format!("a body may use {}", allowed.join(", "))),
+                    Diagnostic::error(
+                        "undefined-variable",
+                        name.span,
+                        format!("`{}` uses `{variable}`, which is not defined", name.value),
+                    )
+                    .help(format!("a body may use {}", allowed.join(", "))),
                 );
             }
         }
@@ -82,7 +116,9 @@ fn has_template(text: &str) -> bool {
 }
 
 fn message(error: &Error) -> String {
-    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+    error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned)
 }
 
 fn template(
@@ -100,26 +136,47 @@ fn template(
     env.set_formatter(write_nix);
     let namespace = world.namespace.clone();
     let path = move |feature: &str| {
-        let parts: Vec<String> =
-            std::iter::once(namespace.as_str()).chain(feature.splitn(2, '.')).map(nix::attr_name).collect();
+        let parts: Vec<String> = std::iter::once(namespace.as_str())
+            .chain(feature.splitn(2, '.'))
+            .map(nix::attr_name)
+            .collect();
         format!("config.{}", parts.join("."))
     };
     let option_path = path.clone();
     env.add_function("option", move |name: &str| -> Result<Value, Error> {
         match name.rsplit_once('.') {
-            Some((feature, option)) if crate::names::is_feature(feature) && nix::is_identifier(option) => {
-                Ok(Value::from_safe_string(format!("{}.{option}", option_path(feature))))
+            Some((feature, option))
+                if crate::names::is_feature(feature) && nix::is_identifier(option) =>
+            {
+                Ok(Value::from_safe_string(format!(
+                    "{}.{option}",
+                    option_path(feature)
+                )))
             }
-            _ => Err(Error::new(ErrorKind::InvalidOperation, format!("`{name}` is not `category.name.option`"))),
+            _ => Err(Error::new(
+                ErrorKind::InvalidOperation,
+                format!("`{name}` is not `category.name.option`"),
+            )),
         }
     });
     env.add_function("enabled", move |feature: &str| -> Result<Value, Error> {
         if !crate::names::is_feature(feature) {
-            return Err(Error::new(ErrorKind::InvalidOperation, format!("`{feature}` is not `category.name`")));
+            return Err(Error::new(
+                ErrorKind::InvalidOperation,
+                format!("`{feature}` is not `category.name`"),
+            ));
         }
-        Ok(Value::from_safe_string(format!("({}.enable or false)", path(feature))))
+        Ok(Value::from_safe_string(format!(
+            "({}.enable or false)",
+            path(feature)
+        )))
     });
-    let declared: BTreeSet<String> = definition.feature.secrets.iter().map(|s| s.value.clone()).collect();
+    let declared: BTreeSet<String> = definition
+        .feature
+        .secrets
+        .iter()
+        .map(|s| s.value.clone())
+        .collect();
     let undeclared: Arc<Mutex<Vec<String>>> = Arc::default();
     let seen = Arc::clone(&undeclared);
     let backend = world.backend;
@@ -141,12 +198,21 @@ fn template(
             domain => fleet.and_then(|f| f.domain.as_ref()).map(|t| t.value.clone()),
         },
     };
-    let rendered = env.template_from_named_str("body.nix", text)?.render(context)?;
+    let rendered = env
+        .template_from_named_str("body.nix", text)?
+        .render(context)?;
     if let Ok(undeclared) = undeclared.lock() {
         for name in undeclared.iter() {
             d.push(
-                Diagnostic::error("undeclared-secret", span, format!("the body uses secret `{name}`, which `{}` does not list", definition.id))
-                    .help(format!("add it to the feature: `secrets: [{name}]`")),
+                Diagnostic::error(
+                    "undeclared-secret",
+                    span,
+                    format!(
+                        "the body uses secret `{name}`, which `{}` does not list",
+                        definition.id
+                    ),
+                )
+                .help(format!("add it to the feature: `secrets: [{name}]`")),
             );
         }
     }
@@ -160,9 +226,12 @@ fn write_nix(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Resu
         return Err(Error::from(ErrorKind::UndefinedError));
     }
     if value.is_safe() {
-        return out.write_str(value.as_str().unwrap_or_default()).map_err(Error::from);
+        return out
+            .write_str(value.as_str().unwrap_or_default())
+            .map_err(Error::from);
     }
-    let value = crate::derive::to_nix(value).ok_or_else(|| bad(format!("`{value}` has no form in Nix")))?;
+    let value =
+        crate::derive::to_nix(value).ok_or_else(|| bad(format!("`{value}` has no form in Nix")))?;
     let text = nix::render(&value).map_err(|e| bad(e.to_string()))?;
     out.write_str(&text).map_err(Error::from)
 }

@@ -31,19 +31,37 @@ enum Scalar {
 pub(crate) type Map<'a> = BTreeMap<&'a AttrPath, Vec<&'a Leaf>>;
 
 /// The scalars of a half: from its tree and from its body.
-pub(crate) fn leaves(definition: &table::Definition, tree: &[Definition], body: Option<&str>) -> Vec<Leaf> {
+pub(crate) fn leaves(
+    definition: &table::Definition,
+    tree: &[Definition],
+    body: Option<&str>,
+) -> Vec<Leaf> {
     let mut result = Vec::new();
     let mut push = |path: AttrPath, priority: i64, value: Scalar, span: Span| {
-        result.push(Leaf { path, priority, value, feature: definition.id.clone(), span });
+        result.push(Leaf {
+            path,
+            priority,
+            value,
+            feature: definition.id.clone(),
+            span,
+        });
     };
     for item in tree {
         if let Some((priority, value)) = scalar(&item.value, definition)
             && !is_lines(&item.path, &value)
         {
-            push(item.path.clone(), priority, value, item.origin.span.unwrap_or(definition.span));
+            push(
+                item.path.clone(),
+                priority,
+                value,
+                item.origin.span.unwrap_or(definition.span),
+            );
         }
     }
-    for item in body.and_then(|text| nix::definitions(text).ok()).unwrap_or_default() {
+    for item in body
+        .and_then(|text| nix::definitions(text).ok())
+        .unwrap_or_default()
+    {
         let value = match item.value {
             DefValue::Bool(b) => Scalar::Literal(Value::Bool(b)),
             DefValue::Int(i) => Scalar::Literal(Value::Int(i)),
@@ -64,17 +82,32 @@ pub(crate) fn leaves(definition: &table::Definition, tree: &[Definition], body: 
 
 /// Text of options that merge lines does not collide; the index is not asked, their names tell.
 fn is_lines(path: &AttrPath, value: &Scalar) -> bool {
-    let Scalar::Literal(Value::Str(text)) = value else { return false };
-    let last = path.0.last().map(|l| l.to_ascii_lowercase()).unwrap_or_default();
+    let Scalar::Literal(Value::Str(text)) = value else {
+        return false;
+    };
+    let last = path
+        .0
+        .last()
+        .map(|l| l.to_ascii_lowercase())
+        .unwrap_or_default();
     text.contains('\n')
-        || ["extra", "init", "rules", "config", "text", "command", "options", "lines", "hook", "script", "start", "path"]
-            .iter()
-            .any(|word| last.contains(word))
+        || [
+            "extra", "init", "rules", "config", "text", "command", "options", "lines", "hook",
+            "script", "start", "path",
+        ]
+        .iter()
+        .any(|word| last.contains(word))
 }
 
 fn is_scalar_option(code: &str, definition: &table::Definition) -> bool {
-    let Some(name) = code.strip_prefix("cfg.") else { return false };
-    definition.feature.options.get(name).is_some_and(|o| is_scalar(&o.value.ty))
+    let Some(name) = code.strip_prefix("cfg.") else {
+        return false;
+    };
+    definition
+        .feature
+        .options
+        .get(name)
+        .is_some_and(|o| is_scalar(&o.value.ty))
 }
 
 fn is_scalar(ty: &OptionType) -> bool {
@@ -144,9 +177,16 @@ pub(crate) fn check(map: &Map<'_>, layers: &[&[Definition]], whose: &str, d: &mu
         *entry = (*entry).min(priority);
     }
     for definition in layers.iter().copied().flatten() {
-        let Some(leaves) = map.get(&definition.path) else { continue };
-        let Some((priority, value)) = prioritized(&definition.value) else { continue };
-        if matches!(value, Value::List(_) | Value::Attrs(_) | Value::Lines(_) | Value::Concat(_)) {
+        let Some(leaves) = map.get(&definition.path) else {
+            continue;
+        };
+        let Some((priority, value)) = prioritized(&definition.value) else {
+            continue;
+        };
+        if matches!(
+            value,
+            Value::List(_) | Value::Attrs(_) | Value::Lines(_) | Value::Concat(_)
+        ) {
             continue;
         }
         // A better layer decides; it is looked at on its own.
@@ -162,7 +202,9 @@ pub(crate) fn check(map: &Map<'_>, layers: &[&[Definition]], whose: &str, d: &mu
         }
     }
     for (path, leaves) in map {
-        let Some(top) = leaves.iter().map(|l| l.priority).min() else { continue };
+        let Some(top) = leaves.iter().map(|l| l.priority).min() else {
+            continue;
+        };
         if best.get(path).is_some_and(|b| *b < top) {
             continue;
         }
@@ -172,7 +214,10 @@ pub(crate) fn check(map: &Map<'_>, layers: &[&[Definition]], whose: &str, d: &mu
         if features.len() < 2 {
             continue;
         }
-        if let Some(second) = top.iter().find(|l| l.feature != first.feature && l.value != first.value) {
+        if let Some(second) = top
+            .iter()
+            .find(|l| l.feature != first.feature && l.value != first.value)
+        {
             d.push(
                 Diagnostic::error(
                     "feature-collision",
@@ -201,13 +246,19 @@ fn report(definition: &Definition, leaf: &Leaf, priority: i64, whose: &str, d: &
         Diagnostic::error(
             "setting-conflict",
             definition.origin.span,
-            format!("{layer} and feature `{}` set `{path}` differently, for {whose}", leaf.feature),
+            format!(
+                "{layer} and feature `{}` set `{path}` differently, for {whose}",
+                leaf.feature
+            ),
         )
     } else {
         Diagnostic::error(
             "setting-shadowed",
             definition.origin.span,
-            format!("`{path}` from {layer} has no effect: feature `{}` sets it, for {whose}", leaf.feature),
+            format!(
+                "`{path}` from {layer} has no effect: feature `{}` sets it, for {whose}",
+                leaf.feature
+            ),
         )
     };
     let remedy = match &leaf.value {
@@ -217,7 +268,9 @@ fn report(definition: &Definition, leaf: &Leaf, priority: i64, whose: &str, d: &
             leaf.feature.name(),
             code.trim_start_matches("cfg.")
         ),
-        Scalar::Literal(_) => "set an option of the feature instead, if it has one for this".to_owned(),
+        Scalar::Literal(_) => {
+            "set an option of the feature instead, if it has one for this".to_owned()
+        }
     };
     d.push(
         diagnostic

@@ -34,11 +34,17 @@ pub(crate) struct Derivations<'e> {
 }
 
 impl<'e> Derivations<'e> {
-    pub(crate) fn compile(env: &'e Environment<'static>, world: &'e World<'_>, d: &mut Diagnostics) -> Self {
+    pub(crate) fn compile(
+        env: &'e Environment<'static>,
+        world: &'e World<'_>,
+        d: &mut Diagnostics,
+    ) -> Self {
         let mut by_feature: BTreeMap<FeatureId, Vec<_>> = BTreeMap::new();
         for (id, definition) in &world.table {
             for (name, option) in &definition.feature.options {
-                let Some(text) = &option.value.derive else { continue };
+                let Some(text) = &option.value.derive else {
+                    continue;
+                };
                 match env.compile_expression(&text.value) {
                     Ok(expression) => by_feature.entry(id.clone()).or_default().push((
                         name.as_str(),
@@ -84,13 +90,25 @@ impl<'e> Derivations<'e> {
             }
             let Some(written) = to_spec(&value, *span) else {
                 d.push(
-                    Diagnostic::error("derive", *span, format!("option `{name}` of `{id}`: `{value}` is not data"))
-                        .help("the expression must give text, numbers, booleans, lists or mappings"),
+                    Diagnostic::error(
+                        "derive",
+                        *span,
+                        format!("option `{name}` of `{id}`: `{value}` is not data"),
+                    )
+                    .help("the expression must give text, numbers, booleans, lists or mappings"),
                 );
                 continue;
             };
             let what = format!("{id}.{name}");
-            let checked = types::check(world, place, &decl.ty, &written, &what, &mut Uses::default(), d);
+            let checked = types::check(
+                world,
+                place,
+                &decl.ty,
+                &written,
+                &what,
+                &mut Uses::default(),
+                d,
+            );
             result.extend(checked.map(|value| ((*name).to_owned(), value, *span)));
         }
         result
@@ -103,9 +121,15 @@ impl<'e> Derivations<'e> {
 }
 
 fn failed(id: &FeatureId, name: &str, span: Span, error: &Error) -> Diagnostic {
-    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    Diagnostic::error("derive", span, format!("option `{name}` of `{id}` cannot be derived: {detail}"))
-        .help("see `derive` in the documentation of the spec language for what an expression may read")
+    let detail = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    Diagnostic::error(
+        "derive",
+        span,
+        format!("option `{name}` of `{id}` cannot be derived: {detail}"),
+    )
+    .help("see `derive` in the documentation of the spec language for what an expression may read")
 }
 
 /// Facts of a GPU vendor; false where the host has none of it.
@@ -167,14 +191,26 @@ impl Object for FleetFacts {
         }
     }
 
-    fn call_method(self: &Arc<Self>, _: &mut minijinja::State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut minijinja::State<'_, '_>,
+        method: &str,
+        args: &[Value],
+    ) -> Result<Value, Error> {
         match method {
             "hosts_with" => {
                 let (feature,): (&str,) = from_args(args)?;
                 if !crate::names::is_feature(feature) {
-                    return Err(Error::new(ErrorKind::InvalidOperation, format!("`{feature}` is not `category.name`")));
+                    return Err(Error::new(
+                        ErrorKind::InvalidOperation,
+                        format!("`{feature}` is not `category.name`"),
+                    ));
                 }
-                Ok(self.hosts_with.get(feature).cloned().unwrap_or_else(|| Value::from(Vec::<Value>::new())))
+                Ok(self
+                    .hosts_with
+                    .get(feature)
+                    .cloned()
+                    .unwrap_or_else(|| Value::from(Vec::<Value>::new())))
             }
             "option" => {
                 let (host, feature, option): (&str, &str, &str) = from_args(args)?;
@@ -182,7 +218,11 @@ impl Object for FleetFacts {
                 if let Some(value) = self.given.get(host).and_then(|g| g.get(&key)) {
                     return Ok(value.clone());
                 }
-                Ok(self.defaults.get(&key).cloned().unwrap_or_else(|| Value::from(())))
+                Ok(self
+                    .defaults
+                    .get(&key)
+                    .cloned()
+                    .unwrap_or_else(|| Value::from(())))
             }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
@@ -199,14 +239,21 @@ pub(crate) fn read_features(world: &World<'_>) -> Vec<FeatureId> {
         .map(|text| text.value.as_str())
         .filter(|text| text.contains(".option("))
         .collect();
-    world.table.keys().filter(|id| texts.iter().any(|text| text.contains(id.as_str()))).cloned().collect()
+    world
+        .table
+        .keys()
+        .filter(|id| texts.iter().any(|text| text.contains(id.as_str())))
+        .cloned()
+        .collect()
 }
 
 /// Defaults of features' options that are data.
 pub(crate) fn defaults(world: &World<'_>, features: &[FeatureId]) -> HashMap<String, Value> {
     let mut result = HashMap::new();
     for id in features {
-        let Some(definition) = world.table.get(id) else { continue };
+        let Some(definition) = world.table.get(id) else {
+            continue;
+        };
         for (name, option) in &definition.feature.options {
             if let Some(value) = default_of(world, definition, &option.value) {
                 result.insert(format!("{id}.{name}"), value);
@@ -217,7 +264,13 @@ pub(crate) fn defaults(world: &World<'_>, features: &[FeatureId]) -> HashMap<Str
 }
 
 fn default_of(world: &World<'_>, _: &Definition, decl: &OptionDecl) -> Option<Value> {
-    let value = types::default(world, Place::SYSTEM, decl, &mut Uses::default(), &mut Diagnostics::new())?;
+    let value = types::default(
+        world,
+        Place::SYSTEM,
+        decl,
+        &mut Uses::default(),
+        &mut Diagnostics::new(),
+    )?;
     from_nix(&value)
 }
 
@@ -229,9 +282,14 @@ pub(crate) fn from_nix(value: &nix::Value) -> Option<Value> {
         nix::Value::Int(i) => Value::from(*i),
         nix::Value::Float(f) => Value::from(*f),
         nix::Value::Str(s) | nix::Value::Lines(s) => Value::from(s.clone()),
-        nix::Value::List(items) => Value::from(items.iter().map(from_nix).collect::<Option<Vec<_>>>()?),
+        nix::Value::List(items) => {
+            Value::from(items.iter().map(from_nix).collect::<Option<Vec<_>>>()?)
+        }
         nix::Value::Attrs(attrs) => Value::from(
-            attrs.iter().map(|(k, v)| Some((k.clone(), from_nix(v)?))).collect::<Option<BTreeMap<String, Value>>>()?,
+            attrs
+                .iter()
+                .map(|(k, v)| Some((k.clone(), from_nix(v)?)))
+                .collect::<Option<BTreeMap<String, Value>>>()?,
         ),
         nix::Value::Commented(_, inner) | nix::Value::Apply(_, inner) => from_nix(inner)?,
         _ => return None,
@@ -248,13 +306,20 @@ pub(crate) fn to_nix(value: &Value) -> Option<nix::Value> {
             _ => nix::Value::Float(f64::try_from(value.clone()).ok()?),
         },
         ValueKind::String => nix::Value::Str(value.as_str()?.to_owned()),
-        ValueKind::Seq | ValueKind::Iterable => {
-            nix::Value::List(value.try_iter().ok()?.map(|v| to_nix(&v)).collect::<Option<_>>()?)
-        }
+        ValueKind::Seq | ValueKind::Iterable => nix::Value::List(
+            value
+                .try_iter()
+                .ok()?
+                .map(|v| to_nix(&v))
+                .collect::<Option<_>>()?,
+        ),
         ValueKind::Map => {
             let mut attrs = BTreeMap::new();
             for key in value.try_iter().ok()? {
-                attrs.insert(key.as_str()?.to_owned(), to_nix(&value.get_item(&key).ok()?)?);
+                attrs.insert(
+                    key.as_str()?.to_owned(),
+                    to_nix(&value.get_item(&key).ok()?)?,
+                );
             }
             nix::Value::Attrs(attrs)
         }
@@ -271,11 +336,17 @@ fn to_spec(value: &Value, span: Span) -> Option<spec::Value> {
             nix::Value::Int(i) => spec::ValueKind::Int(*i),
             nix::Value::Float(f) => spec::ValueKind::Float(*f),
             nix::Value::Str(s) => spec::ValueKind::Str(s.clone()),
-            nix::Value::List(items) => {
-                spec::ValueKind::List(items.iter().map(|i| convert(i, span)).collect::<Option<_>>()?)
-            }
+            nix::Value::List(items) => spec::ValueKind::List(
+                items
+                    .iter()
+                    .map(|i| convert(i, span))
+                    .collect::<Option<_>>()?,
+            ),
             nix::Value::Attrs(attrs) => spec::ValueKind::Attrs(
-                attrs.iter().map(|(k, v)| Some((k.clone(), convert(v, span)?))).collect::<Option<_>>()?,
+                attrs
+                    .iter()
+                    .map(|(k, v)| Some((k.clone(), convert(v, span)?)))
+                    .collect::<Option<_>>()?,
             ),
             _ => return None,
         };

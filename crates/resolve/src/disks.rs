@@ -14,12 +14,24 @@ const LAYOUTS: &[&str] = &["ext4", "luks-btrfs", "zfs", "none"];
 pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::Disk> {
     let disk = &item.value;
     let layout = disk.layout.as_ref()?;
-    let esp = disk.esp.as_ref().map_or_else(|| "1G".to_owned(), |t| t.value.clone());
+    let esp = disk
+        .esp
+        .as_ref()
+        .map_or_else(|| "1G".to_owned(), |t| t.value.clone());
     let swap = disk.swap.as_ref().map(|t| t.value.clone());
     let used: &[&str] = match layout.value.as_str() {
         "ext4" => &["device", "esp", "bios", "swap"],
-        "luks-btrfs" => &["device", "esp", "encrypt", "swap", "subvolumes", "mountOptions"],
-        "zfs" => &["devices", "device", "esp", "pool", "mode", "datasets", "hostId"],
+        "luks-btrfs" => &[
+            "device",
+            "esp",
+            "encrypt",
+            "swap",
+            "subvolumes",
+            "mountOptions",
+        ],
+        "zfs" => &[
+            "devices", "device", "esp", "pool", "mode", "datasets", "hostId",
+        ],
         "none" => &["fileSystems", "swapDevices"],
         other => {
             d.push(unknown_word(other, layout.span, "a disk layout", LAYOUTS));
@@ -29,8 +41,12 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
     for (key, span) in given(disk) {
         if !used.contains(&key) {
             d.push(
-                Diagnostic::error("unknown-key", span, format!("`{key}` has no meaning for layout `{}`", layout.value))
-                    .help(format!("it takes {}", used.join(", "))),
+                Diagnostic::error(
+                    "unknown-key",
+                    span,
+                    format!("`{key}` has no meaning for layout `{}`", layout.value),
+                )
+                .help(format!("it takes {}", used.join(", "))),
             );
         }
     }
@@ -42,8 +58,11 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
             swap,
         },
         "luks-btrfs" => {
-            let mut subvolumes: BTreeMap<String, String> =
-                disk.subvolumes.iter().map(|(k, v)| (k.value.clone(), v.value.clone())).collect();
+            let mut subvolumes: BTreeMap<String, String> = disk
+                .subvolumes
+                .iter()
+                .map(|(k, v)| (k.value.clone(), v.value.clone()))
+                .collect();
             if subvolumes.is_empty() {
                 for (name, mount) in [("/root", "/"), ("/home", "/home"), ("/nix", "/nix")] {
                     subvolumes.insert(name.to_owned(), mount.to_owned());
@@ -56,14 +75,19 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
                 absolute(name, d);
                 absolute(mount, d);
             }
-            let mut mount_options: Vec<String> = disk.mount_options.iter().map(|o| o.value.clone()).collect();
+            let mut mount_options: Vec<String> =
+                disk.mount_options.iter().map(|o| o.value.clone()).collect();
             if mount_options.is_empty() {
                 mount_options = vec!["compress=zstd".to_owned(), "noatime".to_owned()];
             }
             if swap.is_some() && !subvolumes.contains_key("/swap") {
                 d.push(
-                    Diagnostic::error("disk-layout", item.name.span, "a swap file needs the subvolume `/swap`")
-                        .help("add `/swap: /.swap` to `subvolumes`"),
+                    Diagnostic::error(
+                        "disk-layout",
+                        item.name.span,
+                        "a swap file needs the subvolume `/swap`",
+                    )
+                    .help("add `/swap: /.swap` to `subvolumes`"),
                 );
             }
             DiskLayout::LuksBtrfs {
@@ -78,12 +102,17 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
         "zfs" => zfs(item, esp, d)?,
         _ => by_hand(item, d),
     };
-    Some(model::Disk { layout, span: Some(item.name.span) })
+    Some(model::Disk {
+        layout,
+        span: Some(item.name.span),
+    })
 }
 
 fn given(disk: &Disk) -> Vec<(&'static str, diag::Span)> {
     let mut result = Vec::new();
-    let mut text = |key: &'static str, value: &Option<Text>| result.extend(value.as_ref().map(|t| (key, t.span)));
+    let mut text = |key: &'static str, value: &Option<Text>| {
+        result.extend(value.as_ref().map(|t| (key, t.span)))
+    };
     text("device", &disk.device);
     text("swap", &disk.swap);
     text("esp", &disk.esp);
@@ -97,7 +126,12 @@ fn given(disk: &Disk) -> Vec<(&'static str, diag::Span)> {
     result.extend(disk.subvolumes.first().map(|(t, _)| ("subvolumes", t.span)));
     result.extend(disk.datasets.first().map(|(t, _)| ("datasets", t.span)));
     result.extend(disk.swap_devices.first().map(|t| ("swapDevices", t.span)));
-    result.extend(disk.file_systems.values().next().map(|i| ("fileSystems", i.name.span)));
+    result.extend(
+        disk.file_systems
+            .values()
+            .next()
+            .map(|i| ("fileSystems", i.name.span)),
+    );
     result
 }
 
@@ -109,8 +143,12 @@ fn device(item: &Item<Disk>, d: &mut Diagnostics) -> Option<String> {
         }
         None => {
             d.push(
-                Diagnostic::error("missing-key", item.name.span, format!("disk layout `{}` lacks `device`", item.name.value))
-                    .help("name the disk that is partitioned, best by `/dev/disk/by-id/…`"),
+                Diagnostic::error(
+                    "missing-key",
+                    item.name.span,
+                    format!("disk layout `{}` lacks `device`", item.name.value),
+                )
+                .help("name the disk that is partitioned, best by `/dev/disk/by-id/…`"),
             );
             None
         }
@@ -119,13 +157,21 @@ fn device(item: &Item<Disk>, d: &mut Diagnostics) -> Option<String> {
 
 fn is_device(device: &Text, d: &mut Diagnostics) {
     if !device.value.starts_with("/dev/") {
-        d.push(Diagnostic::error("bad-value", device.span, format!("`{}` is not a device below `/dev`", device.value)));
+        d.push(Diagnostic::error(
+            "bad-value",
+            device.span,
+            format!("`{}` is not a device below `/dev`", device.value),
+        ));
     }
 }
 
 fn absolute(path: &Text, d: &mut Diagnostics) {
     if !path.value.starts_with('/') {
-        d.push(Diagnostic::error("bad-value", path.span, format!("`{}` is not an absolute path", path.value)));
+        d.push(Diagnostic::error(
+            "bad-value",
+            path.span,
+            format!("`{}` is not an absolute path", path.value),
+        ));
     }
 }
 
@@ -133,24 +179,47 @@ fn zfs(item: &Item<Disk>, esp: String, d: &mut Diagnostics) -> Option<DiskLayout
     let disk = &item.value;
     let devices: Vec<&Text> = disk.devices.iter().chain(&disk.device).collect();
     if devices.is_empty() {
-        d.push(Diagnostic::error("missing-key", item.name.span, format!("disk layout `{}` lacks `devices`", item.name.value)));
+        d.push(Diagnostic::error(
+            "missing-key",
+            item.name.span,
+            format!("disk layout `{}` lacks `devices`", item.name.value),
+        ));
     }
     for device in &devices {
         is_device(device, d);
     }
-    let mode = disk.mode.as_ref().map(|t| t.value.clone()).unwrap_or_default();
+    let mode = disk
+        .mode
+        .as_ref()
+        .map(|t| t.value.clone())
+        .unwrap_or_default();
     if let Some(text) = &disk.mode {
         let modes = ["", "mirror", "raidz", "raidz1", "raidz2", "raidz3"];
         if !modes.contains(&text.value.as_str()) {
-            d.push(unknown_word(&text.value, text.span, "a mode of ZFS", &modes[1..]));
+            d.push(unknown_word(
+                &text.value,
+                text.span,
+                "a mode of ZFS",
+                &modes[1..],
+            ));
         } else if !text.value.is_empty() && devices.len() < 2 {
-            d.push(Diagnostic::error("disk-layout", text.span, format!("mode `{}` needs at least two devices", text.value)));
+            d.push(Diagnostic::error(
+                "disk-layout",
+                text.span,
+                format!("mode `{}` needs at least two devices", text.value),
+            ));
         }
     }
     let host_id = match &disk.host_id {
-        Some(id) if id.value.len() == 8 && id.value.bytes().all(|b| b.is_ascii_hexdigit()) => id.value.clone(),
+        Some(id) if id.value.len() == 8 && id.value.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            id.value.clone()
+        }
         Some(id) => {
-            d.push(Diagnostic::error("bad-value", id.span, format!("`{}` is not a host id of eight hex digits", id.value)));
+            d.push(Diagnostic::error(
+                "bad-value",
+                id.span,
+                format!("`{}` is not a host id of eight hex digits", id.value),
+            ));
             return None;
         }
         None => {
@@ -161,8 +230,11 @@ fn zfs(item: &Item<Disk>, esp: String, d: &mut Diagnostics) -> Option<DiskLayout
             return None;
         }
     };
-    let mut datasets: BTreeMap<String, String> =
-        disk.datasets.iter().map(|(k, v)| (k.value.clone(), v.value.clone())).collect();
+    let mut datasets: BTreeMap<String, String> = disk
+        .datasets
+        .iter()
+        .map(|(k, v)| (k.value.clone(), v.value.clone()))
+        .collect();
     if datasets.is_empty() {
         for (name, mount) in [("root", "/"), ("home", "/home"), ("nix", "/nix")] {
             datasets.insert(name.to_owned(), mount.to_owned());
@@ -171,7 +243,10 @@ fn zfs(item: &Item<Disk>, esp: String, d: &mut Diagnostics) -> Option<DiskLayout
     Some(DiskLayout::Zfs {
         devices: devices.iter().map(|t| t.value.clone()).collect(),
         esp,
-        pool: disk.pool.as_ref().map_or_else(|| "zroot".to_owned(), |t| t.value.clone()),
+        pool: disk
+            .pool
+            .as_ref()
+            .map_or_else(|| "zroot".to_owned(), |t| t.value.clone()),
         mode,
         datasets,
         host_id,
@@ -181,7 +256,11 @@ fn zfs(item: &Item<Disk>, esp: String, d: &mut Diagnostics) -> Option<DiskLayout
 fn by_hand(item: &Item<Disk>, d: &mut Diagnostics) -> DiskLayout {
     let disk = &item.value;
     if disk.file_systems.is_empty() {
-        d.push(Diagnostic::error("missing-key", item.name.span, format!("disk layout `{}` lacks `fileSystems`", item.name.value)));
+        d.push(Diagnostic::error(
+            "missing-key",
+            item.name.span,
+            format!("disk layout `{}` lacks `fileSystems`", item.name.value),
+        ));
     }
     let mut file_systems = BTreeMap::new();
     for (mount, fs) in &disk.file_systems {
@@ -198,15 +277,22 @@ fn by_hand(item: &Item<Disk>, d: &mut Diagnostics) -> DiskLayout {
             );
         }
     }
-    DiskLayout::ByHand { file_systems, swap_devices: disk.swap_devices.iter().map(|t| t.value.clone()).collect() }
+    DiskLayout::ByHand {
+        file_systems,
+        swap_devices: disk.swap_devices.iter().map(|t| t.value.clone()).collect(),
+    }
 }
 
 /// Mount points that a layout gives.
 pub(crate) fn mount_points(disk: &model::Disk) -> Vec<&str> {
     match &disk.layout {
         DiskLayout::Ext4 { .. } => vec!["/"],
-        DiskLayout::LuksBtrfs { subvolumes, .. } => subvolumes.values().map(String::as_str).collect(),
+        DiskLayout::LuksBtrfs { subvolumes, .. } => {
+            subvolumes.values().map(String::as_str).collect()
+        }
         DiskLayout::Zfs { datasets, .. } => datasets.values().map(String::as_str).collect(),
-        DiskLayout::ByHand { file_systems, .. } => file_systems.keys().map(String::as_str).collect(),
+        DiskLayout::ByHand { file_systems, .. } => {
+            file_systems.keys().map(String::as_str).collect()
+        }
     }
 }

@@ -25,20 +25,34 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Fleet {
         templates: template::flatten(world, d),
         profiles: profile::flatten(world, d),
         users: user::resolve(world, d),
-        disks: world.spec.disks.iter().filter_map(|(n, i)| Some((n.clone(), crate::disks::resolve(i, d)?))).collect(),
+        disks: world
+            .spec
+            .disks
+            .iter()
+            .filter_map(|(n, i)| Some((n.clone(), crate::disks::resolve(i, d)?)))
+            .collect(),
     };
     fleet.secrets = secrets::resolve(world, d);
     if world.spec.hosts.is_empty() {
         d.push(
-            Diagnostic::error("no-hosts", world.spec.fleet.as_ref().map(|f| f.name.span), "the spec has no hosts")
-                .help("`gen new host NAME` writes one to start from"),
+            Diagnostic::error(
+                "no-hosts",
+                world.spec.fleet.as_ref().map(|f| f.name.span),
+                "the spec has no hosts",
+            )
+            .help("`gen new host NAME` writes one to start from"),
         );
     }
     for item in world.spec.hosts.values() {
         if let Some(state) = &item.value.state
             && !matches!(state.value.as_str(), "active" | "retired")
         {
-            d.push(crate::world::unknown_word(&state.value, state.span, "a state", &["active", "retired"]));
+            d.push(crate::world::unknown_word(
+                &state.value,
+                state.span,
+                "a state",
+                &["active", "retired"],
+            ));
         }
     }
     fleet.retired = world
@@ -48,7 +62,12 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Fleet {
         .filter(|h| host::is_retired(&h.value))
         .map(|h| HostName::new(&h.name.value))
         .collect();
-    let active: Vec<_> = world.spec.hosts.values().filter(|h| !host::is_retired(&h.value)).collect();
+    let active: Vec<_> = world
+        .spec
+        .hosts
+        .values()
+        .filter(|h| !host::is_retired(&h.value))
+        .collect();
     let resolved: Vec<(Partial<'_>, Diagnostics)> = active
         .par_iter()
         .map(|item| {
@@ -69,7 +88,11 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Fleet {
     for partial in partials {
         uses.extend(&partial.uses);
         let mut host = partial.host;
-        host.users = partial.users.into_iter().map(|(name, u)| (name, u.model)).collect();
+        host.users = partial
+            .users
+            .into_iter()
+            .map(|(name, u)| (name, u.model))
+            .collect();
         fleet.hosts.insert(host.name.clone(), host);
     }
     keep_used(world, base, features, &mut fleet, &mut uses, d);
@@ -98,7 +121,17 @@ fn finish(
         .zip(facts.par_iter())
         .map(|(partial, facts)| {
             let mut own = Diagnostics::new();
-            host::finish(world, base, partial, &derivations, facts, &fleet_facts, secrets, features, &mut own);
+            host::finish(
+                world,
+                base,
+                partial,
+                &derivations,
+                facts,
+                &fleet_facts,
+                secrets,
+                features,
+                &mut own,
+            );
             own
         })
         .collect();
@@ -113,25 +146,48 @@ fn fleet_facts(world: &World<'_>, partials: &[Partial<'_>], facts: &[Fact]) -> F
     let mut given: HashMap<String, HashMap<String, Fact>> = HashMap::new();
     for (partial, fact) in partials.iter().zip(facts) {
         for id in partial.host.enabled.keys() {
-            hosts_with.entry(id.to_string()).or_default().push(fact.clone());
+            hosts_with
+                .entry(id.to_string())
+                .or_default()
+                .push(fact.clone());
         }
         for id in &read {
-            let Some(state) = partial.states.get(id) else { continue };
+            let Some(state) = partial.states.get(id) else {
+                continue;
+            };
             for name in state.options.keys() {
-                if let Some(value) = host::effective(world, partial, id, name).and_then(|v| derive::from_nix(&v)) {
-                    given.entry(partial.host.name.to_string()).or_default().insert(format!("{id}.{name}"), value);
+                if let Some(value) =
+                    host::effective(world, partial, id, name).and_then(|v| derive::from_nix(&v))
+                {
+                    given
+                        .entry(partial.host.name.to_string())
+                        .or_default()
+                        .insert(format!("{id}.{name}"), value);
                 }
             }
         }
     }
     let fleet = world.spec.fleet.as_ref().map(|f| &f.value);
-    let users: Vec<Fact> = world.spec.users.keys().map(|u| Fact::from(u.clone())).collect();
+    let users: Vec<Fact> = world
+        .spec
+        .users
+        .keys()
+        .map(|u| Fact::from(u.clone()))
+        .collect();
     FleetFacts {
-        name: fleet.and_then(|f| f.name.as_ref()).map(|t| t.value.clone()).unwrap_or_default(),
-        domain: fleet.and_then(|f| f.domain.as_ref()).map(|t| t.value.clone()),
+        name: fleet
+            .and_then(|f| f.name.as_ref())
+            .map(|t| t.value.clone())
+            .unwrap_or_default(),
+        domain: fleet
+            .and_then(|f| f.domain.as_ref())
+            .map(|t| t.value.clone()),
         hosts: Fact::from(facts.to_vec()),
         users: Fact::from(users),
-        hosts_with: hosts_with.into_iter().map(|(id, hosts)| (id, Fact::from(hosts))).collect(),
+        hosts_with: hosts_with
+            .into_iter()
+            .map(|(id, hosts)| (id, Fact::from(hosts)))
+            .collect(),
         given,
         defaults: derive::defaults(world, &read),
     }
@@ -177,24 +233,44 @@ fn build(world: &World<'_>, definition: &table::Definition, d: &mut Diagnostics)
             FeatureOption {
                 ty: types::to_nix(world, Place::SYSTEM, &decl.ty, &mut uses, d),
                 default: types::default(world, Place::SYSTEM, decl, &mut uses, d),
-                description: decl.description.as_ref().map(|t| t.value.trim().to_owned()).unwrap_or_default(),
-                example: decl.example.as_ref().map(|v| lower(world, Place::SYSTEM, v, &mut uses, d)),
+                description: decl
+                    .description
+                    .as_ref()
+                    .map(|t| t.value.trim().to_owned())
+                    .unwrap_or_default(),
+                example: decl
+                    .example
+                    .as_ref()
+                    .map(|v| lower(world, Place::SYSTEM, v, &mut uses, d)),
             },
         );
     }
     let layer = Layer::Feature(id.clone());
     let mut half = |tree: Option<&spec::Settings>, home: bool, d: &mut Diagnostics| {
         let place = if home { Place::HOME } else { Place::SYSTEM };
-        let mut made = tree.map(|t| definitions(world, place, Rank::Plain, &layer, t, &mut uses, d)).unwrap_or_default();
+        let mut made = tree
+            .map(|t| definitions(world, place, Rank::Plain, &layer, t, &mut uses, d))
+            .unwrap_or_default();
         check_opts(definition, tree, d);
         let (imports, flags) = requires(world, definition, home, &layer, d);
         made.extend(flags);
-        FeatureHalf { emitted: false, imports, definitions: made, body: body::render(world, definition, home, d) }
+        FeatureHalf {
+            emitted: false,
+            imports,
+            definitions: made,
+            body: body::render(world, definition, home, d),
+        }
     };
-    let system = definition.has_system_half().then(|| half(feature.nixos.as_ref(), false, d));
-    let home = definition.has_home_half().then(|| half(feature.home.as_ref(), true, d));
+    let system = definition
+        .has_system_half()
+        .then(|| half(feature.nixos.as_ref(), false, d));
+    let home = definition
+        .has_home_half()
+        .then(|| half(feature.home.as_ref(), true, d));
     let leaves = |half: &Option<FeatureHalf>| {
-        half.as_ref().map(|h| conflicts::leaves(definition, &h.definitions, h.body.as_deref())).unwrap_or_default()
+        half.as_ref()
+            .map(|h| conflicts::leaves(definition, &h.definitions, h.body.as_deref()))
+            .unwrap_or_default()
     };
     Built {
         system_leaves: leaves(&system),
@@ -202,7 +278,11 @@ fn build(world: &World<'_>, definition: &table::Definition, d: &mut Diagnostics)
         secrets: uses.secrets.clone(),
         model: Feature {
             id: id.clone(),
-            summary: feature.summary.as_ref().map(|t| t.value.clone()).unwrap_or_default(),
+            summary: feature
+                .summary
+                .as_ref()
+                .map(|t| t.value.clone())
+                .unwrap_or_default(),
             description: feature.description.as_ref().map(|t| t.value.clone()),
             source: definition.source.clone(),
             span: Some(definition.span),
@@ -221,10 +301,17 @@ fn check_opts(definition: &table::Definition, tree: Option<&spec::Settings>, d: 
             spec::ValueKind::Opt(name) => found.push((name.clone(), value.span)),
             spec::ValueKind::List(items) => items.iter().for_each(|v| walk(v, found)),
             spec::ValueKind::Attrs(attrs) => attrs.values().for_each(|v| walk(v, found)),
-            spec::ValueKind::Default(v) | spec::ValueKind::Force(v) | spec::ValueKind::Before(v) | spec::ValueKind::After(v) => {
+            spec::ValueKind::Default(v)
+            | spec::ValueKind::Force(v)
+            | spec::ValueKind::Before(v)
+            | spec::ValueKind::After(v) => {
                 walk(v, found);
             }
-            spec::ValueKind::If { when, then, otherwise } => {
+            spec::ValueKind::If {
+                when,
+                then,
+                otherwise,
+            } => {
                 walk(when, found);
                 walk(then, found);
                 otherwise.iter().for_each(|v| walk(v, found));
@@ -239,7 +326,12 @@ fn check_opts(definition: &table::Definition, tree: Option<&spec::Settings>, d: 
     for (name, span) in found {
         let first = name.split('.').next().unwrap_or_default();
         if first != "enable" && !definition.feature.options.contains_key(first) {
-            d.push(table::unknown_option(&definition.id, first, span, &definition.feature));
+            d.push(table::unknown_option(
+                &definition.id,
+                first,
+                span,
+                &definition.feature,
+            ));
         }
     }
 }
@@ -254,19 +346,41 @@ fn requires(
 ) -> (Vec<FeatureId>, Vec<Definition>) {
     let mut conditions: BTreeMap<FeatureId, (Vec<String>, Span)> = BTreeMap::new();
     for require in &definition.feature.requires {
-        let Some((id, other)) = world.table.get_key_value(require.feature.value.as_str()) else { continue };
-        let same_half = if home { other.has_home_half() } else { other.has_system_half() };
+        let Some((id, other)) = world.table.get_key_value(require.feature.value.as_str()) else {
+            continue;
+        };
+        let same_half = if home {
+            other.has_home_half()
+        } else {
+            other.has_system_half()
+        };
         if !same_half {
             if !home && !definition.has_home_half() {
                 d.push(
-                    Diagnostic::error("home-only-feature", require.feature.span, format!("system feature `{}` cannot require `{id}`, which has a home half only", definition.id))
-                        .help("name it in a profile"),
+                    Diagnostic::error(
+                        "home-only-feature",
+                        require.feature.span,
+                        format!(
+                            "system feature `{}` cannot require `{id}`, which has a home half only",
+                            definition.id
+                        ),
+                    )
+                    .help("name it in a profile"),
                 );
             }
             continue;
         }
-        let condition = require.when.iter().map(|(name, value)| condition(world, &name.value, value, d)).collect::<Vec<_>>().join(" && ");
-        conditions.entry(id.clone()).or_insert_with(|| (Vec::new(), require.feature.span)).0.push(condition);
+        let condition = require
+            .when
+            .iter()
+            .map(|(name, value)| condition(world, &name.value, value, d))
+            .collect::<Vec<_>>()
+            .join(" && ");
+        conditions
+            .entry(id.clone())
+            .or_insert_with(|| (Vec::new(), require.feature.span))
+            .0
+            .push(condition);
     }
     let mut flags = Vec::new();
     for (id, (all, span)) in &conditions {
@@ -276,7 +390,10 @@ fn requires(
             nix::Value::apply(format!("lib.mkIf ({one})"), nix::Value::Bool(true))
         } else {
             let any: Vec<String> = all.iter().map(|c| format!("({c})")).collect();
-            nix::Value::apply(format!("lib.mkIf ({})", any.join(" || ")), nix::Value::Bool(true))
+            nix::Value::apply(
+                format!("lib.mkIf ({})", any.join(" || ")),
+                nix::Value::Bool(true),
+            )
         };
         let mut flag = made("x", value, layer, Some(*span));
         flag.path = feature_path(world, id.as_str(), "enable");
@@ -291,11 +408,17 @@ fn condition(world: &World<'_>, name: &str, value: &spec::Value, d: &mut Diagnos
         spec::ValueKind::Bool(false) => format!("!cfg.{name}"),
         spec::ValueKind::List(_) => {
             let list = lower(world, Place::SYSTEM, value, &mut Uses::default(), d);
-            format!("lib.elem cfg.{name} {}", nix::render(&list).unwrap_or_else(|_| "[ ]".to_owned()))
+            format!(
+                "lib.elem cfg.{name} {}",
+                nix::render(&list).unwrap_or_else(|_| "[ ]".to_owned())
+            )
         }
         _ => {
             let value = lower(world, Place::SYSTEM, value, &mut Uses::default(), d);
-            format!("cfg.{name} == {}", nix::render(&value).unwrap_or_else(|_| "null".to_owned()))
+            format!(
+                "cfg.{name} == {}",
+                nix::render(&value).unwrap_or_else(|_| "null".to_owned())
+            )
         }
     }
 }
@@ -304,19 +427,29 @@ fn condition(world: &World<'_>, name: &str, value: &spec::Value, d: &mut Diagnos
 fn shared(world: &World<'_>, uses: &mut Uses, d: &mut Diagnostics) -> Fleet {
     let Some(item) = &world.spec.fleet else {
         d.push(
-            Diagnostic::error("missing-section", None, "the spec has no section `fleet`")
-                .help("write `fleet: { name: …, stateVersion: \"25.11\" }`, or begin with `gen init`"),
+            Diagnostic::error("missing-section", None, "the spec has no section `fleet`").help(
+                "write `fleet: { name: …, stateVersion: \"25.11\" }`, or begin with `gen init`",
+            ),
         );
         return Fleet::default();
     };
     let spec = &item.value;
     let layer = Layer::Fleet;
     if spec.name.is_none() {
-        d.push(Diagnostic::error("missing-key", item.name.span, "`fleet` lacks `name`"));
+        d.push(Diagnostic::error(
+            "missing-key",
+            item.name.span,
+            "`fleet` lacks `name`",
+        ));
     }
     let mut all: Vec<Definition> = Vec::new();
     let mut default = |path: &str, value: nix::Value, span: Option<Span>| {
-        all.push(made(path, nix::Value::apply("lib.mkDefault", value), &layer, span));
+        all.push(made(
+            path,
+            nix::Value::apply("lib.mkDefault", value),
+            &layer,
+            span,
+        ));
     };
     let mut text = |path: &str, text: &Option<spec::ast::Text>| {
         if let Some(text) = text {
@@ -328,14 +461,39 @@ fn shared(world: &World<'_>, uses: &mut Uses, d: &mut Diagnostics) -> Fleet {
     text("i18n.defaultLocale", &spec.locale.language);
     text("console.keyMap", &spec.locale.key_map);
     if let Some(formats) = &spec.locale.formats {
-        for key in ["LC_ADDRESS", "LC_IDENTIFICATION", "LC_MEASUREMENT", "LC_MONETARY", "LC_NAME", "LC_NUMERIC", "LC_PAPER", "LC_TELEPHONE", "LC_TIME"] {
-            default(&format!("i18n.extraLocaleSettings.{key}"), formats.value.as_str().into(), Some(formats.span));
+        for key in [
+            "LC_ADDRESS",
+            "LC_IDENTIFICATION",
+            "LC_MEASUREMENT",
+            "LC_MONETARY",
+            "LC_NAME",
+            "LC_NUMERIC",
+            "LC_PAPER",
+            "LC_TELEPHONE",
+            "LC_TIME",
+        ] {
+            default(
+                &format!("i18n.extraLocaleSettings.{key}"),
+                formats.value.as_str().into(),
+                Some(formats.span),
+            );
         }
     }
     nix_settings(world, spec, &mut all, uses, d);
-    let unfree: BTreeSet<String> = spec.packages.unfree.iter().map(|t| t.value.clone()).collect();
-    let insecure: BTreeSet<String> = spec.packages.insecure.iter().map(|t| t.value.clone()).collect();
-    let strings = |set: &BTreeSet<String>| nix::Value::List(set.iter().map(|s| s.as_str().into()).collect());
+    let unfree: BTreeSet<String> = spec
+        .packages
+        .unfree
+        .iter()
+        .map(|t| t.value.clone())
+        .collect();
+    let insecure: BTreeSet<String> = spec
+        .packages
+        .insecure
+        .iter()
+        .map(|t| t.value.clone())
+        .collect();
+    let strings =
+        |set: &BTreeSet<String>| nix::Value::List(set.iter().map(|s| s.as_str().into()).collect());
     if !unfree.is_empty() {
         let list = nix::render(&strings(&unfree)).unwrap_or_default();
         let span = spec.packages.unfree.first().map(|t| t.span);
@@ -348,11 +506,20 @@ fn shared(world: &World<'_>, uses: &mut Uses, d: &mut Diagnostics) -> Fleet {
     }
     if !insecure.is_empty() {
         let span = spec.packages.insecure.first().map(|t| t.span);
-        all.push(made("nixpkgs.config.permittedInsecurePackages", strings(&insecure), &layer, span));
+        all.push(made(
+            "nixpkgs.config.permittedInsecurePackages",
+            strings(&insecure),
+            &layer,
+            span,
+        ));
     }
     let overlays = assets::modules(world, &spec.packages.overlays, uses, d);
     Fleet {
-        name: spec.name.as_ref().map(|t| t.value.clone()).unwrap_or_default(),
+        name: spec
+            .name
+            .as_ref()
+            .map(|t| t.value.clone())
+            .unwrap_or_default(),
         description: spec.description.as_ref().map(|t| t.value.clone()),
         namespace: world.namespace.clone(),
         channel: inputs::check_channel(world, d),
@@ -368,33 +535,95 @@ fn shared(world: &World<'_>, uses: &mut Uses, d: &mut Diagnostics) -> Fleet {
     }
 }
 
-fn nix_settings(world: &World<'_>, spec: &spec::ast::Fleet, all: &mut Vec<Definition>, uses: &mut Uses, d: &mut Diagnostics) {
+fn nix_settings(
+    world: &World<'_>,
+    spec: &spec::ast::Fleet,
+    all: &mut Vec<Definition>,
+    uses: &mut Uses,
+    d: &mut Diagnostics,
+) {
     let layer = Layer::Fleet;
-    let features = ["nix-command", "flakes"].into_iter().map(nix::Value::from).collect();
-    all.push(made("nix.settings.experimental-features", nix::Value::List(features), &layer, None));
-    all.push(made("nix.settings.auto-optimise-store", nix::Value::apply("lib.mkDefault", true.into()), &layer, None));
+    let features = ["nix-command", "flakes"]
+        .into_iter()
+        .map(nix::Value::from)
+        .collect();
+    all.push(made(
+        "nix.settings.experimental-features",
+        nix::Value::List(features),
+        &layer,
+        None,
+    ));
+    all.push(made(
+        "nix.settings.auto-optimise-store",
+        nix::Value::apply("lib.mkDefault", true.into()),
+        &layer,
+        None,
+    ));
     let mut caches: Vec<&spec::ast::Cache> = spec.nix.caches.iter().collect();
     caches.sort_by_key(|c| c.priority.as_ref().map_or(50, |p| p.value));
     for cache in &caches {
         if !cache.url.value.contains("://") {
-            d.push(Diagnostic::error("bad-value", cache.url.span, format!("`{}` is not the address of a cache", cache.url.value)).help("such as `https://cache.example.org`"));
+            d.push(
+                Diagnostic::error(
+                    "bad-value",
+                    cache.url.span,
+                    format!("`{}` is not the address of a cache", cache.url.value),
+                )
+                .help("such as `https://cache.example.org`"),
+            );
         }
-        if cache.key.value.rsplit_once(':').is_none_or(|(name, key)| name.is_empty() || key.len() < 8) {
-            d.push(Diagnostic::error("bad-value", cache.key.span, format!("`{}` is not the public key of a cache", cache.key.value)).help("such as `cache.example.org-1:` and the key"));
+        if cache
+            .key
+            .value
+            .rsplit_once(':')
+            .is_none_or(|(name, key)| name.is_empty() || key.len() < 8)
+        {
+            d.push(
+                Diagnostic::error(
+                    "bad-value",
+                    cache.key.span,
+                    format!("`{}` is not the public key of a cache", cache.key.value),
+                )
+                .help("such as `cache.example.org-1:` and the key"),
+            );
         }
     }
     if !caches.is_empty() {
-        let list = |f: &dyn Fn(&spec::ast::Cache) -> String| nix::Value::List(caches.iter().map(|c| f(c).into()).collect());
+        let list = |f: &dyn Fn(&spec::ast::Cache) -> String| {
+            nix::Value::List(caches.iter().map(|c| f(c).into()).collect())
+        };
         let span = caches.first().map(|c| c.url.span);
-        all.push(made("nix.settings.substituters", list(&|c| match &c.priority {
-            Some(p) if !c.url.value.contains('?') => format!("{}?priority={}", c.url.value, p.value),
-            _ => c.url.value.clone(),
-        }), &layer, span));
-        all.push(made("nix.settings.trusted-public-keys", list(&|c| c.key.value.clone()), &layer, span));
+        all.push(made(
+            "nix.settings.substituters",
+            list(&|c| match &c.priority {
+                Some(p) if !c.url.value.contains('?') => {
+                    format!("{}?priority={}", c.url.value, p.value)
+                }
+                _ => c.url.value.clone(),
+            }),
+            &layer,
+            span,
+        ));
+        all.push(made(
+            "nix.settings.trusted-public-keys",
+            list(&|c| c.key.value.clone()),
+            &layer,
+            span,
+        ));
     }
     if !spec.nix.trusted_users.is_empty() {
-        let list = spec.nix.trusted_users.iter().map(|u| u.value.as_str().into()).collect();
-        all.push(made("nix.settings.trusted-users", nix::Value::List(list), &layer, spec.nix.trusted_users.first().map(|t| t.span)));
+        let list = spec
+            .nix
+            .trusted_users
+            .iter()
+            .map(|u| u.value.as_str().into())
+            .collect();
+        all.push(made(
+            "nix.settings.trusted-users",
+            nix::Value::List(list),
+            &layer,
+            spec.nix.trusted_users.first().map(|t| t.span),
+        ));
     }
     let (every, keep, span) = match &spec.nix.gc {
         Some(Gc::Off(_)) => (None, None, None),
@@ -409,15 +638,45 @@ fn nix_settings(world: &World<'_>, spec: &spec::ast::Fleet, all: &mut Vec<Defini
         if let (Err(message), Some(span)) = (spec::parse_duration(keep), span) {
             d.push(Diagnostic::error("bad-value", span, message));
         }
-        all.push(made("nix.gc.automatic", nix::Value::apply("lib.mkDefault", true.into()), &layer, span));
-        all.push(made("nix.gc.dates", nix::Value::apply("lib.mkDefault", every.into()), &layer, span));
-        all.push(made("nix.gc.options", nix::Value::apply("lib.mkDefault", format!("--delete-older-than {keep}").into()), &layer, span));
+        all.push(made(
+            "nix.gc.automatic",
+            nix::Value::apply("lib.mkDefault", true.into()),
+            &layer,
+            span,
+        ));
+        all.push(made(
+            "nix.gc.dates",
+            nix::Value::apply("lib.mkDefault", every.into()),
+            &layer,
+            span,
+        ));
+        all.push(made(
+            "nix.gc.options",
+            nix::Value::apply(
+                "lib.mkDefault",
+                format!("--delete-older-than {keep}").into(),
+            ),
+            &layer,
+            span,
+        ));
     }
     for setting in spec.nix.settings.values() {
         let mut path = nix::AttrPath(vec!["nix".to_owned(), "settings".to_owned()]);
         path.0.extend(setting.path.0.iter().cloned());
-        let moved = spec::Setting { path, key: setting.key, value: setting.value.clone() };
-        all.push(crate::lower::definition(world, Place::SHALLOW, Rank::Default, &layer, &moved, uses, d));
+        let moved = spec::Setting {
+            path,
+            key: setting.key,
+            value: setting.value.clone(),
+        };
+        all.push(crate::lower::definition(
+            world,
+            Place::SHALLOW,
+            Rank::Default,
+            &layer,
+            &moved,
+            uses,
+            d,
+        ));
     }
 }
 
@@ -425,14 +684,30 @@ fn nix_settings(world: &World<'_>, spec: &spec::ast::Fleet, all: &mut Vec<Defini
 fn addresses(partials: &[Partial<'_>], d: &mut Diagnostics) {
     let mut seen: BTreeMap<&str, (&str, Span)> = BTreeMap::new();
     for partial in partials {
-        let Some(address) = &partial.item.value.address else { continue };
+        let Some(address) = &partial.item.value.address else {
+            continue;
+        };
         if address.value.is_empty() || address.value.contains([' ', '/']) {
-            d.push(Diagnostic::error("bad-value", address.span, format!("`{}` is not an address", address.value)).help("an IP address without prefix length, or a host name"));
+            d.push(
+                Diagnostic::error(
+                    "bad-value",
+                    address.span,
+                    format!("`{}` is not an address", address.value),
+                )
+                .help("an IP address without prefix length, or a host name"),
+            );
         }
         match seen.get(address.value.as_str()) {
             Some((other, first)) => d.push(
-                Diagnostic::error("duplicate-address", address.span, format!("`{}` and `{other}` have the address {}", partial.host.name, address.value))
-                    .related(*first, format!("`{other}` has it here")),
+                Diagnostic::error(
+                    "duplicate-address",
+                    address.span,
+                    format!(
+                        "`{}` and `{other}` have the address {}",
+                        partial.host.name, address.value
+                    ),
+                )
+                .related(*first, format!("`{other}` has it here")),
             ),
             None => {
                 seen.insert(&address.value, (partial.host.name.as_str(), address.span));
@@ -448,16 +723,26 @@ fn check_conflicts(
     partials: &[Partial<'_>],
     d: &mut Diagnostics,
 ) {
-    let system: BTreeMap<FeatureId, Vec<Leaf>> = features.iter().map(|(id, b)| (id.clone(), b.system_leaves.clone())).collect();
-    let home: BTreeMap<FeatureId, Vec<Leaf>> = features.iter().map(|(id, b)| (id.clone(), b.home_leaves.clone())).collect();
+    let system: BTreeMap<FeatureId, Vec<Leaf>> = features
+        .iter()
+        .map(|(id, b)| (id.clone(), b.system_leaves.clone()))
+        .collect();
+    let home: BTreeMap<FeatureId, Vec<Leaf>> = features
+        .iter()
+        .map(|(id, b)| (id.clone(), b.home_leaves.clone()))
+        .collect();
     let mut system_maps: BTreeMap<Vec<&FeatureId>, conflicts::Map<'_>> = BTreeMap::new();
     let mut home_maps: BTreeMap<Vec<&FeatureId>, conflicts::Map<'_>> = BTreeMap::new();
     for partial in partials {
         let key: Vec<&FeatureId> = partial.host.enabled.keys().collect();
-        system_maps.entry(key).or_insert_with_key(|key| conflicts::map(key.iter().copied(), &system));
+        system_maps
+            .entry(key)
+            .or_insert_with_key(|key| conflicts::map(key.iter().copied(), &system));
         for on_host in partial.users.values() {
             let key: Vec<&FeatureId> = on_host.model.enabled.keys().collect();
-            home_maps.entry(key).or_insert_with_key(|key| conflicts::map(key.iter().copied(), &home));
+            home_maps
+                .entry(key)
+                .or_insert_with_key(|key| conflicts::map(key.iter().copied(), &home));
         }
     }
     let found: Vec<Diagnostics> = partials
@@ -465,23 +750,40 @@ fn check_conflicts(
         .map(|partial| {
             let mut own = Diagnostics::new();
             let key: Vec<&FeatureId> = partial.host.enabled.keys().collect();
-            let template = partial.host.template.as_ref().and_then(|t| base.templates.get(t));
+            let template = partial
+                .host
+                .template
+                .as_ref()
+                .and_then(|t| base.templates.get(t));
             let empty: &[Definition] = &[];
             let template = template.map_or(empty, |t| t.model.definitions.as_slice());
             if let Some(map) = system_maps.get(&key) {
-                let layers = [fleet.definitions.as_slice(), template, partial.host.definitions.as_slice()];
+                let layers = [
+                    fleet.definitions.as_slice(),
+                    template,
+                    partial.host.definitions.as_slice(),
+                ];
                 conflicts::check(map, &layers, &format!("`{}`", partial.host.name), &mut own);
             }
             for (name, on_host) in &partial.users {
                 let key: Vec<&FeatureId> = on_host.model.enabled.keys().collect();
                 let mut layers: Vec<&[Definition]> = Vec::new();
                 for profile in &on_host.model.profiles {
-                    layers.extend(base.profiles.get(profile).map(|p| p.model.definitions.as_slice()));
+                    layers.extend(
+                        base.profiles
+                            .get(profile)
+                            .map(|p| p.model.definitions.as_slice()),
+                    );
                 }
                 layers.extend(base.users.get(name).map(|u| u.model.home.as_slice()));
                 layers.push(&on_host.model.home);
                 if let Some(map) = home_maps.get(&key) {
-                    conflicts::check(map, &layers, &format!("`{name}` on `{}`", partial.host.name), &mut own);
+                    conflicts::check(
+                        map,
+                        &layers,
+                        &format!("`{name}` on `{}`", partial.host.name),
+                        &mut own,
+                    );
                 }
             }
             own
@@ -490,23 +792,46 @@ fn check_conflicts(
     // One mistake in a template is one finding, not one for each host: the first host stands for all.
     let mut seen: BTreeSet<(&'static str, Option<Span>, Option<Span>)> = BTreeSet::new();
     for diagnostic in found.into_iter().flatten() {
-        if seen.insert((diagnostic.code, diagnostic.span, diagnostic.related.first().map(|l| l.span))) {
+        if seen.insert((
+            diagnostic.code,
+            diagnostic.span,
+            diagnostic.related.first().map(|l| l.span),
+        )) {
             d.push(diagnostic);
         }
     }
 }
 
 /// Unfree and insecure packages that features need must be allowed by name.
-fn allowed_packages(world: &World<'_>, fleet: &Fleet, partials: &[Partial<'_>], d: &mut Diagnostics) {
+fn allowed_packages(
+    world: &World<'_>,
+    fleet: &Fleet,
+    partials: &[Partial<'_>],
+    d: &mut Diagnostics,
+) {
     let mut reported: BTreeSet<(FeatureId, bool)> = BTreeSet::new();
     for partial in partials {
-        let system = partial.host.enabled.keys().map(|id| (id, partial.states.get(id)));
-        let home = partial.users.values().flat_map(|u| u.model.enabled.keys().map(|id| (id, u.states.get(id))));
+        let system = partial
+            .host
+            .enabled
+            .keys()
+            .map(|id| (id, partial.states.get(id)));
+        let home = partial
+            .users
+            .values()
+            .flat_map(|u| u.model.enabled.keys().map(|id| (id, u.states.get(id))));
         for (id, state) in system.chain(home) {
-            let Some(definition) = world.table.get(id) else { continue };
+            let Some(definition) = world.table.get(id) else {
+                continue;
+            };
             let kinds = [
                 (&definition.feature.unfree, &fleet.unfree, "unfree", false),
-                (&definition.feature.insecure, &fleet.insecure, "insecure", true),
+                (
+                    &definition.feature.insecure,
+                    &fleet.insecure,
+                    "insecure",
+                    true,
+                ),
             ];
             for (needs, allowed, word, which) in kinds {
                 let missing: BTreeSet<&str> = needs
@@ -525,10 +850,19 @@ fn allowed_packages(world: &World<'_>, fleet: &Fleet, partials: &[Partial<'_>], 
                     Diagnostic::error(
                         "package-not-allowed",
                         span,
-                        format!("`{id}` on `{}` needs {word} packages that the fleet does not allow", partial.host.name),
+                        format!(
+                            "`{id}` on `{}` needs {word} packages that the fleet does not allow",
+                            partial.host.name
+                        ),
                     )
-                    .related(world.spec.fleet.as_ref().map(|f| f.name.span), "allowed packages are named here")
-                    .help(format!("add to `fleet.packages.{word}`: {}", names.join(", "))),
+                    .related(
+                        world.spec.fleet.as_ref().map(|f| f.name.span),
+                        "allowed packages are named here",
+                    )
+                    .help(format!(
+                        "add to `fleet.packages.{word}`: {}",
+                        names.join(", ")
+                    )),
                 );
             }
         }
@@ -544,45 +878,103 @@ fn keep_used(
     uses: &mut Uses,
     d: &mut Diagnostics,
 ) {
-    let templates: BTreeSet<_> = fleet.hosts.values().filter_map(|h| h.template.clone()).collect();
-    let ancestors: BTreeSet<_> = templates.iter().filter_map(|t| base.templates.get(t)).flat_map(|t| t.model.chain.iter().cloned()).collect();
+    let templates: BTreeSet<_> = fleet
+        .hosts
+        .values()
+        .filter_map(|h| h.template.clone())
+        .collect();
+    let ancestors: BTreeSet<_> = templates
+        .iter()
+        .filter_map(|t| base.templates.get(t))
+        .flat_map(|t| t.model.chain.iter().cloned())
+        .collect();
     for (name, flat) in base.templates {
         if templates.contains(&name) {
             fleet.templates.insert(name, flat.model);
         } else if !ancestors.contains(&name)
             && let Some(item) = world.spec.templates.get(name.as_str())
         {
-            d.push(Diagnostic::note("unused-template", item.name.span, format!("no host uses template `{name}`, it is not emitted")));
+            d.push(Diagnostic::note(
+                "unused-template",
+                item.name.span,
+                format!("no host uses template `{name}`, it is not emitted"),
+            ));
         }
     }
-    let profiles: BTreeSet<_> = fleet.hosts.values().flat_map(|h| h.users.values()).flat_map(|u| u.profiles.iter().cloned()).collect();
-    let ancestors: BTreeSet<_> = profiles.iter().filter_map(|p| base.profiles.get(p)).flat_map(|p| p.model.chain.iter().cloned()).collect();
+    let profiles: BTreeSet<_> = fleet
+        .hosts
+        .values()
+        .flat_map(|h| h.users.values())
+        .flat_map(|u| u.profiles.iter().cloned())
+        .collect();
+    let ancestors: BTreeSet<_> = profiles
+        .iter()
+        .filter_map(|p| base.profiles.get(p))
+        .flat_map(|p| p.model.chain.iter().cloned())
+        .collect();
     for (name, flat) in base.profiles {
         if profiles.contains(&name) {
             fleet.profiles.insert(name, flat.model);
         } else if !ancestors.contains(&name)
             && let Some(item) = world.spec.profiles.get(name.as_str())
         {
-            d.push(Diagnostic::note("unused-profile", item.name.span, format!("no user has profile `{name}`, it is not emitted")));
+            d.push(Diagnostic::note(
+                "unused-profile",
+                item.name.span,
+                format!("no user has profile `{name}`, it is not emitted"),
+            ));
         }
     }
-    let users: BTreeSet<_> = fleet.hosts.values().flat_map(|h| h.users.keys().cloned()).collect();
+    let users: BTreeSet<_> = fleet
+        .hosts
+        .values()
+        .flat_map(|h| h.users.keys().cloned())
+        .collect();
     for (name, user) in base.users {
         if users.contains(&name) {
             fleet.users.insert(name, user.model);
         } else {
             d.push(
-                Diagnostic::note("unused-user", user.item.name.span, format!("no host has user `{name}`, it is not emitted"))
-                    .help("name the user in `users` of a host or template"),
+                Diagnostic::note(
+                    "unused-user",
+                    user.item.name.span,
+                    format!("no host has user `{name}`, it is not emitted"),
+                )
+                .help("name the user in `users` of a host or template"),
             );
         }
     }
-    let mut system: Vec<FeatureId> = fleet.templates.values().flat_map(|t| t.imports.iter().cloned()).collect();
+    let mut system: Vec<FeatureId> = fleet
+        .templates
+        .values()
+        .flat_map(|t| t.imports.iter().cloned())
+        .collect();
     system.extend(fleet.hosts.values().flat_map(|h| h.imports.iter().cloned()));
-    system.extend(fleet.hosts.values().flat_map(|h| h.users.values()).flat_map(|u| u.imports.iter().cloned()));
-    let mut home: Vec<FeatureId> = fleet.profiles.values().flat_map(|p| p.imports.iter().cloned()).collect();
-    home.extend(fleet.users.values().flat_map(|u| u.home_imports.iter().cloned()));
-    home.extend(fleet.hosts.values().flat_map(|h| h.users.values()).flat_map(|u| u.home_imports.iter().cloned()));
+    system.extend(
+        fleet
+            .hosts
+            .values()
+            .flat_map(|h| h.users.values())
+            .flat_map(|u| u.imports.iter().cloned()),
+    );
+    let mut home: Vec<FeatureId> = fleet
+        .profiles
+        .values()
+        .flat_map(|p| p.imports.iter().cloned())
+        .collect();
+    home.extend(
+        fleet
+            .users
+            .values()
+            .flat_map(|u| u.home_imports.iter().cloned()),
+    );
+    home.extend(
+        fleet
+            .hosts
+            .values()
+            .flat_map(|h| h.users.values())
+            .flat_map(|u| u.home_imports.iter().cloned()),
+    );
     emit(&mut features, system, |f| f.system.as_mut());
     emit(&mut features, home, |f| f.home.as_mut());
     for (id, built) in features {
@@ -593,9 +985,11 @@ fn keep_used(
         } else if let Some(definition) = world.table.get(&id)
             && !definition.builtin
         {
-            d.push(
-                Diagnostic::note("unused-feature", definition.span, format!("nothing enables feature `{id}`, it is not emitted")),
-            );
+            d.push(Diagnostic::note(
+                "unused-feature",
+                definition.span,
+                format!("nothing enables feature `{id}`, it is not emitted"),
+            ));
         }
     }
 }
@@ -607,7 +1001,9 @@ fn emit(
     half: impl Fn(&mut Feature) -> Option<&mut FeatureHalf>,
 ) {
     while let Some(id) = todo.pop() {
-        let Some(half) = features.get_mut(&id).and_then(|b| half(&mut b.model)) else { continue };
+        let Some(half) = features.get_mut(&id).and_then(|b| half(&mut b.model)) else {
+            continue;
+        };
         if !half.emitted {
             half.emitted = true;
             todo.extend(half.imports.iter().cloned());
@@ -619,11 +1015,27 @@ fn emit(
 fn sources(world: &World<'_>, fleet: &Fleet) -> BTreeMap<String, String> {
     let path = |span: Span| world.sources.path(span.file).to_owned();
     let mut result = BTreeMap::new();
-    let fleet_file = world.spec.fleet.as_ref().map_or_else(|| "spec".to_owned(), |f| path(f.name.span));
-    for file in ["flake.nix", "modules/fleet.nix", "modules/default.nix", "modules/home-manager.nix", "home/default.nix"] {
+    let fleet_file = world
+        .spec
+        .fleet
+        .as_ref()
+        .map_or_else(|| "spec".to_owned(), |f| path(f.name.span));
+    for file in [
+        "flake.nix",
+        "modules/fleet.nix",
+        "modules/default.nix",
+        "modules/home-manager.nix",
+        "home/default.nix",
+    ] {
         result.insert(file.to_owned(), fleet_file.clone());
     }
-    let secrets = world.spec.secrets.items.values().next().map_or_else(|| fleet_file.clone(), |i| path(i.name.span));
+    let secrets = world
+        .spec
+        .secrets
+        .items
+        .values()
+        .next()
+        .map_or_else(|| fleet_file.clone(), |i| path(i.name.span));
     result.insert("secrets/secrets.nix".to_owned(), secrets.clone());
     result.insert(".sops.yaml".to_owned(), secrets);
     for (name, host) in &fleet.hosts {

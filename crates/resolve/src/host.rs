@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use diag::{Diagnostic, Diagnostics, Span, Spanned};
 use minijinja::value::Value as Fact;
 use model::{
-    Boot, BootLoader, Definition, Enabled, FeatureId, Gpu, Hardware, Host, HostName, Layer, OpenPort, OptionValue,
-    Origin, PortNumbers, ProfileName, Protocol, Reason, Secrets, TemplateName, UserName,
+    Boot, BootLoader, Definition, Enabled, FeatureId, Gpu, Hardware, Host, HostName, Layer,
+    OpenPort, OptionValue, Origin, PortNumbers, ProfileName, Protocol, Reason, Secrets,
+    TemplateName, UserName,
 };
 use spec::ast::{self, Composition, Item, NeedKind, PortSource};
 use spec::{Setting, Value, ValueKind};
@@ -15,7 +16,10 @@ use crate::derive::{Derivations, GpuFacts};
 use crate::lower::{Place, Rank, Uses, feature_path, made};
 use crate::template::{self, require_system_half, unneeded};
 use crate::user::{self, OnHost};
-use crate::uses::{State, States, add, bare, combined, feature_definitions, merged, packages, setting_definitions, settings};
+use crate::uses::{
+    State, States, add, bare, combined, feature_definitions, merged, packages, setting_definitions,
+    settings,
+};
 use crate::world::{SYSTEMS, World, unknown_name, unknown_word};
 use crate::{profile, table, types};
 
@@ -50,8 +54,17 @@ pub(crate) fn holds(
 ) -> bool {
     let _ = world;
     when.iter().all(|(name, wanted)| {
-        let given = state.and_then(|s| s.options.get(name.value.as_str())).and_then(|g| merged(g)).map(|(v, _, _)| v);
-        let default = || definition.feature.options.get(&name.value).and_then(|o| o.value.default.clone());
+        let given = state
+            .and_then(|s| s.options.get(name.value.as_str()))
+            .and_then(|g| merged(g))
+            .map(|(v, _, _)| v);
+        let default = || {
+            definition
+                .feature
+                .options
+                .get(&name.value)
+                .and_then(|o| o.value.default.clone())
+        };
         match given.or_else(default) {
             None => matches!(wanted.kind, ValueKind::Null),
             Some(value) => same(bare(&value), wanted),
@@ -69,7 +82,12 @@ pub(crate) fn holds_on(
 ) -> bool {
     when.iter().all(|condition| {
         let (name, wanted) = condition;
-        match partial.host.enabled.get(&definition.id).and_then(|e| e.options.get(&name.value)) {
+        match partial
+            .host
+            .enabled
+            .get(&definition.id)
+            .and_then(|e| e.options.get(&name.value))
+        {
             Some(value) => same_nix(&value.value, wanted),
             None => holds(world, definition, state, std::slice::from_ref(condition)),
         }
@@ -94,7 +112,9 @@ fn same(value: &Value, wanted: &Value) -> bool {
         (ValueKind::Bool(a), ValueKind::Bool(b)) => a == b,
         (ValueKind::Int(a), ValueKind::Int(b)) => a == b,
         (ValueKind::Str(a), ValueKind::Str(b)) => a == b,
-        (ValueKind::List(a), ValueKind::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (ValueKind::List(a), ValueKind::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
         // A list of wanted values: one of them.
         (_, ValueKind::List(any)) => any.iter().any(|w| same(value, w)),
         (ValueKind::Nix(_) | ValueKind::Opt(_), _) => true,
@@ -122,21 +142,37 @@ pub(crate) fn check_settings<'s>(
         let path = setting.path.to_string();
         if setting.path.0.first() == Some(&world.namespace) && setting.path.0.len() > 1 {
             d.push(
-                Diagnostic::error("setting-of-feature", setting.key, format!("`{path}` is an option of a feature"))
-                    .help("set it under `features`, where it is checked"),
+                Diagnostic::error(
+                    "setting-of-feature",
+                    setting.key,
+                    format!("`{path}` is an option of a feature"),
+                )
+                .help("set it under `features`, where it is checked"),
             );
         }
-        if let Some((_, key)) = OWN_KEYS.iter().find(|(p, _)| path == *p || path.starts_with(&format!("{p}."))) {
+        if let Some((_, key)) = OWN_KEYS
+            .iter()
+            .find(|(p, _)| path == *p || path.starts_with(&format!("{p}.")))
+        {
             d.push(
-                Diagnostic::error("setting-elsewhere", setting.key, format!("`{path}` is not set here"))
-                    .help(format!("use {key}")),
+                Diagnostic::error(
+                    "setting-elsewhere",
+                    setting.key,
+                    format!("`{path}` is not set here"),
+                )
+                .help(format!("use {key}")),
             );
         }
     }
 }
 
 /// Resolves a host up to what depends on other hosts.
-pub(crate) fn resolve<'a>(world: &World<'a>, item: &'a Item<ast::Host>, base: &'a Base<'a>, d: &mut Diagnostics) -> Partial<'a> {
+pub(crate) fn resolve<'a>(
+    world: &World<'a>,
+    item: &'a Item<ast::Host>,
+    base: &'a Base<'a>,
+    d: &mut Diagnostics,
+) -> Partial<'a> {
     let spec = &item.value;
     let name = HostName::new(&item.name.value);
     let layer = Layer::Host(name.clone());
@@ -152,7 +188,12 @@ pub(crate) fn resolve<'a>(world: &World<'a>, item: &'a Item<ast::Host>, base: &'
     }
     let mut own = States::new();
     add(world, &mut own, &layer, &spec.features, d);
-    own.retain(|id, _| world.table.get(id).is_some_and(table::Definition::has_system_half));
+    own.retain(|id, _| {
+        world
+            .table
+            .get(id)
+            .is_some_and(table::Definition::has_system_half)
+    });
     let mut disabled = BTreeSet::new();
     own.retain(|id, state| {
         let off = !state.on();
@@ -171,17 +212,45 @@ pub(crate) fn resolve<'a>(world: &World<'a>, item: &'a Item<ast::Host>, base: &'
         let all = states.entry(id.clone()).or_default();
         all.enable.extend(state.enable.iter().cloned());
         for (option, given) in &state.options {
-            all.options.entry(option).or_default().extend(given.iter().cloned());
+            all.options
+                .entry(option)
+                .or_default()
+                .extend(given.iter().cloned());
         }
     }
-    let mut definitions = feature_definitions(world, Place::SYSTEM, Rank::Plain, &own, &mut uses, d);
+    let mut definitions =
+        feature_definitions(world, Place::SYSTEM, Rank::Plain, &own, &mut uses, d);
     let merged = settings([(layer.clone(), &spec.settings)], d);
     check_settings(world, merged.values().map(|(s, _, _)| s), d);
-    definitions.extend(setting_definitions(world, Place::SYSTEM, Rank::Plain, &merged, &mut uses, d));
-    definitions.extend(packages(world, Place::SYSTEM, "environment.systemPackages", &layer, &spec.packages, &mut uses, d));
+    definitions.extend(setting_definitions(
+        world,
+        Place::SYSTEM,
+        Rank::Plain,
+        &merged,
+        &mut uses,
+        d,
+    ));
+    definitions.extend(packages(
+        world,
+        Place::SYSTEM,
+        "environment.systemPackages",
+        &layer,
+        &spec.packages,
+        &mut uses,
+        d,
+    ));
     let modules = crate::assets::modules(world, &spec.modules, &mut uses, d);
     let state_version = state_version(world, item, d);
-    let mut users = host_users(world, item, &name, template, base, &state_version, &mut uses, d);
+    let mut users = host_users(
+        world,
+        item,
+        &name,
+        template,
+        base,
+        &state_version,
+        &mut uses,
+        d,
+    );
     let enabled = close(world, &states, &users, &name, d);
     let template_imports = template.map(|t| &t.model.imports);
     for on_host in users.values_mut() {
@@ -195,7 +264,13 @@ pub(crate) fn resolve<'a>(world: &World<'a>, item: &'a Item<ast::Host>, base: &'
                 disks.insert(disk.value.clone(), resolved.clone());
             }
             None if world.spec.disks.contains_key(&disk.value) => {}
-            None => d.push(unknown_name("unknown-disk", "disk layout", &disk.value, disk.span, world.spec.disks.keys())),
+            None => d.push(unknown_name(
+                "unknown-disk",
+                "disk layout",
+                &disk.value,
+                disk.span,
+                world.spec.disks.keys(),
+            )),
         }
     }
     let host = Host {
@@ -225,7 +300,13 @@ pub(crate) fn resolve<'a>(world: &World<'a>, item: &'a Item<ast::Host>, base: &'
         enabled,
         name,
     };
-    let partial = Partial { host, states, users, uses, item };
+    let partial = Partial {
+        host,
+        states,
+        users,
+        uses,
+        item,
+    };
     check(world, &partial, template, d);
     partial
 }
@@ -240,13 +321,23 @@ fn template_of<'a>(
     let found = base.templates.get(name.value.as_str());
     // A template that is defined but missing here is part of a reported cycle.
     if found.is_none() && !world.spec.templates.contains_key(&name.value) {
-        d.push(unknown_name("unknown-template", "template", &name.value, name.span, world.spec.templates.keys()));
+        d.push(unknown_name(
+            "unknown-template",
+            "template",
+            &name.value,
+            name.span,
+            world.spec.templates.keys(),
+        ));
     }
     found
 }
 
 fn state_version(world: &World<'_>, item: &Item<ast::Host>, d: &mut Diagnostics) -> String {
-    let fleet = world.spec.fleet.as_ref().and_then(|f| f.value.state_version.as_ref());
+    let fleet = world
+        .spec
+        .fleet
+        .as_ref()
+        .and_then(|f| f.value.state_version.as_ref());
     let Some(text) = item.value.state_version.as_ref().or(fleet) else {
         d.push(
             Diagnostic::error("missing-key", item.name.span, format!("host `{}` has no `stateVersion`", item.name.value))
@@ -264,30 +355,54 @@ fn state_version(world: &World<'_>, item: &Item<ast::Host>, d: &mut Diagnostics)
 }
 
 fn system(world: &World<'_>, own: Option<&ast::Text>, d: &mut Diagnostics) -> String {
-    let fleet = world.spec.fleet.as_ref().and_then(|f| f.value.system.as_ref());
-    let Some(text) = own.or(fleet) else { return SYSTEMS[0].to_owned() };
+    let fleet = world
+        .spec
+        .fleet
+        .as_ref()
+        .and_then(|f| f.value.system.as_ref());
+    let Some(text) = own.or(fleet) else {
+        return SYSTEMS[0].to_owned();
+    };
     if !SYSTEMS.contains(&text.value.as_str()) {
         d.push(unknown_word(&text.value, text.span, "a platform", SYSTEMS));
     }
     text.value.clone()
 }
 
-fn zones(world: &World<'_>, spec: &ast::Host, d: &mut Diagnostics) -> BTreeMap<String, Vec<String>> {
+fn zones(
+    world: &World<'_>,
+    spec: &ast::Host,
+    d: &mut Diagnostics,
+) -> BTreeMap<String, Vec<String>> {
     let mut result = BTreeMap::new();
     for (zone, interfaces) in &spec.zones {
         if !world.zones.contains(&zone.value) {
             let zones: Vec<String> = world.zones.iter().cloned().collect();
             let diagnostic = unknown_name("unknown-zone", "zone", &zone.value, zone.span, &zones);
-            d.push(if zones.is_empty() { diagnostic.help("declare it in `fleet.zones`") } else { diagnostic });
+            d.push(if zones.is_empty() {
+                diagnostic.help("declare it in `fleet.zones`")
+            } else {
+                diagnostic
+            });
         }
         for interface in interfaces {
             let ok = (1..=15).contains(&interface.value.len())
-                && interface.value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'));
+                && interface
+                    .value
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'));
             if !ok {
-                d.push(Diagnostic::error("bad-name", interface.span, format!("`{}` is not the name of an interface", interface.value)));
+                d.push(Diagnostic::error(
+                    "bad-name",
+                    interface.span,
+                    format!("`{}` is not the name of an interface", interface.value),
+                ));
             }
         }
-        result.insert(zone.value.clone(), interfaces.iter().map(|i| i.value.clone()).collect());
+        result.insert(
+            zone.value.clone(),
+            interfaces.iter().map(|i| i.value.clone()).collect(),
+        );
     }
     result
 }
@@ -305,17 +420,30 @@ fn host_users<'a>(
 ) -> BTreeMap<UserName, OnHost<'a>> {
     let mut compositions: BTreeMap<&str, Vec<(Layer, Span, &'a Composition)>> = BTreeMap::new();
     for (name, layers) in template.into_iter().flat_map(|t| &t.users) {
-        compositions.entry(name).or_default().extend(layers.iter().cloned());
+        compositions
+            .entry(name)
+            .or_default()
+            .extend(layers.iter().cloned());
     }
     for (name, composition) in &item.value.users {
-        let entry = (Layer::Host(host.clone()), composition.name.span, &composition.value);
+        let entry = (
+            Layer::Host(host.clone()),
+            composition.name.span,
+            &composition.value,
+        );
         compositions.entry(name).or_default().push(entry);
     }
     let mut result = BTreeMap::new();
     for (name, layers) in compositions {
         let Some(user) = base.users.get(name) else {
             for (_, span, _) in &layers {
-                d.push(unknown_name("unknown-user", "user", name, *span, world.spec.users.keys()));
+                d.push(unknown_name(
+                    "unknown-user",
+                    "user",
+                    name,
+                    *span,
+                    world.spec.users.keys(),
+                ));
             }
             continue;
         };
@@ -343,34 +471,63 @@ fn close(
                 .iter()
                 .rev()
                 .filter(|(_, _, on)| *on)
-                .map(|(layer, span, _)| Reason::Named(Origin { layer: layer.clone(), span: Some(*span) }))
+                .map(|(layer, span, _)| {
+                    Reason::Named(Origin {
+                        layer: layer.clone(),
+                        span: Some(*span),
+                    })
+                })
                 .collect();
-            enabled.insert(id.clone(), Enabled { reasons, options: BTreeMap::new() });
+            enabled.insert(
+                id.clone(),
+                Enabled {
+                    reasons,
+                    options: BTreeMap::new(),
+                },
+            );
             todo.push(id.clone());
         }
     }
     let mut wanted: Vec<(FeatureId, Reason, Span)> = Vec::new();
     for (name, on_host) in users {
         for (id, feature) in &on_host.system {
-            let Some(definition) = world.table.get(feature) else { continue };
+            let Some(definition) = world.table.get(feature) else {
+                continue;
+            };
             let span = definition
                 .feature
                 .requires
                 .iter()
                 .find(|r| r.feature.value == id.as_str())
                 .map_or(definition.span, |r| r.feature.span);
-            wanted.push((id.clone(), Reason::RequiredByHome { feature: feature.clone(), user: name.clone() }, span));
+            wanted.push((
+                id.clone(),
+                Reason::RequiredByHome {
+                    feature: feature.clone(),
+                    user: name.clone(),
+                },
+                span,
+            ));
         }
     }
-    let mut want = |id: &FeatureId, reason: Reason, span: Span, by: String, enabled: &mut BTreeMap<FeatureId, Enabled>, todo: &mut Vec<FeatureId>| {
+    let mut want = |id: &FeatureId,
+                    reason: Reason,
+                    span: Span,
+                    by: String,
+                    enabled: &mut BTreeMap<FeatureId, Enabled>,
+                    todo: &mut Vec<FeatureId>| {
         if let Some(state) = states.get(id)
             && !state.on()
         {
             if let Some((_, off)) = state.place() {
                 d.push(
-                    Diagnostic::error("required-feature-disabled", off, format!("`{id}` is switched off, but {by} requires it on `{host}`"))
-                        .related(span, "required here")
-                        .help("remove this line, or switch off what requires it"),
+                    Diagnostic::error(
+                        "required-feature-disabled",
+                        off,
+                        format!("`{id}` is switched off, but {by} requires it on `{host}`"),
+                    )
+                    .related(span, "required here")
+                    .help("remove this line, or switch off what requires it"),
                 );
             }
             return;
@@ -378,7 +535,13 @@ fn close(
         match enabled.get_mut(id) {
             Some(entry) => entry.reasons.push(reason),
             None => {
-                enabled.insert(id.clone(), Enabled { reasons: vec![reason], options: BTreeMap::new() });
+                enabled.insert(
+                    id.clone(),
+                    Enabled {
+                        reasons: vec![reason],
+                        options: BTreeMap::new(),
+                    },
+                );
                 todo.push(id.clone());
             }
         }
@@ -391,18 +554,32 @@ fn close(
         want(&id, reason, span, by, &mut enabled, &mut todo);
     }
     while let Some(id) = todo.pop() {
-        let Some(definition) = world.table.get(&id) else { continue };
+        let Some(definition) = world.table.get(&id) else {
+            continue;
+        };
         for require in &definition.feature.requires {
             if !holds(world, definition, states.get(&id), &require.when) {
                 continue;
             }
-            let Some((required, other)) = world.table.get_key_value(require.feature.value.as_str()) else { continue };
+            let Some((required, other)) = world.table.get_key_value(require.feature.value.as_str())
+            else {
+                continue;
+            };
             if !other.has_system_half() {
                 // Its home half requires it; without one, the table's check has reported it.
                 continue;
             }
-            let reason = Reason::RequiredBy { feature: id.clone() };
-            want(required, reason, require.feature.span, format!("`{id}`"), &mut enabled, &mut todo);
+            let reason = Reason::RequiredBy {
+                feature: id.clone(),
+            };
+            want(
+                required,
+                reason,
+                require.feature.span,
+                format!("`{id}`"),
+                &mut enabled,
+                &mut todo,
+            );
         }
     }
     enabled
@@ -419,7 +596,9 @@ fn system_halves(
     let mut flags: BTreeMap<FeatureId, Vec<FeatureId>> = BTreeMap::new();
     for (id, feature) in &on_host.system {
         let otherwise = enabled.get(id).is_some_and(|e| {
-            e.reasons.iter().any(|r| matches!(r, Reason::Named(_) | Reason::RequiredBy { .. }))
+            e.reasons
+                .iter()
+                .any(|r| matches!(r, Reason::Named(_) | Reason::RequiredBy { .. }))
         });
         if !otherwise && enabled.contains_key(id) {
             flags.entry(id.clone()).or_default().push(feature.clone());
@@ -435,7 +614,10 @@ fn system_halves(
         on_host.model.definitions.push(Definition {
             path: feature_path(world, id.as_str(), "enable"),
             value: nix::Value::Bool(true),
-            origin: Origin { layer: Layer::Feature(features[0].clone()), span: world.table.get(&features[0]).map(|d| d.span) },
+            origin: Origin {
+                layer: Layer::Feature(features[0].clone()),
+                span: world.table.get(&features[0]).map(|d| d.span),
+            },
             over: Vec::new(),
             comment: Some(comment),
         });
@@ -446,7 +628,12 @@ fn system_halves(
     let _ = host;
 }
 
-fn hardware(world: &World<'_>, item: &Item<ast::Host>, uses: &mut Uses, d: &mut Diagnostics) -> Hardware {
+fn hardware(
+    world: &World<'_>,
+    item: &Item<ast::Host>,
+    uses: &mut Uses,
+    d: &mut Diagnostics,
+) -> Hardware {
     let spec = &item.value.hardware;
     let platform = spec.platform.as_ref().map_or("physical", |p| {
         let words = ["physical", "qemu", "lxc"];
@@ -466,13 +653,26 @@ fn hardware(world: &World<'_>, item: &Item<ast::Host>, uses: &mut Uses, d: &mut 
     for gpu in &spec.gpus {
         let words = ["amd", "intel", "nvidia", "none"];
         if !words.contains(&gpu.vendor.value.as_str()) {
-            d.push(unknown_word(&gpu.vendor.value, gpu.vendor.span, "a GPU vendor", &words));
+            d.push(unknown_word(
+                &gpu.vendor.value,
+                gpu.vendor.span,
+                "a GPU vendor",
+                &words,
+            ));
         }
         if gpu.rocm && gpu.vendor.value != "amd" {
-            d.push(Diagnostic::error("bad-value", gpu.vendor.span, "ROCm needs an AMD GPU"));
+            d.push(Diagnostic::error(
+                "bad-value",
+                gpu.vendor.span,
+                "ROCm needs an AMD GPU",
+            ));
         }
         if gpu.cuda && gpu.vendor.value != "nvidia" {
-            d.push(Diagnostic::error("bad-value", gpu.vendor.span, "CUDA needs an NVIDIA GPU"));
+            d.push(Diagnostic::error(
+                "bad-value",
+                gpu.vendor.span,
+                "CUDA needs an NVIDIA GPU",
+            ));
         }
         if gpu.vendor.value != "none" {
             gpus.push(Gpu {
@@ -484,14 +684,30 @@ fn hardware(world: &World<'_>, item: &Item<ast::Host>, uses: &mut Uses, d: &mut 
         }
     }
     let loader = match &spec.boot.loader {
-        None if spec.boot.device.is_some() => BootLoader::Grub(spec.boot.device.as_ref().map(|d| d.value.clone()).unwrap_or_default()),
+        None if spec.boot.device.is_some() => BootLoader::Grub(
+            spec.boot
+                .device
+                .as_ref()
+                .map(|d| d.value.clone())
+                .unwrap_or_default(),
+        ),
         None => BootLoader::Unset,
         Some(word) => match word.value.as_str() {
             "systemd-boot" => BootLoader::SystemdBoot,
-            "grub" => BootLoader::Grub(spec.boot.device.as_ref().map_or_else(|| "nodev".to_owned(), |d| d.value.clone())),
+            "grub" => BootLoader::Grub(
+                spec.boot
+                    .device
+                    .as_ref()
+                    .map_or_else(|| "nodev".to_owned(), |d| d.value.clone()),
+            ),
             "none" => BootLoader::None,
             other => {
-                d.push(unknown_word(other, word.span, "a boot loader", &["systemd-boot", "grub", "none"]));
+                d.push(unknown_word(
+                    other,
+                    word.span,
+                    "a boot loader",
+                    &["systemd-boot", "grub", "none"],
+                ));
                 BootLoader::None
             }
         },
@@ -506,7 +722,10 @@ fn hardware(world: &World<'_>, item: &Item<ast::Host>, uses: &mut Uses, d: &mut 
     });
     let texts = |list: &[ast::Text]| list.iter().map(|t| t.value.clone()).collect();
     Hardware {
-        firmware: spec.firmware.as_ref().map_or(cpu.is_some() && platform == "physical", |f| f.value),
+        firmware: spec
+            .firmware
+            .as_ref()
+            .map_or(cpu.is_some() && platform == "physical", |f| f.value),
         cpu,
         gpus,
         memory: spec.memory.as_ref().map(|m| m.value),
@@ -514,7 +733,11 @@ fn hardware(world: &World<'_>, item: &Item<ast::Host>, uses: &mut Uses, d: &mut 
             loader,
             timeout: spec.boot.timeout.as_ref().map(|t| t.value),
             efi_mount_point: spec.boot.efi_mount_point.as_ref().map(|t| t.value.clone()),
-            can_touch_efi_variables: spec.boot.can_touch_efi_variables.as_ref().is_none_or(|b| b.value),
+            can_touch_efi_variables: spec
+                .boot
+                .can_touch_efi_variables
+                .as_ref()
+                .is_none_or(|b| b.value),
         },
         profile: spec.profile.as_ref().map(|p| p.value.clone()),
         facter,
@@ -525,10 +748,17 @@ fn hardware(world: &World<'_>, item: &Item<ast::Host>, uses: &mut Uses, d: &mut 
 }
 
 /// Checks that need nothing but the host: conflicts, needs, allowed packages, root file system.
-fn check(world: &World<'_>, partial: &Partial<'_>, template: Option<&template::Flat<'_>>, d: &mut Diagnostics) {
+fn check(
+    world: &World<'_>,
+    partial: &Partial<'_>,
+    template: Option<&template::Flat<'_>>,
+    d: &mut Diagnostics,
+) {
     let host = &partial.host;
     for id in host.enabled.keys() {
-        let Some(definition) = world.table.get(id) else { continue };
+        let Some(definition) = world.table.get(id) else {
+            continue;
+        };
         for other in &definition.feature.conflicts {
             if host.enabled.contains_key(other.value.as_str()) {
                 conflict(world, partial, id, &other.value, d);
@@ -538,29 +768,54 @@ fn check(world: &World<'_>, partial: &Partial<'_>, template: Option<&template::F
             if let Some(missing) = unmet(&need.kind, host) {
                 let (span, why) = reason_place(partial, id);
                 d.push(
-                    Diagnostic::error("unmet-need", span, format!("`{id}` needs {missing}, which `{}` does not have", host.name))
-                        .label(why)
-                        .related(need.span, "needed here")
-                        .related(partial.item.name.span, "the host"),
+                    Diagnostic::error(
+                        "unmet-need",
+                        span,
+                        format!(
+                            "`{id}` needs {missing}, which `{}` does not have",
+                            host.name
+                        ),
+                    )
+                    .label(why)
+                    .related(need.span, "needed here")
+                    .related(partial.item.name.span, "the host"),
                 );
             }
         }
     }
     for on_host in partial.users.values() {
         for id in on_host.model.enabled.keys() {
-            let Some(definition) = world.table.get(id) else { continue };
+            let Some(definition) = world.table.get(id) else {
+                continue;
+            };
             for other in &definition.feature.conflicts {
                 if on_host.model.enabled.contains_key(other.value.as_str()) {
-                    let span = on_host.states.get(id).and_then(State::place).map_or(definition.span, |(_, s)| s);
+                    let span = on_host
+                        .states
+                        .get(id)
+                        .and_then(State::place)
+                        .map_or(definition.span, |(_, s)| s);
                     let mut diagnostic = Diagnostic::error(
                         "feature-conflict",
                         span,
-                        format!("`{id}` and `{}` cannot both be on for `{}` on `{}`", other.value, on_host.model.name, host.name),
+                        format!(
+                            "`{id}` and `{}` cannot both be on for `{}` on `{}`",
+                            other.value, on_host.model.name, host.name
+                        ),
                     );
-                    if let Some((_, second)) = on_host.states.get(other.value.as_str()).and_then(State::place) {
-                        diagnostic = diagnostic.related(second, format!("`{}` comes from here", other.value));
+                    if let Some((_, second)) = on_host
+                        .states
+                        .get(other.value.as_str())
+                        .and_then(State::place)
+                    {
+                        diagnostic = diagnostic
+                            .related(second, format!("`{}` comes from here", other.value));
                     }
-                    d.push(diagnostic.related(other.span, "the conflict is declared here").help("switch one of them off"));
+                    d.push(
+                        diagnostic
+                            .related(other.span, "the conflict is declared here")
+                            .help("switch one of them off"),
+                    );
                 }
             }
         }
@@ -568,8 +823,19 @@ fn check(world: &World<'_>, partial: &Partial<'_>, template: Option<&template::F
     root_and_boot(partial, template, d);
 }
 
-fn conflict(world: &World<'_>, partial: &Partial<'_>, id: &FeatureId, other: &str, d: &mut Diagnostics) {
-    let (Some(first), Some((second_id, _))) = (world.table.get(id), partial.host.enabled.get_key_value(other)) else { return };
+fn conflict(
+    world: &World<'_>,
+    partial: &Partial<'_>,
+    id: &FeatureId,
+    other: &str,
+    d: &mut Diagnostics,
+) {
+    let (Some(first), Some((second_id, _))) = (
+        world.table.get(id),
+        partial.host.enabled.get_key_value(other),
+    ) else {
+        return;
+    };
     let second = world.table.get(second_id);
     // Both may declare it; the one that comes first by name reports.
     let mutual = second.is_some_and(|s| s.feature.conflicts.iter().any(|c| c.value == id.as_str()));
@@ -578,13 +844,25 @@ fn conflict(world: &World<'_>, partial: &Partial<'_>, id: &FeatureId, other: &st
     }
     let (span, why) = reason_place(partial, id);
     let (second_span, second_why) = reason_place(partial, second_id);
-    let declared = first.feature.conflicts.iter().find(|c| c.value == other).map(|c| c.span);
+    let declared = first
+        .feature
+        .conflicts
+        .iter()
+        .find(|c| c.value == other)
+        .map(|c| c.span);
     d.push(
-        Diagnostic::error("feature-conflict", span, format!("`{id}` and `{other}` cannot both be on, as they are on `{}`", partial.host.name))
-            .label(why)
-            .related(second_span, format!("`{other}` {second_why}"))
-            .related(declared, "the conflict is declared here")
-            .help("switch one of them off"),
+        Diagnostic::error(
+            "feature-conflict",
+            span,
+            format!(
+                "`{id}` and `{other}` cannot both be on, as they are on `{}`",
+                partial.host.name
+            ),
+        )
+        .label(why)
+        .related(second_span, format!("`{other}` {second_why}"))
+        .related(declared, "the conflict is declared here")
+        .help("switch one of them off"),
     );
 }
 
@@ -593,11 +871,27 @@ pub(crate) fn reason_place(partial: &Partial<'_>, id: &FeatureId) -> (Span, Stri
     let mut current = id.clone();
     let mut way: Vec<String> = Vec::new();
     for _ in 0..32 {
-        if let Some((_, span)) = partial.states.get(&current).filter(|s| s.on()).and_then(State::place) {
-            let how = if way.is_empty() { "is on because of this".to_owned() } else { format!("is required: {}", way.join(", ")) };
+        if let Some((_, span)) = partial
+            .states
+            .get(&current)
+            .filter(|s| s.on())
+            .and_then(State::place)
+        {
+            let how = if way.is_empty() {
+                "is on because of this".to_owned()
+            } else {
+                format!("is required: {}", way.join(", "))
+            };
             return (span, how);
         }
-        let Some(reason) = partial.host.enabled.get(&current).and_then(|e| e.reasons.first()) else { break };
+        let Some(reason) = partial
+            .host
+            .enabled
+            .get(&current)
+            .and_then(|e| e.reasons.first())
+        else {
+            break;
+        };
         match reason {
             Reason::RequiredBy { feature } => {
                 way.push(format!("`{feature}` requires `{current}`"));
@@ -606,32 +900,58 @@ pub(crate) fn reason_place(partial: &Partial<'_>, id: &FeatureId) -> (Span, Stri
             Reason::RequiredByHome { feature, user } => {
                 way.push(format!("`{feature}` of user `{user}` requires `{current}`"));
                 let on_host = partial.users.get(user);
-                if let Some((_, span)) = on_host.and_then(|u| u.states.get(feature)).and_then(State::place) {
+                if let Some((_, span)) = on_host
+                    .and_then(|u| u.states.get(feature))
+                    .and_then(State::place)
+                {
                     return (span, format!("is required: {}", way.join(", ")));
                 }
                 break;
             }
-            Reason::Named(origin) => return (origin.span.unwrap_or(partial.item.name.span), way.join(", ")),
+            Reason::Named(origin) => {
+                return (
+                    origin.span.unwrap_or(partial.item.name.span),
+                    way.join(", "),
+                );
+            }
         }
     }
     (partial.item.name.span, way.join(", "))
 }
 
 fn unmet(need: &NeedKind, host: &Host) -> Option<String> {
-    let list = |words: &[String]| words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" or ");
+    let list = |words: &[String]| {
+        words
+            .iter()
+            .map(|w| format!("`{w}`"))
+            .collect::<Vec<_>>()
+            .join(" or ")
+    };
     match need {
-        NeedKind::Cpu(vendors) => (!host.hardware.cpu.as_ref().is_some_and(|c| vendors.contains(c)))
-            .then(|| format!("a CPU of vendor {}", list(vendors))),
+        NeedKind::Cpu(vendors) => (!host
+            .hardware
+            .cpu
+            .as_ref()
+            .is_some_and(|c| vendors.contains(c)))
+        .then(|| format!("a CPU of vendor {}", list(vendors))),
         NeedKind::Gpu(gpus) => {
             let met = gpus.iter().any(|need| {
                 host.hardware.gpus.iter().any(|gpu| {
-                    gpu.vendor == need.vendor && (!need.rocm || gpu.rocm) && (!need.cuda || gpu.cuda)
+                    gpu.vendor == need.vendor
+                        && (!need.rocm || gpu.rocm)
+                        && (!need.cuda || gpu.cuda)
                 })
             });
             let words: Vec<String> = gpus
                 .iter()
                 .map(|g| {
-                    let extra = if g.rocm { " with ROCm" } else if g.cuda { " with CUDA" } else { "" };
+                    let extra = if g.rocm {
+                        " with ROCm"
+                    } else if g.cuda {
+                        " with CUDA"
+                    } else {
+                        ""
+                    };
                     format!("`{}`{extra}", g.vendor)
                 })
                 .collect();
@@ -639,7 +959,9 @@ fn unmet(need: &NeedKind, host: &Host) -> Option<String> {
         }
         NeedKind::Memory(bytes) => (host.hardware.memory.is_none_or(|m| m < *bytes))
             .then(|| format!("{} GiB of memory", bytes / (1 << 30))),
-        NeedKind::System(systems) => (!systems.contains(&host.system)).then(|| format!("platform {}", list(systems))),
+        NeedKind::System(systems) => {
+            (!systems.contains(&host.system)).then(|| format!("platform {}", list(systems)))
+        }
         NeedKind::Disks(layouts) => {
             let kind = |disk: &model::Disk| match disk.layout {
                 model::DiskLayout::Ext4 { .. } => "ext4",
@@ -647,32 +969,52 @@ fn unmet(need: &NeedKind, host: &Host) -> Option<String> {
                 model::DiskLayout::Zfs { .. } => "zfs",
                 model::DiskLayout::ByHand { .. } => "none",
             };
-            (!host.disks.values().any(|disk| layouts.iter().any(|l| l == kind(disk))))
-                .then(|| format!("a disk layout {}", list(layouts)))
+            (!host
+                .disks
+                .values()
+                .any(|disk| layouts.iter().any(|l| l == kind(disk))))
+            .then(|| format!("a disk layout {}", list(layouts)))
         }
         NeedKind::Zone(zones) => {
-            let missing: Vec<String> = zones.iter().filter(|z| !host.zones.contains_key(*z)).cloned().collect();
+            let missing: Vec<String> = zones
+                .iter()
+                .filter(|z| !host.zones.contains_key(*z))
+                .cloned()
+                .collect();
             (!missing.is_empty()).then(|| format!("an interface in zone {}", list(&missing)))
         }
     }
 }
 
-fn root_and_boot(partial: &Partial<'_>, template: Option<&template::Flat<'_>>, d: &mut Diagnostics) {
+fn root_and_boot(
+    partial: &Partial<'_>,
+    template: Option<&template::Flat<'_>>,
+    d: &mut Diagnostics,
+) {
     let host = &partial.host;
     let by_hand = !host.modules.is_empty() || template.is_some_and(|t| !t.model.modules.is_empty());
     if host.hardware.platform == "lxc" || by_hand {
         return;
     }
     let defines = |prefix: &[&str]| {
-        let starts = |path: &nix::AttrPath| path.0.len() >= prefix.len() && path.0.iter().zip(prefix).all(|(a, b)| a == b);
+        let starts = |path: &nix::AttrPath| {
+            path.0.len() >= prefix.len() && path.0.iter().zip(prefix).all(|(a, b)| a == b)
+        };
         host.definitions.iter().any(|x| starts(&x.path))
             || template.is_some_and(|t| t.model.definitions.iter().any(|x| starts(&x.path)))
     };
-    let root_mounted = host.disks.values().any(|disk| crate::disks::mount_points(disk).contains(&"/"));
+    let root_mounted = host
+        .disks
+        .values()
+        .any(|disk| crate::disks::mount_points(disk).contains(&"/"));
     if !root_mounted && !defines(&["fileSystems", "/"]) && !defines(&["disko"]) {
         d.push(
-            Diagnostic::error("no-root-file-system", partial.item.name.span, format!("host `{}` has no root file system", host.name))
-                .help("name a layout of `disks` in `hardware.disks`, or set `fileSystems.\"/\"`"),
+            Diagnostic::error(
+                "no-root-file-system",
+                partial.item.name.span,
+                format!("host `{}` has no root file system", host.name),
+            )
+            .help("name a layout of `disks` in `hardware.disks`, or set `fileSystems.\"/\"`"),
         );
     }
     if host.hardware.boot.loader == BootLoader::Unset && !defines(&["boot", "loader"]) {
@@ -682,13 +1024,28 @@ fn root_and_boot(partial: &Partial<'_>, template: Option<&template::Flat<'_>>, d
         );
     }
     let esp = host.disks.values().any(|disk| match &disk.layout {
-        model::DiskLayout::ByHand { file_systems, .. } => file_systems.contains_key("/boot") || file_systems.contains_key("/boot/efi") || file_systems.contains_key("/efi"),
+        model::DiskLayout::ByHand { file_systems, .. } => {
+            file_systems.contains_key("/boot")
+                || file_systems.contains_key("/boot/efi")
+                || file_systems.contains_key("/efi")
+        }
         _ => true,
     });
-    if host.hardware.boot.loader == BootLoader::SystemdBoot && !host.disks.is_empty() && !esp && !defines(&["fileSystems", "/boot"]) {
+    if host.hardware.boot.loader == BootLoader::SystemdBoot
+        && !host.disks.is_empty()
+        && !esp
+        && !defines(&["fileSystems", "/boot"])
+    {
         d.push(
-            Diagnostic::error("no-efi-partition", partial.item.name.span, format!("host `{}` boots by systemd-boot but mounts no EFI partition", host.name))
-                .help("add `/boot` (vfat) to the layout's `fileSystems`"),
+            Diagnostic::error(
+                "no-efi-partition",
+                partial.item.name.span,
+                format!(
+                    "host `{}` boots by systemd-boot but mounts no EFI partition",
+                    host.name
+                ),
+            )
+            .help("add `/boot` (vfat) to the layout's `fileSystems`"),
         );
     }
 }
@@ -697,7 +1054,12 @@ fn root_and_boot(partial: &Partial<'_>, template: Option<&template::Flat<'_>>, d
 pub(crate) fn facts(partial: &Partial<'_>) -> Fact {
     let host = &partial.host;
     let gpu = |vendor: &str| {
-        let all: Vec<&Gpu> = host.hardware.gpus.iter().filter(|g| g.vendor == vendor).collect();
+        let all: Vec<&Gpu> = host
+            .hardware
+            .gpus
+            .iter()
+            .filter(|g| g.vendor == vendor)
+            .collect();
         Fact::from_object(GpuFacts {
             present: !all.is_empty(),
             rocm: all.iter().any(|g| g.rocm),
@@ -705,9 +1067,22 @@ pub(crate) fn facts(partial: &Partial<'_>) -> Fact {
             bus_id: all.iter().find_map(|g| g.bus_id.clone()),
         })
     };
-    let gpus: BTreeMap<&str, Fact> = ["amd", "intel", "nvidia"].into_iter().map(|v| (v, gpu(v))).collect();
-    let texts = |list: &[String]| Fact::from(list.iter().map(|t| Fact::from(t.clone())).collect::<Vec<_>>());
-    let zones: BTreeMap<&str, Fact> = host.zones.iter().map(|(k, v)| (k.as_str(), texts(v))).collect();
+    let gpus: BTreeMap<&str, Fact> = ["amd", "intel", "nvidia"]
+        .into_iter()
+        .map(|v| (v, gpu(v)))
+        .collect();
+    let texts = |list: &[String]| {
+        Fact::from(
+            list.iter()
+                .map(|t| Fact::from(t.clone()))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let zones: BTreeMap<&str, Fact> = host
+        .zones
+        .iter()
+        .map(|(k, v)| (k.as_str(), texts(v)))
+        .collect();
     let entries: BTreeMap<&str, Fact> = BTreeMap::from([
         ("name", Fact::from(host.name.as_str())),
         ("description", Fact::from(host.description.clone())),
@@ -718,9 +1093,29 @@ pub(crate) fn facts(partial: &Partial<'_>) -> Fact {
         ("memory", Fact::from(host.hardware.memory)),
         ("cpu", Fact::from(host.hardware.cpu.clone())),
         ("gpus", Fact::from(gpus)),
-        ("template", Fact::from(host.template.as_ref().map(|t| t.as_str().to_owned()))),
-        ("features", Fact::from(host.enabled.keys().map(|f| Fact::from(f.as_str())).collect::<Vec<_>>())),
-        ("users", Fact::from(partial.users.keys().map(|u| Fact::from(u.as_str())).collect::<Vec<_>>())),
+        (
+            "template",
+            Fact::from(host.template.as_ref().map(|t| t.as_str().to_owned())),
+        ),
+        (
+            "features",
+            Fact::from(
+                host.enabled
+                    .keys()
+                    .map(|f| Fact::from(f.as_str()))
+                    .collect::<Vec<_>>(),
+            ),
+        ),
+        (
+            "users",
+            Fact::from(
+                partial
+                    .users
+                    .keys()
+                    .map(|u| Fact::from(u.as_str()))
+                    .collect::<Vec<_>>(),
+            ),
+        ),
     ]);
     Fact::from(entries)
 }
@@ -739,7 +1134,15 @@ pub(crate) fn finish(
     d: &mut Diagnostics,
 ) {
     derive_system(world, partial, derivations, host_facts, fleet_facts, d);
-    derive_home(world, base, partial, derivations, host_facts, fleet_facts, d);
+    derive_home(
+        world,
+        base,
+        partial,
+        derivations,
+        host_facts,
+        fleet_facts,
+        d,
+    );
     required_options(world, partial, d);
     given_options(world, partial);
     open_ports(world, partial, d);
@@ -750,14 +1153,21 @@ pub(crate) fn finish(
     }
     let homes = partial.users.values().flat_map(|u| u.model.enabled.keys());
     for id in partial.host.enabled.keys().chain(homes) {
-        let Some(definition) = world.table.get(id) else { continue };
+        let Some(definition) = world.table.get(id) else {
+            continue;
+        };
         let (span, _) = reason_place(partial, id);
         for secret in &definition.feature.secrets {
-            let place = if definition.builtin { span } else { secret.span };
+            let place = if definition.builtin {
+                span
+            } else {
+                secret.span
+            };
             used.entry(secret.value.clone()).or_insert((place, false));
         }
         for (name, place) in features.get(id).into_iter().flat_map(|f| &f.secrets) {
-            used.entry(name.clone()).or_insert((if definition.builtin { span } else { *place }, false));
+            used.entry(name.clone())
+                .or_insert((if definition.builtin { span } else { *place }, false));
         }
     }
     for name in partial.users.keys() {
@@ -778,25 +1188,57 @@ fn derive_system(
     fleet_facts: &Fact,
     d: &mut Diagnostics,
 ) {
-    let ids: Vec<FeatureId> = partial.host.enabled.keys().filter(|id| derivations.has(id)).cloned().collect();
+    let ids: Vec<FeatureId> = partial
+        .host
+        .enabled
+        .keys()
+        .filter(|id| derivations.has(id))
+        .cloned()
+        .collect();
     for id in ids {
         // A feature of a home half's only derives where its user is known.
-        let given = |name: &str| partial.states.get(&id).is_some_and(|s| s.options.contains_key(name));
-        let values = derivations.evaluate(world, &id, Place::SYSTEM, given, host_facts, None, fleet_facts, d);
+        let given = |name: &str| {
+            partial
+                .states
+                .get(&id)
+                .is_some_and(|s| s.options.contains_key(name))
+        };
+        let values = derivations.evaluate(
+            world,
+            &id,
+            Place::SYSTEM,
+            given,
+            host_facts,
+            None,
+            fleet_facts,
+            d,
+        );
         for (name, value, span) in values {
             if is_default(world, Place::SYSTEM, &id, &name, &value) {
                 continue;
             }
             let layer = Layer::Derived(id.clone());
             if let Some(entry) = partial.host.enabled.get_mut(&id) {
-                let origin = Origin { layer: layer.clone(), span: Some(span) };
-                entry.options.insert(name.clone(), OptionValue { value: value.clone(), origin });
+                let origin = Origin {
+                    layer: layer.clone(),
+                    span: Some(span),
+                };
+                entry.options.insert(
+                    name.clone(),
+                    OptionValue {
+                        value: value.clone(),
+                        origin,
+                    },
+                );
             }
             let path = feature_path(world, id.as_str(), &name);
             partial.host.definitions.push(Definition {
                 path,
                 value,
-                origin: Origin { layer, span: Some(span) },
+                origin: Origin {
+                    layer,
+                    span: Some(span),
+                },
                 over: Vec::new(),
                 comment: None,
             });
@@ -804,9 +1246,29 @@ fn derive_system(
     }
 }
 
-fn is_default(world: &World<'_>, place: Place, id: &FeatureId, name: &str, value: &nix::Value) -> bool {
-    let Some(option) = world.table.get(id).and_then(|d| d.feature.options.get(name)) else { return false };
-    types::default(world, place, &option.value, &mut Uses::default(), &mut Diagnostics::new()).as_ref() == Some(value)
+fn is_default(
+    world: &World<'_>,
+    place: Place,
+    id: &FeatureId,
+    name: &str,
+    value: &nix::Value,
+) -> bool {
+    let Some(option) = world
+        .table
+        .get(id)
+        .and_then(|d| d.feature.options.get(name))
+    else {
+        return false;
+    };
+    types::default(
+        world,
+        place,
+        &option.value,
+        &mut Uses::default(),
+        &mut Diagnostics::new(),
+    )
+    .as_ref()
+        == Some(value)
 }
 
 fn derive_home(
@@ -819,12 +1281,26 @@ fn derive_home(
     d: &mut Diagnostics,
 ) {
     for (name, on_host) in &mut partial.users {
-        let ids: Vec<FeatureId> = on_host.model.enabled.keys().filter(|id| derivations.has(id)).cloned().collect();
+        let ids: Vec<FeatureId> = on_host
+            .model
+            .enabled
+            .keys()
+            .filter(|id| derivations.has(id))
+            .cloned()
+            .collect();
         if ids.is_empty() {
             continue;
         }
-        let Some(user) = base.users.get(name) else { continue };
-        let keys: Vec<Fact> = user.item.value.ssh_keys.iter().map(|k| Fact::from(k.value.clone())).collect();
+        let Some(user) = base.users.get(name) else {
+            continue;
+        };
+        let keys: Vec<Fact> = user
+            .item
+            .value
+            .ssh_keys
+            .iter()
+            .map(|k| Fact::from(k.value.clone()))
+            .collect();
         let facts = Fact::from(BTreeMap::from([
             ("name", Fact::from(name.as_str())),
             ("fullName", Fact::from(user.model.full_name.clone())),
@@ -833,21 +1309,47 @@ fn derive_home(
             ("sshKeys", Fact::from(keys)),
         ]));
         for id in ids {
-            let given = |option: &str| on_host.states.get(&id).is_some_and(|s| s.options.contains_key(option));
-            let values = derivations.evaluate(world, &id, Place::HOME, given, host_facts, Some(&facts), fleet_facts, d);
+            let given = |option: &str| {
+                on_host
+                    .states
+                    .get(&id)
+                    .is_some_and(|s| s.options.contains_key(option))
+            };
+            let values = derivations.evaluate(
+                world,
+                &id,
+                Place::HOME,
+                given,
+                host_facts,
+                Some(&facts),
+                fleet_facts,
+                d,
+            );
             for (option, value, span) in values {
                 if is_default(world, Place::HOME, &id, &option, &value) {
                     continue;
                 }
                 let layer = Layer::Derived(id.clone());
                 if let Some(entry) = on_host.model.enabled.get_mut(&id) {
-                    let origin = Origin { layer: layer.clone(), span: Some(span) };
-                    entry.options.insert(option.clone(), OptionValue { value: value.clone(), origin });
+                    let origin = Origin {
+                        layer: layer.clone(),
+                        span: Some(span),
+                    };
+                    entry.options.insert(
+                        option.clone(),
+                        OptionValue {
+                            value: value.clone(),
+                            origin,
+                        },
+                    );
                 }
                 on_host.model.home.push(Definition {
                     path: feature_path(world, id.as_str(), &option),
                     value,
-                    origin: Origin { layer, span: Some(span) },
+                    origin: Origin {
+                        layer,
+                        span: Some(span),
+                    },
                     over: Vec::new(),
                     comment: None,
                 });
@@ -859,27 +1361,66 @@ fn derive_home(
 /// Options without a default must have a value wherever their feature is on.
 fn required_options(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagnostics) {
     let host = &partial.host;
-    let system = host.enabled.iter().map(|(id, e)| (id, e, partial.states.get(id), true));
-    let home = partial
-        .users
-        .values()
-        .flat_map(|u| u.model.enabled.iter().map(|(id, e)| (id, e, u.states.get(id), false)));
+    let system = host
+        .enabled
+        .iter()
+        .map(|(id, e)| (id, e, partial.states.get(id), true));
+    let home = partial.users.values().flat_map(|u| {
+        u.model
+            .enabled
+            .iter()
+            .map(|(id, e)| (id, e, u.states.get(id), false))
+    });
     for (id, enabled, state, is_system) in system.chain(home) {
-        let Some(definition) = world.table.get(id) else { continue };
+        let Some(definition) = world.table.get(id) else {
+            continue;
+        };
         for (name, option) in &definition.feature.options {
             let decl = &option.value;
-            let optional = decl.default.is_some() || matches!(decl.ty, ast::OptionType::Nullable(_));
-            let given = state.is_some_and(|s| s.options.contains_key(name.as_str())) || enabled.options.contains_key(name);
+            let optional =
+                decl.default.is_some() || matches!(decl.ty, ast::OptionType::Nullable(_));
+            let given = state.is_some_and(|s| s.options.contains_key(name.as_str()))
+                || enabled.options.contains_key(name);
             // An option that only one half reads is not asked of the other.
-            if optional || given || (!is_system && definition.has_system_half() && host.enabled.get(id).is_some_and(|e| e.options.contains_key(name))) {
+            if optional
+                || given
+                || (!is_system
+                    && definition.has_system_half()
+                    && host
+                        .enabled
+                        .get(id)
+                        .is_some_and(|e| e.options.contains_key(name)))
+            {
                 continue;
             }
-            let (span, _) = if is_system { reason_place(partial, id) } else { (state.and_then(State::place).map_or(partial.item.name.span, |(_, s)| s), String::new()) };
-            let description = decl.description.as_ref().map(|t| t.value.trim()).unwrap_or_default();
+            let (span, _) = if is_system {
+                reason_place(partial, id)
+            } else {
+                (
+                    state
+                        .and_then(State::place)
+                        .map_or(partial.item.name.span, |(_, s)| s),
+                    String::new(),
+                )
+            };
+            let description = decl
+                .description
+                .as_ref()
+                .map(|t| t.value.trim())
+                .unwrap_or_default();
             d.push(
-                Diagnostic::error("missing-option", span, format!("`{id}` needs `{name}` on `{}`", host.name))
-                    .related(option.name.span, description)
-                    .help(format!("set it: `{}: {{ {}: {{ {name}: … }} }}` ({})", id.category(), id.name(), types::describe(&decl.ty))),
+                Diagnostic::error(
+                    "missing-option",
+                    span,
+                    format!("`{id}` needs `{name}` on `{}`", host.name),
+                )
+                .related(option.name.span, description)
+                .help(format!(
+                    "set it: `{}: {{ {}: {{ {name}: … }} }}` ({})",
+                    id.category(),
+                    id.name(),
+                    types::describe(&decl.ty)
+                )),
             );
         }
     }
@@ -888,33 +1429,80 @@ fn required_options(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagnostic
 /// Notes what the layers gave, for `explain`.
 fn given_options(world: &World<'_>, partial: &mut Partial<'_>) {
     for (id, enabled) in &mut partial.host.enabled {
-        let (Some(state), Some(definition)) = (partial.states.get(id), world.table.get(id)) else { continue };
+        let (Some(state), Some(definition)) = (partial.states.get(id), world.table.get(id)) else {
+            continue;
+        };
         for (name, given) in &state.options {
-            let Some(option) = definition.feature.options.get(*name) else { continue };
+            let Some(option) = definition.feature.options.get(*name) else {
+                continue;
+            };
             // What the template alone gives is kept once, in the template.
             if !given.iter().any(|g| matches!(g.layer, Layer::Host(_))) {
                 continue;
             }
-            let Some((value, layer, span)) = merged(given) else { continue };
-            let checked = types::check(world, Place::SYSTEM, &option.value.ty, bare(&value), name, &mut Uses::default(), &mut Diagnostics::new());
+            let Some((value, layer, span)) = merged(given) else {
+                continue;
+            };
+            let checked = types::check(
+                world,
+                Place::SYSTEM,
+                &option.value.ty,
+                bare(&value),
+                name,
+                &mut Uses::default(),
+                &mut Diagnostics::new(),
+            );
             if let Some(value) = checked {
-                enabled.options.insert((*name).to_owned(), OptionValue { value, origin: Origin { layer, span: Some(span) } });
+                enabled.options.insert(
+                    (*name).to_owned(),
+                    OptionValue {
+                        value,
+                        origin: Origin {
+                            layer,
+                            span: Some(span),
+                        },
+                    },
+                );
             }
         }
     }
 }
 
 /// The value that an option has on the host, where it is data.
-pub(crate) fn effective(world: &World<'_>, partial: &Partial<'_>, id: &FeatureId, name: &str) -> Option<nix::Value> {
-    if let Some(value) = partial.host.enabled.get(id).and_then(|e| e.options.get(name)) {
+pub(crate) fn effective(
+    world: &World<'_>,
+    partial: &Partial<'_>,
+    id: &FeatureId,
+    name: &str,
+) -> Option<nix::Value> {
+    if let Some(value) = partial
+        .host
+        .enabled
+        .get(id)
+        .and_then(|e| e.options.get(name))
+    {
         return Some(value.value.clone());
     }
     let option = world.table.get(id)?.feature.options.get(name)?;
     if let Some(given) = partial.states.get(id).and_then(|s| s.options.get(name)) {
         let (value, _, _) = merged(given)?;
-        return types::check(world, Place::SYSTEM, &option.value.ty, bare(&value), name, &mut Uses::default(), &mut Diagnostics::new());
+        return types::check(
+            world,
+            Place::SYSTEM,
+            &option.value.ty,
+            bare(&value),
+            name,
+            &mut Uses::default(),
+            &mut Diagnostics::new(),
+        );
     }
-    types::default(world, Place::SYSTEM, &option.value, &mut Uses::default(), &mut Diagnostics::new())
+    types::default(
+        world,
+        Place::SYSTEM,
+        &option.value,
+        &mut Uses::default(),
+        &mut Diagnostics::new(),
+    )
 }
 
 /// Opens the ports of features on the interfaces of their zones; collisions are reported.
@@ -922,7 +1510,9 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
     let mut claimed: BTreeMap<(Protocol, u16), (FeatureId, Span)> = BTreeMap::new();
     let mut open: BTreeSet<OpenPort> = BTreeSet::new();
     for id in partial.host.enabled.keys() {
-        let Some(definition) = world.table.get(id) else { continue };
+        let Some(definition) = world.table.get(id) else {
+            continue;
+        };
         for port in &definition.feature.ports {
             let numbers = port_numbers(world, partial, id, port, d);
             let protocols: &[Protocol] = match port.protocol {
@@ -931,7 +1521,10 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
                 ast::Protocol::Both => &[Protocol::Tcp, Protocol::Udp],
             };
             let opened = port.when.as_ref().is_none_or(|when| {
-                !matches!(effective(world, partial, id, &when.value), Some(nix::Value::Bool(false)))
+                !matches!(
+                    effective(world, partial, id, &when.value),
+                    Some(nix::Value::Bool(false))
+                )
             });
             for numbers in numbers {
                 for protocol in protocols {
@@ -941,7 +1534,13 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
                     for zone in port.zones.iter().filter(|_| opened) {
                         if !world.zones.contains(&zone.value) && !definition.builtin {
                             let zones: Vec<String> = world.zones.iter().cloned().collect();
-                            d.push(unknown_name("unknown-zone", "zone", &zone.value, zone.span, &zones));
+                            d.push(unknown_name(
+                                "unknown-zone",
+                                "zone",
+                                &zone.value,
+                                zone.span,
+                                &zones,
+                            ));
                         }
                         for interface in partial.host.zones.get(&zone.value).into_iter().flatten() {
                             open.insert(OpenPort {
@@ -970,9 +1569,16 @@ fn claim(
     let (span, _) = reason_place(partial, id);
     match claimed.get(&key) {
         Some((first, first_span)) if first != id => d.push(
-            Diagnostic::error("port-collision", span, format!("`{id}` and `{first}` both listen on port {} of `{}`", key.1, partial.host.name))
-                .related(*first_span, format!("`{first}` comes from here"))
-                .help("give one of them another port by its option"),
+            Diagnostic::error(
+                "port-collision",
+                span,
+                format!(
+                    "`{id}` and `{first}` both listen on port {} of `{}`",
+                    key.1, partial.host.name
+                ),
+            )
+            .related(*first_span, format!("`{first}` comes from here"))
+            .help("give one of them another port by its option"),
         ),
         Some(_) => {}
         None => {
@@ -981,7 +1587,13 @@ fn claim(
     }
 }
 
-fn port_numbers(world: &World<'_>, partial: &Partial<'_>, id: &FeatureId, port: &ast::Port, d: &mut Diagnostics) -> Vec<PortNumbers> {
+fn port_numbers(
+    world: &World<'_>,
+    partial: &Partial<'_>,
+    id: &FeatureId,
+    port: &ast::Port,
+    d: &mut Diagnostics,
+) -> Vec<PortNumbers> {
     let one = |value: &nix::Value| match value {
         nix::Value::Int(i) => u16::try_from(*i).ok().map(PortNumbers::One),
         _ => None,
@@ -996,8 +1608,15 @@ fn port_numbers(world: &World<'_>, partial: &Partial<'_>, id: &FeatureId, port: 
                 || {
                     let (span, _) = reason_place(partial, id);
                     d.push(
-                        Diagnostic::warning("computed-port", span, format!("port `{}` of `{id}` is code, so the firewall is not opened for it", name.value))
-                            .help("write the number"),
+                        Diagnostic::warning(
+                            "computed-port",
+                            span,
+                            format!(
+                                "port `{}` of `{id}` is code, so the firewall is not opened for it",
+                                name.value
+                            ),
+                        )
+                        .help("write the number"),
                     );
                     Vec::new()
                 },
@@ -1011,23 +1630,43 @@ fn port_numbers(world: &World<'_>, partial: &Partial<'_>, id: &FeatureId, port: 
 fn groups(world: &World<'_>, base: &Base<'_>, partial: &mut Partial<'_>) {
     let mut from_features: BTreeMap<String, FeatureId> = BTreeMap::new();
     for id in partial.host.enabled.keys() {
-        let Some(definition) = world.table.get(id) else { continue };
+        let Some(definition) = world.table.get(id) else {
+            continue;
+        };
         for group in &definition.feature.groups {
-            from_features.entry(group.value.clone()).or_insert_with(|| id.clone());
+            from_features
+                .entry(group.value.clone())
+                .or_insert_with(|| id.clone());
         }
     }
     let layer = Layer::Host(partial.host.name.clone());
     for (name, on_host) in &mut partial.users {
-        let Some(user) = base.users.get(name) else { continue };
+        let Some(user) = base.users.get(name) else {
+            continue;
+        };
         let mut all: BTreeSet<&str> = on_host.groups.iter().map(String::as_str).collect();
         if user.model.admin && name.as_str() != "root" {
             all.extend(from_features.keys().map(String::as_str));
         }
-        let own: BTreeSet<&str> = user.item.value.groups.iter().map(|g| g.value.as_str()).collect();
-        let list: Vec<nix::Value> = all.difference(&own).map(|g| nix::Value::Str((*g).to_owned())).collect();
+        let own: BTreeSet<&str> = user
+            .item
+            .value
+            .groups
+            .iter()
+            .map(|g| g.value.as_str())
+            .collect();
+        let list: Vec<nix::Value> = all
+            .difference(&own)
+            .map(|g| nix::Value::Str((*g).to_owned()))
+            .collect();
         if !list.is_empty() {
             let path = format!("users.users.{}.extraGroups", nix::attr_name(name.as_str()));
-            on_host.model.definitions.push(made(&path, nix::Value::List(list), &layer, Some(partial.item.name.span)));
+            on_host.model.definitions.push(made(
+                &path,
+                nix::Value::List(list),
+                &layer,
+                Some(partial.item.name.span),
+            ));
         }
     }
 }

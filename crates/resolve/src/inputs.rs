@@ -9,26 +9,59 @@ use crate::world::World;
 
 /// Inputs that sections of the spec bring along: name, address, what they follow.
 const KNOWN: &[(&str, &str, &[(&str, &str)])] = &[
-    ("home-manager", "github:nix-community/home-manager", &[("nixpkgs", "nixpkgs")]),
+    (
+        "home-manager",
+        "github:nix-community/home-manager",
+        &[("nixpkgs", "nixpkgs")],
+    ),
     (
         "agenix",
         "github:ryantm/agenix",
-        &[("nixpkgs", "nixpkgs"), ("home-manager", "home-manager"), ("darwin", "")],
+        &[
+            ("nixpkgs", "nixpkgs"),
+            ("home-manager", "home-manager"),
+            ("darwin", ""),
+        ],
     ),
-    ("sops-nix", "github:Mic92/sops-nix", &[("nixpkgs", "nixpkgs")]),
-    ("disko", "github:nix-community/disko", &[("nixpkgs", "nixpkgs")]),
-    ("nixos-hardware", "github:NixOS/nixos-hardware", &[("nixpkgs", "nixpkgs")]),
+    (
+        "sops-nix",
+        "github:Mic92/sops-nix",
+        &[("nixpkgs", "nixpkgs")],
+    ),
+    (
+        "disko",
+        "github:nix-community/disko",
+        &[("nixpkgs", "nixpkgs")],
+    ),
+    (
+        "nixos-hardware",
+        "github:NixOS/nixos-hardware",
+        &[("nixpkgs", "nixpkgs")],
+    ),
 ];
 
 /// Channels of nixpkgs: rolling ones, and `nixos-YY.MM`.
 pub(crate) fn check_channel(world: &World<'_>, d: &mut Diagnostics) -> String {
-    let channel = world.spec.fleet.as_ref().and_then(|f| f.value.channel.as_ref());
-    let Some(text) = channel else { return "nixos-unstable".to_owned() };
-    let release = text.value.strip_prefix("nixos-").and_then(|r| r.strip_suffix("-small").or(Some(r)));
+    let channel = world
+        .spec
+        .fleet
+        .as_ref()
+        .and_then(|f| f.value.channel.as_ref());
+    let Some(text) = channel else {
+        return "nixos-unstable".to_owned();
+    };
+    let release = text
+        .value
+        .strip_prefix("nixos-")
+        .and_then(|r| r.strip_suffix("-small").or(Some(r)));
     if !release.is_some_and(|r| r == "unstable" || is_release(r)) {
         d.push(
-            Diagnostic::error("bad-value", text.span, format!("`{}` is not a channel", text.value))
-                .help("`nixos-unstable`, or a release such as `nixos-25.11`"),
+            Diagnostic::error(
+                "bad-value",
+                text.span,
+                format!("`{}` is not a channel", text.value),
+            )
+            .help("`nixos-unstable`, or a release such as `nixos-25.11`"),
         );
     }
     text.value.clone()
@@ -58,61 +91,114 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
         used.push("nixos-hardware".to_owned());
     }
     for id in fleet.features.keys() {
-        let Some(definition) = world.table.get(id) else { continue };
+        let Some(definition) = world.table.get(id) else {
+            continue;
+        };
         for input in &definition.feature.inputs {
-            if world.spec.inputs.contains_key(&input.value) || KNOWN.iter().any(|(n, ..)| *n == input.value) {
+            if world.spec.inputs.contains_key(&input.value)
+                || KNOWN.iter().any(|(n, ..)| *n == input.value)
+            {
                 used.push(input.value.clone());
             } else {
                 d.push(
-                    Diagnostic::error("unknown-input", definition.span, format!("`{id}` needs flake input `{}`", input.value))
-                        .help(format!("declare it: `inputs.{}: {{ url: …, nixosModule: … }}`", input.value)),
+                    Diagnostic::error(
+                        "unknown-input",
+                        definition.span,
+                        format!("`{id}` needs flake input `{}`", input.value),
+                    )
+                    .help(format!(
+                        "declare it: `inputs.{}: {{ url: …, nixosModule: … }}`",
+                        input.value
+                    )),
                 );
             }
         }
     }
     for (name, item) in &world.spec.inputs {
-        if item.value.nixos_module.is_some() || item.value.home_module.is_some() || item.value.flake.as_ref().is_some_and(|f| !f.value) {
+        if item.value.nixos_module.is_some()
+            || item.value.home_module.is_some()
+            || item.value.flake.as_ref().is_some_and(|f| !f.value)
+        {
             used.push(name.clone());
         } else if !used.contains(name) && !matches!(name.as_str(), "nixpkgs" | "nixpkgs-unstable") {
             d.push(
-                Diagnostic::warning("unused-input", item.name.span, format!("nothing uses input `{name}`"))
-                    .help("give it a `nixosModule` or `homeModule`, or remove it"),
+                Diagnostic::warning(
+                    "unused-input",
+                    item.name.span,
+                    format!("nothing uses input `{name}`"),
+                )
+                .help("give it a `nixosModule` or `homeModule`, or remove it"),
             );
         }
     }
     used.sort();
     used.dedup();
     let mut inputs = BTreeMap::new();
-    inputs.insert("nixpkgs".to_owned(), plain(format!("github:NixOS/nixpkgs/{}", fleet.channel)));
+    inputs.insert(
+        "nixpkgs".to_owned(),
+        plain(format!("github:NixOS/nixpkgs/{}", fleet.channel)),
+    );
     if fleet.unstable {
-        inputs.insert("nixpkgs-unstable".to_owned(), plain("github:NixOS/nixpkgs/nixos-unstable".to_owned()));
+        inputs.insert(
+            "nixpkgs-unstable".to_owned(),
+            plain("github:NixOS/nixpkgs/nixos-unstable".to_owned()),
+        );
     }
     for name in &used {
         inputs.insert(name.clone(), known(world, name, fleet, &used));
     }
     for (name, item) in &world.spec.inputs {
-        let Some(input) = inputs.get_mut(name) else { continue };
+        let Some(input) = inputs.get_mut(name) else {
+            continue;
+        };
         if let Some(url) = &item.value.url {
             input.url = url.value.clone();
         } else if input.url.is_empty() {
-            d.push(Diagnostic::error("missing-key", item.name.span, format!("input `{name}` lacks `url`")));
+            d.push(Diagnostic::error(
+                "missing-key",
+                item.name.span,
+                format!("input `{name}` lacks `url`"),
+            ));
         }
         if let Some(flake) = &item.value.flake {
             input.flake = flake.value;
         }
         for (theirs, ours) in &item.value.follows {
-            let exists = ours.value.is_empty() || ours.value == "nixpkgs" || used.contains(&ours.value);
+            let exists =
+                ours.value.is_empty() || ours.value == "nixpkgs" || used.contains(&ours.value);
             if exists {
-                input.follows.insert(theirs.value.clone(), ours.value.clone());
+                input
+                    .follows
+                    .insert(theirs.value.clone(), ours.value.clone());
             } else {
-                d.push(Diagnostic::error("unknown-input", ours.span, format!("input `{name}` follows `{}`, which is not an input in use", ours.value)));
+                d.push(Diagnostic::error(
+                    "unknown-input",
+                    ours.span,
+                    format!(
+                        "input `{name}` follows `{}`, which is not an input in use",
+                        ours.value
+                    ),
+                ));
             }
         }
-        let module = |set: &str, attr: &str| format!("{}.{set}.{}", nix::attr_name(name), nix::attr_name(attr));
-        input.nixos_module = item.value.nixos_module.as_ref().map(|m| module("nixosModules", &m.value));
-        input.home_module = item.value.home_module.as_ref().map(|m| module("homeModules", &m.value));
+        let module = |set: &str, attr: &str| {
+            format!("{}.{set}.{}", nix::attr_name(name), nix::attr_name(attr))
+        };
+        input.nixos_module = item
+            .value
+            .nixos_module
+            .as_ref()
+            .map(|m| module("nixosModules", &m.value));
+        input.home_module = item
+            .value
+            .home_module
+            .as_ref()
+            .map(|m| module("homeModules", &m.value));
     }
-    let everywhere: Vec<String> = inputs.values().filter_map(|i| i.nixos_module.clone()).collect();
+    let everywhere: Vec<String> = inputs
+        .values()
+        .filter_map(|i| i.nixos_module.clone())
+        .collect();
     fleet.inputs = inputs;
     let backend = backend(world);
     for host in fleet.hosts.values_mut() {
@@ -121,7 +207,10 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
             modules.push("disko.nixosModules.disko".to_owned());
         }
         if let Some(profile) = &host.hardware.profile {
-            modules.push(format!("nixos-hardware.nixosModules.{}", nix::attr_name(profile)));
+            modules.push(format!(
+                "nixos-hardware.nixosModules.{}",
+                nix::attr_name(profile)
+            ));
         }
         if !host.secrets.is_empty() {
             modules.push(backend.1.to_owned());
@@ -142,11 +231,19 @@ fn backend(world: &World<'_>) -> (&'static str, &'static str) {
 }
 
 fn uses_disko(host: &model::Host) -> bool {
-    host.disks.values().any(|d| !matches!(d.layout, model::DiskLayout::ByHand { .. }))
+    host.disks
+        .values()
+        .any(|d| !matches!(d.layout, model::DiskLayout::ByHand { .. }))
 }
 
 fn plain(url: String) -> Input {
-    Input { url, follows: BTreeMap::new(), flake: true, nixos_module: None, home_module: None }
+    Input {
+        url,
+        follows: BTreeMap::new(),
+        flake: true,
+        nixos_module: None,
+        home_module: None,
+    }
 }
 
 fn known(world: &World<'_>, name: &str, fleet: &Fleet, used: &[String]) -> Input {
@@ -154,15 +251,28 @@ fn known(world: &World<'_>, name: &str, fleet: &Fleet, used: &[String]) -> Input
         return plain(String::new());
     };
     let mut input = plain((*url).to_owned());
-    if name == "home-manager" && world.spec.inputs.get(name).is_none_or(|i| i.value.url.is_none()) {
+    if name == "home-manager"
+        && world
+            .spec
+            .inputs
+            .get(name)
+            .is_none_or(|i| i.value.url.is_none())
+    {
         // Home Manager has a branch for each release of NixOS.
-        if let Some(release) = fleet.channel.strip_prefix("nixos-").map(|r| r.trim_end_matches("-small")).filter(|r| is_release(r)) {
+        if let Some(release) = fleet
+            .channel
+            .strip_prefix("nixos-")
+            .map(|r| r.trim_end_matches("-small"))
+            .filter(|r| is_release(r))
+        {
             input.url = format!("{url}/release-{release}");
         }
     }
     for (theirs, ours) in *follows {
         if ours.is_empty() || *ours == "nixpkgs" || used.iter().any(|u| u == ours) {
-            input.follows.insert((*theirs).to_owned(), (*ours).to_owned());
+            input
+                .follows
+                .insert((*theirs).to_owned(), (*ours).to_owned());
         } else {
             input.follows.insert((*theirs).to_owned(), String::new());
         }

@@ -20,11 +20,20 @@ pub(crate) struct Place {
 
 impl Place {
     /// `hosts/<host>/*.nix`, `users/<user>/*.nix`, `modules/<category>/*.nix`.
-    pub(crate) const SYSTEM: Place = Place { up: "../../", home: false };
+    pub(crate) const SYSTEM: Place = Place {
+        up: "../../",
+        home: false,
+    };
     /// `templates/*.nix`, `modules/fleet.nix`.
-    pub(crate) const SHALLOW: Place = Place { up: "../", home: false };
+    pub(crate) const SHALLOW: Place = Place {
+        up: "../",
+        home: false,
+    };
     /// `home/profiles/*.nix`, `home/<category>/*.nix`, and the Home Manager part of `users/…`.
-    pub(crate) const HOME: Place = Place { up: "../../", home: true };
+    pub(crate) const HOME: Place = Place {
+        up: "../../",
+        home: true,
+    };
 }
 
 /// What lowered values refer to.
@@ -52,7 +61,13 @@ pub(crate) fn code(text: &str) -> nix::Value {
 }
 
 /// Lowers a value.
-pub(crate) fn lower(world: &World<'_>, place: Place, value: &Value, uses: &mut Uses, d: &mut Diagnostics) -> nix::Value {
+pub(crate) fn lower(
+    world: &World<'_>,
+    place: Place,
+    value: &Value,
+    uses: &mut Uses,
+    d: &mut Diagnostics,
+) -> nix::Value {
     match &value.kind {
         ValueKind::Null => nix::Value::Null,
         ValueKind::Bool(b) => nix::Value::Bool(*b),
@@ -62,7 +77,10 @@ pub(crate) fn lower(world: &World<'_>, place: Place, value: &Value, uses: &mut U
         ValueKind::Lines(s) => nix::Value::Lines(s.clone()),
         ValueKind::List(items) => list(world, place, items, uses, d),
         ValueKind::Attrs(attrs) => nix::Value::Attrs(
-            attrs.iter().map(|(k, v)| (k.clone(), lower(world, place, v, uses, d))).collect(),
+            attrs
+                .iter()
+                .map(|(k, v)| (k.clone(), lower(world, place, v, uses, d)))
+                .collect(),
         ),
         ValueKind::Nix(expr) => {
             if expr.as_str().contains("pkgs-unstable") && !world.unstable {
@@ -86,18 +104,31 @@ pub(crate) fn lower(world: &World<'_>, place: Place, value: &Value, uses: &mut U
                 nix::Value::Path(format!("{}custom/{path}", place.up))
             }
         },
-        ValueKind::Default(inner) => nix::Value::apply("lib.mkDefault", lower(world, place, inner, uses, d)),
-        ValueKind::Force(inner) => nix::Value::apply("lib.mkForce", lower(world, place, inner, uses, d)),
-        ValueKind::Before(inner) => nix::Value::apply("lib.mkBefore", lower(world, place, inner, uses, d)),
-        ValueKind::After(inner) => nix::Value::apply("lib.mkAfter", lower(world, place, inner, uses, d)),
-        ValueKind::If { when, then, otherwise } => {
+        ValueKind::Default(inner) => {
+            nix::Value::apply("lib.mkDefault", lower(world, place, inner, uses, d))
+        }
+        ValueKind::Force(inner) => {
+            nix::Value::apply("lib.mkForce", lower(world, place, inner, uses, d))
+        }
+        ValueKind::Before(inner) => {
+            nix::Value::apply("lib.mkBefore", lower(world, place, inner, uses, d))
+        }
+        ValueKind::After(inner) => {
+            nix::Value::apply("lib.mkAfter", lower(world, place, inner, uses, d))
+        }
+        ValueKind::If {
+            when,
+            then,
+            otherwise,
+        } => {
             let when = argument(&lower(world, place, when, uses, d));
             let then = lower(world, place, then, uses, d);
             match otherwise {
                 None => nix::Value::apply(format!("lib.mkIf {when}"), then),
                 Some(otherwise) => {
                     let otherwise = lower(world, place, otherwise, uses, d);
-                    let (Ok(then), Ok(otherwise)) = (nix::render(&then), nix::render(&otherwise)) else {
+                    let (Ok(then), Ok(otherwise)) = (nix::render(&then), nix::render(&otherwise))
+                    else {
                         return nix::Value::Null;
                     };
                     code(&format!("if {when} then {then} else {otherwise}"))
@@ -110,21 +141,43 @@ pub(crate) fn lower(world: &World<'_>, place: Place, value: &Value, uses: &mut U
 /// A value as a function's argument.
 fn argument(value: &nix::Value) -> String {
     match nix::render(value) {
-        Ok(text) if text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) => text,
+        Ok(text)
+            if text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) =>
+        {
+            text
+        }
         Ok(text) => format!("({text})"),
         Err(_) => "null".to_owned(),
     }
 }
 
 /// A list; conditional elements become `lib.optional`.
-fn list(world: &World<'_>, place: Place, items: &[Value], uses: &mut Uses, d: &mut Diagnostics) -> nix::Value {
+fn list(
+    world: &World<'_>,
+    place: Place,
+    items: &[Value],
+    uses: &mut Uses,
+    d: &mut Diagnostics,
+) -> nix::Value {
     if !items.iter().any(|i| matches!(i.kind, ValueKind::If { .. })) {
-        return nix::Value::List(items.iter().map(|i| lower(world, place, i, uses, d)).collect());
+        return nix::Value::List(
+            items
+                .iter()
+                .map(|i| lower(world, place, i, uses, d))
+                .collect(),
+        );
     }
     let mut parts: Vec<nix::Value> = Vec::new();
     let mut plain: Vec<nix::Value> = Vec::new();
     for item in items {
-        let ValueKind::If { when, then, otherwise } = &item.kind else {
+        let ValueKind::If {
+            when,
+            then,
+            otherwise,
+        } = &item.kind
+        else {
             plain.push(lower(world, place, item, uses, d));
             continue;
         };
@@ -141,7 +194,10 @@ fn list(world: &World<'_>, place: Place, items: &[Value], uses: &mut Uses, d: &m
                 let inner = list(world, place, inner, uses, d);
                 parts.push(nix::Value::apply(format!("lib.optionals {when}"), inner));
             }
-            _ => parts.push(nix::Value::apply(format!("lib.optional {when}"), lower(world, place, then, uses, d))),
+            _ => parts.push(nix::Value::apply(
+                format!("lib.optional {when}"),
+                lower(world, place, then, uses, d),
+            )),
         }
     }
     if !plain.is_empty() {
@@ -206,7 +262,10 @@ impl Rank {
 /// Whether a value merges with others by its shape, so that it must carry no priority.
 pub(crate) fn merges(value: &nix::Value) -> bool {
     match value {
-        nix::Value::List(_) | nix::Value::Attrs(_) | nix::Value::Concat(_) | nix::Value::Lines(_) => true,
+        nix::Value::List(_)
+        | nix::Value::Attrs(_)
+        | nix::Value::Concat(_)
+        | nix::Value::Lines(_) => true,
         nix::Value::Commented(_, inner) => merges(inner),
         // The author of the value has chosen a priority, an order or a condition.
         nix::Value::Apply(..) => true,
@@ -244,7 +303,10 @@ pub(crate) fn definition(
     Definition {
         path: setting.path.clone(),
         value,
-        origin: Origin { layer: layer.clone(), span: Some(setting.key) },
+        origin: Origin {
+            layer: layer.clone(),
+            span: Some(setting.key),
+        },
         over: Vec::new(),
         comment: None,
     }
@@ -260,16 +322,27 @@ pub(crate) fn definitions(
     uses: &mut Uses,
     d: &mut Diagnostics,
 ) -> Vec<Definition> {
-    settings.values().map(|s| definition(world, place, rank, layer, s, uses, d)).collect()
+    settings
+        .values()
+        .map(|s| definition(world, place, rank, layer, s, uses, d))
+        .collect()
 }
 
 /// A definition of ours.
-pub(crate) fn made(path: &str, value: impl Into<nix::Value>, layer: &Layer, span: Option<Span>) -> Definition {
+pub(crate) fn made(
+    path: &str,
+    value: impl Into<nix::Value>,
+    layer: &Layer,
+    span: Option<Span>,
+) -> Definition {
     let path = AttrPath::parse(path).unwrap_or_else(|_| AttrPath(vec![path.to_owned()]));
     Definition {
         path,
         value: value.into(),
-        origin: Origin { layer: layer.clone(), span },
+        origin: Origin {
+            layer: layer.clone(),
+            span,
+        },
         over: Vec::new(),
         comment: None,
     }

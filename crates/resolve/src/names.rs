@@ -6,34 +6,112 @@ use spec::ast::Named;
 
 /// Checks the names that the spec defines.
 pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
-    each(&spec.hosts, d, "host name", is_host, "lower-case letters, digits and `-`, at most 63, not at the ends");
-    each(&spec.users, d, "user name", is_user, "lower-case letters, digits, `-` and `_`, beginning with a letter, at most 31");
-    each(&spec.templates, d, "template name", is_word, "lower-case letters, digits and `-`, beginning with a letter");
-    each(&spec.profiles, d, "profile name", is_word, "lower-case letters, digits and `-`, beginning with a letter");
-    each(&spec.disks, d, "name of a disk layout", is_loose, "letters, digits, `-` and `_`");
-    each(&spec.inputs, d, "input name", is_loose, "letters, digits, `-` and `_`");
-    each(&spec.secrets.items, d, "secret name", is_loose, "letters, digits, `-` and `_`");
-    each(&spec.secrets.groups, d, "group name", is_loose, "letters, digits, `-` and `_`");
+    each(
+        &spec.hosts,
+        d,
+        "host name",
+        is_host,
+        "lower-case letters, digits and `-`, at most 63, not at the ends",
+    );
+    each(
+        &spec.users,
+        d,
+        "user name",
+        is_user,
+        "lower-case letters, digits, `-` and `_`, beginning with a letter, at most 31",
+    );
+    each(
+        &spec.templates,
+        d,
+        "template name",
+        is_word,
+        "lower-case letters, digits and `-`, beginning with a letter",
+    );
+    each(
+        &spec.profiles,
+        d,
+        "profile name",
+        is_word,
+        "lower-case letters, digits and `-`, beginning with a letter",
+    );
+    each(
+        &spec.disks,
+        d,
+        "name of a disk layout",
+        is_loose,
+        "letters, digits, `-` and `_`",
+    );
+    each(
+        &spec.inputs,
+        d,
+        "input name",
+        is_loose,
+        "letters, digits, `-` and `_`",
+    );
+    each(
+        &spec.secrets.items,
+        d,
+        "secret name",
+        is_loose,
+        "letters, digits, `-` and `_`",
+    );
+    each(
+        &spec.secrets.groups,
+        d,
+        "group name",
+        is_loose,
+        "letters, digits, `-` and `_`",
+    );
     for section in [&spec.features, &spec.home_features] {
-        each(section, d, "feature id", is_feature, "`category.name`, both of lower-case letters, digits and `-`");
+        each(
+            section,
+            d,
+            "feature id",
+            is_feature,
+            "`category.name`, both of lower-case letters, digits and `-`",
+        );
     }
     for name in ["default", "fleet", "home-manager", "profiles"] {
-        if let Some(item) = spec.features.keys().chain(spec.home_features.keys()).find(|id| id.starts_with(&format!("{name}."))) {
-            let item = spec.features.get(item).or_else(|| spec.home_features.get(item));
+        if let Some(item) = spec
+            .features
+            .keys()
+            .chain(spec.home_features.keys())
+            .find(|id| id.starts_with(&format!("{name}.")))
+        {
+            let item = spec
+                .features
+                .get(item)
+                .or_else(|| spec.home_features.get(item));
             if let Some(item) = item {
                 d.push(
-                    Diagnostic::error("bad-name", item.name.span, format!("`{name}` cannot be a category"))
-                        .help("the output has a file of that name"),
+                    Diagnostic::error(
+                        "bad-name",
+                        item.name.span,
+                        format!("`{name}` cannot be a category"),
+                    )
+                    .help("the output has a file of that name"),
                 );
             }
         }
     }
     if let Some(fleet) = &spec.fleet {
         for zone in &fleet.value.zones {
-            one(zone, d, "zone name", is_word, "lower-case letters, digits and `-`, beginning with a letter");
+            one(
+                zone,
+                d,
+                "zone name",
+                is_word,
+                "lower-case letters, digits and `-`, beginning with a letter",
+            );
         }
         if let Some(name) = &fleet.value.name {
-            one(name, d, "fleet name", is_loose, "letters, digits, `-` and `_`");
+            one(
+                name,
+                d,
+                "fleet name",
+                is_loose,
+                "letters, digits, `-` and `_`",
+            );
         }
     }
 }
@@ -47,35 +125,50 @@ fn each<T>(section: &Named<T>, d: &mut Diagnostics, what: &str, ok: fn(&str) -> 
 fn one(name: &Spanned<String>, d: &mut Diagnostics, what: &str, ok: fn(&str) -> bool, rule: &str) {
     if !ok(&name.value) {
         d.push(
-            Diagnostic::error("bad-name", name.span, format!("`{}` is not a {what}", name.value))
-                .help(format!("use {rule}")),
+            Diagnostic::error(
+                "bad-name",
+                name.span,
+                format!("`{}` is not a {what}", name.value),
+            )
+            .help(format!("use {rule}")),
         );
     }
 }
 
 fn chars(text: &str, more: &[char]) -> bool {
-    text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(&c))
+    text.chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(&c))
 }
 
 fn is_host(name: &str) -> bool {
-    (1..=63).contains(&name.len()) && chars(name, &['-']) && !name.starts_with('-') && !name.ends_with('-')
+    (1..=63).contains(&name.len())
+        && chars(name, &['-'])
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 fn is_user(name: &str) -> bool {
-    (1..=31).contains(&name.len()) && chars(name, &['-', '_']) && name.starts_with(|c: char| c.is_ascii_lowercase())
+    (1..=31).contains(&name.len())
+        && chars(name, &['-', '_'])
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 fn is_word(name: &str) -> bool {
-    (1..=63).contains(&name.len()) && chars(name, &['-']) && name.starts_with(|c: char| c.is_ascii_lowercase())
+    (1..=63).contains(&name.len())
+        && chars(name, &['-'])
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 fn is_loose(name: &str) -> bool {
     (1..=127).contains(&name.len())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// Whether a text is `category.name`.
 pub(crate) fn is_feature(id: &str) -> bool {
-    id.split_once('.').is_some_and(|(category, name)| is_word(category) && is_word(name))
+    id.split_once('.')
+        .is_some_and(|(category, name)| is_word(category) && is_word(name))
 }

@@ -14,24 +14,46 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
     let mut result = Secrets::default();
     for (name, item) in &spec.host_keys {
         match world.spec.hosts.get(name) {
-            None => d.push(unknown_name("unknown-host", "host", name, item.name.span, world.spec.hosts.keys())),
+            None => d.push(unknown_name(
+                "unknown-host",
+                "host",
+                name,
+                item.name.span,
+                world.spec.hosts.keys(),
+            )),
             Some(_) => {
                 key(&item.value, d);
-                result.host_keys.insert(name.clone(), item.value.value.clone());
+                result
+                    .host_keys
+                    .insert(name.clone(), item.value.value.clone());
             }
         }
     }
     for (name, item) in &spec.user_keys {
         key(&item.value, d);
-        result.user_keys.insert(name.clone(), item.value.value.clone());
+        result
+            .user_keys
+            .insert(name.clone(), item.value.value.clone());
     }
     for (name, item) in &spec.groups {
         if world.spec.hosts.contains_key(name) || name == "all" {
-            d.push(Diagnostic::error("bad-name", item.name.span, format!("group `{name}` has the name of a host or of all hosts")));
+            d.push(Diagnostic::error(
+                "bad-name",
+                item.name.span,
+                format!("group `{name}` has the name of a host or of all hosts"),
+            ));
         }
         for member in &item.value {
-            if !world.spec.hosts.contains_key(&member.value) && !spec.user_keys.contains_key(&member.value) {
-                d.push(unknown_name("unknown-host", "host or user key", &member.value, member.span, world.spec.hosts.keys()));
+            if !world.spec.hosts.contains_key(&member.value)
+                && !spec.user_keys.contains_key(&member.value)
+            {
+                d.push(unknown_name(
+                    "unknown-host",
+                    "host or user key",
+                    &member.value,
+                    member.span,
+                    world.spec.hosts.keys(),
+                ));
             }
         }
     }
@@ -45,11 +67,23 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
             if spec.user_keys.contains_key(&editor.value) {
                 users.insert(editor.value.clone());
             } else if let Some(group) = spec.groups.get(&editor.value) {
-                users.extend(group.value.iter().filter(|m| spec.user_keys.contains_key(&m.value)).map(|m| m.value.clone()));
+                users.extend(
+                    group
+                        .value
+                        .iter()
+                        .filter(|m| spec.user_keys.contains_key(&m.value))
+                        .map(|m| m.value.clone()),
+                );
             } else {
                 d.push(
-                    unknown_name("unknown-key-holder", "user key", &editor.value, editor.span, spec.user_keys.keys())
-                        .help(format!("add `{}` to `secrets.keys.users`", editor.value)),
+                    unknown_name(
+                        "unknown-key-holder",
+                        "user key",
+                        &editor.value,
+                        editor.span,
+                        spec.user_keys.keys(),
+                    )
+                    .help(format!("add `{}` to `secrets.keys.users`", editor.value)),
                 );
             }
         }
@@ -57,11 +91,23 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
             users.extend(spec.user_keys.keys().cloned());
         }
         if let Some(mode) = &item.value.mode {
-            let ok = matches!(mode.value.len(), 3 | 4) && mode.value.bytes().all(|b| (b'0'..=b'7').contains(&b));
+            let ok = matches!(mode.value.len(), 3 | 4)
+                && mode.value.bytes().all(|b| (b'0'..=b'7').contains(&b));
             if !ok {
-                d.push(Diagnostic::error("bad-value", mode.span, format!("`{}` is not a file mode such as `0400`", mode.value)));
+                d.push(Diagnostic::error(
+                    "bad-value",
+                    mode.span,
+                    format!("`{}` is not a file mode such as `0400`", mode.value),
+                ));
             } else if !mode.value.ends_with('0') {
-                d.push(Diagnostic::warning("open-secret", mode.span, format!("mode `{}` lets every user of the host read the secret", mode.value)));
+                d.push(Diagnostic::warning(
+                    "open-secret",
+                    mode.span,
+                    format!(
+                        "mode `{}` lets every user of the host read the secret",
+                        mode.value
+                    ),
+                ));
             }
         }
         let text = |t: &Option<Text>| t.as_ref().map(|t| t.value.clone());
@@ -80,26 +126,60 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
     result
 }
 
-fn host_reader(world: &World<'_>, reader: &Text, hosts: &mut BTreeSet<HostName>, d: &mut Diagnostics) {
-    let active = |name: &str| world.spec.hosts.get(name).is_some_and(|h| !crate::host::is_retired(&h.value));
+fn host_reader(
+    world: &World<'_>,
+    reader: &Text,
+    hosts: &mut BTreeSet<HostName>,
+    d: &mut Diagnostics,
+) {
+    let active = |name: &str| {
+        world
+            .spec
+            .hosts
+            .get(name)
+            .is_some_and(|h| !crate::host::is_retired(&h.value))
+    };
     if reader.value == "all" {
-        hosts.extend(world.spec.hosts.keys().filter(|h| active(h)).map(|h| HostName::new(h)));
+        hosts.extend(
+            world
+                .spec
+                .hosts
+                .keys()
+                .filter(|h| active(h))
+                .map(|h| HostName::new(h)),
+        );
         return;
     }
     if let Some(group) = world.spec.secrets.groups.get(&reader.value) {
-        hosts.extend(group.value.iter().filter(|m| active(&m.value)).map(|m| HostName::new(&m.value)));
+        hosts.extend(
+            group
+                .value
+                .iter()
+                .filter(|m| active(&m.value))
+                .map(|m| HostName::new(&m.value)),
+        );
         return;
     }
     match world.spec.hosts.get(&reader.value) {
         Some(host) if crate::host::is_retired(&host.value) => d.push(
-            Diagnostic::error("retired-host", reader.span, format!("host `{}` is retired", reader.value))
-                .related(host.name.span, "retired here")
-                .help("remove it from the readers, then rekey"),
+            Diagnostic::error(
+                "retired-host",
+                reader.span,
+                format!("host `{}` is retired", reader.value),
+            )
+            .related(host.name.span, "retired here")
+            .help("remove it from the readers, then rekey"),
         ),
         Some(_) => {
             hosts.insert(HostName::new(&reader.value));
         }
-        None => d.push(unknown_name("unknown-host", "host or group", &reader.value, reader.span, world.spec.hosts.keys())),
+        None => d.push(unknown_name(
+            "unknown-host",
+            "host or group",
+            &reader.value,
+            reader.span,
+            world.spec.hosts.keys(),
+        )),
     }
 }
 
@@ -130,18 +210,31 @@ pub(crate) fn host_uses(
     for (name, (span, for_users)) in used {
         let Some(secret) = secrets.items.get(name) else {
             d.push(
-                unknown_name("unknown-secret", "secret", name, *span, world.spec.secrets.items.keys())
-                    .help(format!("declare it: `secrets.items.{name}: {{ hosts: [{host}] }}`")),
+                unknown_name(
+                    "unknown-secret",
+                    "secret",
+                    name,
+                    *span,
+                    world.spec.secrets.items.keys(),
+                )
+                .help(format!(
+                    "declare it: `secrets.items.{name}: {{ hosts: [{host}] }}`"
+                )),
             );
             continue;
         };
         if !secret.hosts.contains(host) {
-            let mut diagnostic =
-                Diagnostic::error("secret-access", *span, format!("host `{host}` uses secret `{name}`, which it may not read"));
+            let mut diagnostic = Diagnostic::error(
+                "secret-access",
+                *span,
+                format!("host `{host}` uses secret `{name}`, which it may not read"),
+            );
             if let Some(item) = world.spec.secrets.items.get(name) {
                 diagnostic = diagnostic
                     .related(item.name.span, "declared here")
-                    .help(format!("add `{host}` to `secrets.items.{name}.hosts`, then rekey"));
+                    .help(format!(
+                        "add `{host}` to `secrets.items.{name}.hosts`, then rekey"
+                    ));
             }
             d.push(diagnostic);
             continue;
@@ -162,7 +255,11 @@ pub(crate) fn host_uses(
 
 /// Warnings about encrypted files that are not there yet and secrets that nobody uses.
 pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagnostics) {
-    let used: BTreeSet<&String> = fleet.hosts.values().flat_map(|h| h.secrets.keys()).collect();
+    let used: BTreeSet<&String> = fleet
+        .hosts
+        .values()
+        .flat_map(|h| h.secrets.keys())
+        .collect();
     let extension = match world.backend {
         model::Backend::Agenix => "age",
         model::Backend::Sops => "yaml",
@@ -170,23 +267,39 @@ pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagn
     for (name, item) in &world.spec.secrets.items {
         if !used.contains(name) {
             d.push(
-                Diagnostic::note("unused-secret", item.name.span, format!("no host uses secret `{name}`"))
-                    .help("use it by `!secret`, or remove it"),
+                Diagnostic::note(
+                    "unused-secret",
+                    item.name.span,
+                    format!("no host uses secret `{name}`"),
+                )
+                .help("use it by `!secret`, or remove it"),
             );
             continue;
         }
         let file = format!("{name}.{extension}");
         if !world.around.secret_files.contains(&file) {
             let command = match world.backend {
-                model::Backend::Agenix => format!("create it: `cd generated/secrets && agenix -e {file}`"),
+                model::Backend::Agenix => {
+                    format!("create it: `cd generated/secrets && agenix -e {file}`")
+                }
                 model::Backend::Sops => format!("create it: `sops generated/secrets/{file}`"),
             };
             d.push(
-                Diagnostic::warning("missing-secret-file", item.name.span, format!("`secrets/{file}` does not exist, the flake will not evaluate"))
-                    .help(command),
+                Diagnostic::warning(
+                    "missing-secret-file",
+                    item.name.span,
+                    format!("`secrets/{file}` does not exist, the flake will not evaluate"),
+                )
+                .help(command),
             );
         }
-        for host in fleet.secrets.items.get(name).into_iter().flat_map(|s| &s.hosts) {
+        for host in fleet
+            .secrets
+            .items
+            .get(name)
+            .into_iter()
+            .flat_map(|s| &s.hosts)
+        {
             if !fleet.secrets.host_keys.contains_key(host.as_str()) {
                 d.push(
                     Diagnostic::warning("missing-host-key", item.name.span, format!("secret `{name}` is for host `{host}`, whose public key is not known"))

@@ -40,31 +40,54 @@ impl Definition {
 pub(crate) type Table = BTreeMap<FeatureId, Definition>;
 
 /// Loads what the spec names, transitively. Unknown names are reported where they are used.
-pub(crate) fn load(spec: &Spec, sources: &mut SourceMap, around: &Surroundings, d: &mut Diagnostics) -> Table {
-    let mut loader = Loader { spec, sources, around, d, table: Table::new() };
+pub(crate) fn load(
+    spec: &Spec,
+    sources: &mut SourceMap,
+    around: &Surroundings,
+    d: &mut Diagnostics,
+) -> Table {
+    let mut loader = Loader {
+        spec,
+        sources,
+        around,
+        d,
+        table: Table::new(),
+    };
     for id in spec.features.keys().chain(spec.home_features.keys()) {
         loader.load(id);
     }
     for (id, second) in &spec.home_features {
         if let Some(first) = spec.features.get(id) {
             loader.d.push(
-                Diagnostic::error("duplicate-name", second.name.span, format!("feature `{id}` is defined twice"))
-                    .related(first.name.span, "first defined here")
-                    .help("a feature with both halves stands under `features`, with `nixos` and `home`"),
+                Diagnostic::error(
+                    "duplicate-name",
+                    second.name.span,
+                    format!("feature `{id}` is defined twice"),
+                )
+                .related(first.name.span, "first defined here")
+                .help(
+                    "a feature with both halves stands under `features`, with `nixos` and `home`",
+                ),
             );
         }
     }
     let uses = spec
         .templates
         .values()
-        .flat_map(|t| t.value.features.iter().chain(t.value.users.values().flat_map(|u| &u.value.features)))
+        .flat_map(|t| {
+            t.value
+                .features
+                .iter()
+                .chain(t.value.users.values().flat_map(|u| &u.value.features))
+        })
         .chain(spec.profiles.values().flat_map(|p| &p.value.features))
         .chain(spec.users.values().flat_map(|u| &u.value.home.features))
-        .chain(
-            spec.hosts
-                .values()
-                .flat_map(|h| h.value.features.iter().chain(h.value.users.values().flat_map(|u| &u.value.features))),
-        );
+        .chain(spec.hosts.values().flat_map(|h| {
+            h.value
+                .features
+                .iter()
+                .chain(h.value.users.values().flat_map(|u| &u.value.features))
+        }));
     for feature_use in uses {
         loader.named(feature_use);
     }
@@ -86,7 +109,11 @@ struct Loader<'a, 'b> {
 impl Loader<'_, '_> {
     fn named(&mut self, feature_use: &FeatureUse) {
         if !self.load(&feature_use.id.value) {
-            self.d.push(unknown_feature(self.spec, &feature_use.id.value, feature_use.id.span));
+            self.d.push(unknown_feature(
+                self.spec,
+                &feature_use.id.value,
+                feature_use.id.span,
+            ));
         }
     }
 
@@ -99,25 +126,40 @@ impl Loader<'_, '_> {
             // A definition that is there but broken has been reported.
             return catalog::entry(id).is_some();
         };
-        let requires: Vec<_> = definition.feature.requires.iter().map(|r| r.feature.clone()).collect();
+        let requires: Vec<_> = definition
+            .feature
+            .requires
+            .iter()
+            .map(|r| r.feature.clone())
+            .collect();
         let span = definition.span;
         self.table.insert(definition.id.clone(), definition);
         for required in requires {
             if !self.load(&required.value) {
                 let diagnostic = unknown_feature(self.spec, &required.value, required.span);
-                self.d.push(diagnostic.related(span, format!("required by `{id}`")));
+                self.d
+                    .push(diagnostic.related(span, format!("required by `{id}`")));
             }
         }
         true
     }
 
     fn definition(&mut self, id: &str) -> Option<Definition> {
-        if let Some(item) = self.spec.features.get(id).or_else(|| self.spec.home_features.get(id)) {
+        if let Some(item) = self
+            .spec
+            .features
+            .get(id)
+            .or_else(|| self.spec.home_features.get(id))
+        {
             let home_only = !self.spec.features.contains_key(id);
             if home_only && item.value.has_system_half() {
                 self.d.push(
-                    Diagnostic::error("bad-half", item.name.span, format!("home feature `{id}` has a system half"))
-                        .help("move it to `features`"),
+                    Diagnostic::error(
+                        "bad-half",
+                        item.name.span,
+                        format!("home feature `{id}` has a system half"),
+                    )
+                    .help("move it to `features`"),
                 );
             }
             let body = self.spec_body(item.value.body.as_ref());
@@ -135,7 +177,9 @@ impl Loader<'_, '_> {
         let entry = catalog::entry(id)?;
         let (file, feature) = entry.decode(self.sources, self.d);
         let feature = feature?;
-        let text = |name: &Option<spec::ast::Text>| name.as_ref().and_then(|n| entry.body(n)).map(str::to_owned);
+        let text = |name: &Option<spec::ast::Text>| {
+            name.as_ref().and_then(|n| entry.body(n)).map(str::to_owned)
+        };
         Some(Definition {
             id: FeatureId::new(id),
             body: text(&feature.body),
@@ -150,13 +194,18 @@ impl Loader<'_, '_> {
     fn spec_body(&mut self, name: Option<&spec::ast::Text>) -> Option<String> {
         let name = name?;
         let Some(bytes) = self.around.assets.get(&name.value) else {
-            self.d.push(crate::assets::missing(&name.value, name.span, self.around));
+            self.d
+                .push(crate::assets::missing(&name.value, name.span, self.around));
             return None;
         };
         match std::str::from_utf8(bytes) {
             Ok(text) => Some(text.to_owned()),
             Err(_) => {
-                self.d.push(Diagnostic::error("bad-file", name.span, format!("`{}` is not UTF-8", name.value)));
+                self.d.push(Diagnostic::error(
+                    "bad-file",
+                    name.span,
+                    format!("`{}` is not UTF-8", name.value),
+                ));
                 None
             }
         }
@@ -171,12 +220,17 @@ fn unknown_feature(spec: &Spec, id: &str, span: Span) -> Diagnostic {
         .map(String::as_str)
         .chain(catalog::entries().iter().map(|e| e.id))
         .collect();
-    let mut diagnostic = Diagnostic::error("unknown-feature", span, format!("unknown feature `{id}`"));
+    let mut diagnostic =
+        Diagnostic::error("unknown-feature", span, format!("unknown feature `{id}`"));
     if let Some(best) = diag::closest(id, all.iter().copied()) {
         diagnostic = diagnostic.help(format!("did you mean `{best}`?"));
     } else {
         let category = id.split('.').next().unwrap_or_default();
-        let mut same: Vec<&str> = all.iter().copied().filter(|f| f.split('.').next() == Some(category)).collect();
+        let mut same: Vec<&str> = all
+            .iter()
+            .copied()
+            .filter(|f| f.split('.').next() == Some(category))
+            .collect();
         same.dedup();
         if !same.is_empty() {
             let names: Vec<String> = same.iter().take(12).map(|f| format!("`{f}`")).collect();
@@ -197,14 +251,20 @@ fn check_definition(definition: &mut Definition, d: &mut Diagnostics) {
                 Some(option) => {
                     let ok = match &option.value.ty {
                         OptionType::Port => true,
-                        OptionType::List(inner) | OptionType::Nullable(inner) => **inner == OptionType::Port,
+                        OptionType::List(inner) | OptionType::Nullable(inner) => {
+                            **inner == OptionType::Port
+                        }
                         _ => false,
                     };
                     if !ok {
                         d.push(
-                            Diagnostic::error("bad-port", name.span, format!("option `{}` of `{id}` is not a port", name.value))
-                                .related(option.name.span, "the option")
-                                .help("its type must be `port` or `{ list: port }`"),
+                            Diagnostic::error(
+                                "bad-port",
+                                name.span,
+                                format!("option `{}` of `{id}` is not a port", name.value),
+                            )
+                            .related(option.name.span, "the option")
+                            .help("its type must be `port` or `{ list: port }`"),
                         );
                     }
                 }
@@ -214,38 +274,73 @@ fn check_definition(definition: &mut Definition, d: &mut Diagnostics) {
             match feature.options.get(&when.value) {
                 None => d.push(unknown_option(&id, &when.value, when.span, feature)),
                 Some(option) if option.value.ty != OptionType::Bool => d.push(
-                    Diagnostic::error("bad-port", when.span, format!("option `{}` of `{id}` is not a boolean", when.value))
-                        .related(option.name.span, "the option"),
+                    Diagnostic::error(
+                        "bad-port",
+                        when.span,
+                        format!("option `{}` of `{id}` is not a boolean", when.value),
+                    )
+                    .related(option.name.span, "the option"),
                 ),
                 Some(_) => {}
             }
         }
     }
     let conditions = feature.requires.iter().flat_map(|r| &r.when);
-    let conditions = conditions.chain(feature.unfree.iter().chain(&feature.insecure).flat_map(|p| &p.when));
+    let conditions = conditions.chain(
+        feature
+            .unfree
+            .iter()
+            .chain(&feature.insecure)
+            .flat_map(|p| &p.when),
+    );
     for (name, _) in conditions {
         if !feature.options.contains_key(&name.value) {
             d.push(unknown_option(&id, &name.value, name.span, feature));
         }
     }
-    for other in feature.conflicts.iter().chain(feature.requires.iter().map(|r| &r.feature)) {
+    for other in feature
+        .conflicts
+        .iter()
+        .chain(feature.requires.iter().map(|r| &r.feature))
+    {
         if other.value == id.as_str() {
-            d.push(Diagnostic::error("self-reference", other.span, format!("`{id}` names itself")));
+            d.push(Diagnostic::error(
+                "self-reference",
+                other.span,
+                format!("`{id}` names itself"),
+            ));
         }
     }
     for other in &feature.conflicts {
-        if let Some(require) = feature.requires.iter().find(|r| r.feature.value == other.value) {
+        if let Some(require) = feature
+            .requires
+            .iter()
+            .find(|r| r.feature.value == other.value)
+        {
             d.push(
-                Diagnostic::error("self-reference", other.span, format!("`{id}` both requires and conflicts with `{}`", other.value))
-                    .related(require.feature.span, "required here"),
+                Diagnostic::error(
+                    "self-reference",
+                    other.span,
+                    format!("`{id}` both requires and conflicts with `{}`", other.value),
+                )
+                .related(require.feature.span, "required here"),
             );
         }
     }
 }
 
 /// An error that a feature has no such option.
-pub(crate) fn unknown_option(id: &FeatureId, name: &str, span: Span, feature: &Feature) -> Diagnostic {
-    let diagnostic = Diagnostic::error("unknown-option", span, format!("feature `{id}` has no option `{name}`"));
+pub(crate) fn unknown_option(
+    id: &FeatureId,
+    name: &str,
+    span: Span,
+    feature: &Feature,
+) -> Diagnostic {
+    let diagnostic = Diagnostic::error(
+        "unknown-option",
+        span,
+        format!("feature `{id}` has no option `{name}`"),
+    );
     match diag::did_you_mean(name, feature.options.keys()) {
         Some(help) => diagnostic.help(help),
         None => diagnostic.help("it has no options besides `enable`, which is implied"),
@@ -294,15 +389,25 @@ pub struct OptionSummary {
 }
 
 /// Every feature that a spec may name: its own and the whole catalog, sorted by id.
-pub fn feature_summaries(spec: &Spec, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Vec<FeatureSummary> {
+pub fn feature_summaries(
+    spec: &Spec,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Vec<FeatureSummary> {
     let mut result: BTreeMap<String, FeatureSummary> = BTreeMap::new();
     for entry in catalog::entries() {
         if let (_, Some(feature)) = entry.decode(sources, diagnostics) {
-            result.insert(entry.id.to_owned(), summary(entry.id, &feature, true, sources));
+            result.insert(
+                entry.id.to_owned(),
+                summary(entry.id, &feature, true, sources),
+            );
         }
     }
     for item in spec.features.values().chain(spec.home_features.values()) {
-        result.insert(item.name.value.clone(), summary(&item.name.value, &item.value, false, sources));
+        result.insert(
+            item.name.value.clone(),
+            summary(&item.name.value, &item.value, false, sources),
+        );
     }
     result.into_values().collect()
 }
@@ -311,7 +416,11 @@ fn summary(id: &str, feature: &Feature, builtin: bool, sources: &SourceMap) -> F
     FeatureSummary {
         id: id.to_owned(),
         category: id.split('.').next().unwrap_or_default().to_owned(),
-        summary: feature.summary.as_ref().map(|s| s.value.clone()).unwrap_or_default(),
+        summary: feature
+            .summary
+            .as_ref()
+            .map(|s| s.value.clone())
+            .unwrap_or_default(),
         description: feature.description.as_ref().map(|s| s.value.clone()),
         system: feature.has_system_half(),
         home: feature.has_home_half(),
@@ -322,11 +431,24 @@ fn summary(id: &str, feature: &Feature, builtin: bool, sources: &SourceMap) -> F
             .map(|option| OptionSummary {
                 name: option.name.value.clone(),
                 ty: crate::types::describe(&option.value.ty),
-                default: option.value.default.as_ref().map(|v| sources.slice(v.span).trim().to_owned()),
-                description: option.value.description.as_ref().map(|t| t.value.trim().to_owned()).unwrap_or_default(),
+                default: option
+                    .value
+                    .default
+                    .as_ref()
+                    .map(|v| sources.slice(v.span).trim().to_owned()),
+                description: option
+                    .value
+                    .description
+                    .as_ref()
+                    .map(|t| t.value.trim().to_owned())
+                    .unwrap_or_default(),
             })
             .collect(),
-        requires: feature.requires.iter().map(|r| r.feature.value.clone()).collect(),
+        requires: feature
+            .requires
+            .iter()
+            .map(|r| r.feature.value.clone())
+            .collect(),
         conflicts: feature.conflicts.iter().map(|c| c.value.clone()).collect(),
     }
 }

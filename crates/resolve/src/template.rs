@@ -7,7 +7,9 @@ use model::{FeatureId, Layer, TemplateName, priority};
 use spec::ast::{Composition, Item, Named, Template, Text};
 
 use crate::lower::{Place, Rank, Uses};
-use crate::uses::{States, add, combined, feature_definitions, packages, setting_definitions, settings};
+use crate::uses::{
+    States, add, combined, feature_definitions, packages, setting_definitions, settings,
+};
 use crate::world::{World, unknown_name};
 
 /// A flattened template with what hosts need of it.
@@ -19,10 +21,21 @@ pub(crate) struct Flat<'a> {
 }
 
 /// Flattens all templates.
-pub(crate) fn flatten<'a>(world: &World<'a>, d: &mut Diagnostics) -> BTreeMap<TemplateName, Flat<'a>> {
+pub(crate) fn flatten<'a>(
+    world: &World<'a>,
+    d: &mut Diagnostics,
+) -> BTreeMap<TemplateName, Flat<'a>> {
     let mut result = BTreeMap::new();
     for item in world.spec.templates.values() {
-        let Some(chain) = chain(&world.spec.templates, item, "template", |t| t.extends.as_ref(), d) else { continue };
+        let Some(chain) = chain(
+            &world.spec.templates,
+            item,
+            "template",
+            |t| t.extends.as_ref(),
+            d,
+        ) else {
+            continue;
+        };
         let flat = flatten_one(world, &chain, d);
         result.insert(flat.model.name.clone(), flat);
     }
@@ -41,8 +54,18 @@ pub(crate) fn chain<'a, T>(
     let mut current = item;
     while let Some(parent) = extends(&current.value) {
         let Some(next) = all.get(&parent.value) else {
-            let code = if what == "template" { "unknown-template" } else { "unknown-profile" };
-            d.push(unknown_name(code, what, &parent.value, parent.span, all.keys()));
+            let code = if what == "template" {
+                "unknown-template"
+            } else {
+                "unknown-profile"
+            };
+            d.push(unknown_name(
+                code,
+                what,
+                &parent.value,
+                parent.span,
+                all.keys(),
+            ));
             return None;
         };
         if let Some(at) = chain.iter().position(|i| i.name.value == next.name.value) {
@@ -52,8 +75,12 @@ pub(crate) fn chain<'a, T>(
                 let mut names: Vec<&str> = cycle.iter().map(|i| i.name.value.as_str()).collect();
                 names.push(&next.name.value);
                 d.push(
-                    Diagnostic::error("extends-cycle", parent.span, format!("{what} `{}` extends itself", item.name.value))
-                        .help(format!("the cycle is {}", names.join(" → "))),
+                    Diagnostic::error(
+                        "extends-cycle",
+                        parent.span,
+                        format!("{what} `{}` extends itself", item.name.value),
+                    )
+                    .help(format!("the cycle is {}", names.join(" → "))),
                 );
             }
             return None;
@@ -65,7 +92,11 @@ pub(crate) fn chain<'a, T>(
     Some(chain)
 }
 
-fn flatten_one<'a>(world: &World<'a>, chain: &[&'a Item<Template>], d: &mut Diagnostics) -> Flat<'a> {
+fn flatten_one<'a>(
+    world: &World<'a>,
+    chain: &[&'a Item<Template>],
+    d: &mut Diagnostics,
+) -> Flat<'a> {
     let layer = |item: &Item<Template>| Layer::Template(TemplateName::new(&item.name.value));
     let mut states = States::new();
     let mut uses = Uses::default();
@@ -79,9 +110,18 @@ fn flatten_one<'a>(world: &World<'a>, chain: &[&'a Item<Template>], d: &mut Diag
         }
         add(world, &mut states, &layer(item), &item.value.features, d);
         for (name, composition) in &item.value.users {
-            users.entry(name).or_default().push((layer(item), composition.name.span, &composition.value));
+            users.entry(name).or_default().push((
+                layer(item),
+                composition.name.span,
+                &composition.value,
+            ));
         }
-        modules.extend(crate::assets::modules(world, &item.value.modules, &mut uses, d));
+        modules.extend(crate::assets::modules(
+            world,
+            &item.value.modules,
+            &mut uses,
+            d,
+        ));
         definitions.extend(packages(
             world,
             Place::SHALLOW,
@@ -92,18 +132,43 @@ fn flatten_one<'a>(world: &World<'a>, chain: &[&'a Item<Template>], d: &mut Diag
             d,
         ));
     }
-    states.retain(|id, _| world.table.get(id).is_some_and(crate::table::Definition::has_system_half));
+    states.retain(|id, _| {
+        world
+            .table
+            .get(id)
+            .is_some_and(crate::table::Definition::has_system_half)
+    });
     drop_pointless(&mut states, d);
-    definitions.extend(feature_definitions(world, Place::SHALLOW, rank, &states, &mut uses, d));
-    let merged = settings(chain.iter().map(|item| (layer(item), &item.value.settings)), d);
+    definitions.extend(feature_definitions(
+        world,
+        Place::SHALLOW,
+        rank,
+        &states,
+        &mut uses,
+        d,
+    ));
+    let merged = settings(
+        chain.iter().map(|item| (layer(item), &item.value.settings)),
+        d,
+    );
     crate::host::check_settings(world, merged.values().map(|(s, _, _)| s), d);
-    definitions.extend(setting_definitions(world, Place::SHALLOW, rank, &merged, &mut uses, d));
+    definitions.extend(setting_definitions(
+        world,
+        Place::SHALLOW,
+        rank,
+        &merged,
+        &mut uses,
+        d,
+    ));
     let own = chain[chain.len() - 1];
     Flat {
         model: model::Template {
             name: TemplateName::new(&own.name.value),
             description: own.value.description.as_ref().map(|t| t.value.clone()),
-            chain: chain.iter().map(|i| TemplateName::new(&i.name.value)).collect(),
+            chain: chain
+                .iter()
+                .map(|i| TemplateName::new(&i.name.value))
+                .collect(),
             imports: states.keys().cloned().collect(),
             definitions: combined(definitions),
             modules,
@@ -127,17 +192,30 @@ pub(crate) fn drop_pointless(states: &mut States<'_>, d: &mut Diagnostics) {
 
 /// A warning that a `false` has no effect.
 pub(crate) fn unneeded(id: &FeatureId, span: Span) -> Diagnostic {
-    Diagnostic::warning("unneeded-disable", span, format!("`{id}` is switched off, but nothing switches it on"))
-        .help("remove the line")
+    Diagnostic::warning(
+        "unneeded-disable",
+        span,
+        format!("`{id}` is switched off, but nothing switches it on"),
+    )
+    .help("remove the line")
 }
 
 /// Reports a feature without a system half where one is needed.
 pub(crate) fn require_system_half(world: &World<'_>, id: &Text, whose: &str, d: &mut Diagnostics) {
-    let Some(definition) = world.table.get(id.value.as_str()) else { return };
+    let Some(definition) = world.table.get(id.value.as_str()) else {
+        return;
+    };
     if !definition.has_system_half() {
         d.push(
-            Diagnostic::error("home-only-feature", id.span, format!("`{}` is a Home Manager feature, {whose} cannot enable it", id.value))
-                .help("name it in a profile, or in `home.features` of a user"),
+            Diagnostic::error(
+                "home-only-feature",
+                id.span,
+                format!(
+                    "`{}` is a Home Manager feature, {whose} cannot enable it",
+                    id.value
+                ),
+            )
+            .help("name it in a profile, or in `home.features` of a user"),
         );
     }
 }

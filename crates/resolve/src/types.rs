@@ -13,9 +13,15 @@ use crate::world::World;
 pub(crate) fn describe(ty: &OptionType) -> String {
     match ty {
         OptionType::Bool => "boolean".to_owned(),
-        OptionType::Int { min: None, max: None } => "integer".to_owned(),
+        OptionType::Int {
+            min: None,
+            max: None,
+        } => "integer".to_owned(),
         OptionType::Int { min, max } => format!("integer {}", bounds(min.as_ref(), max.as_ref())),
-        OptionType::Float { min: None, max: None } => "number".to_owned(),
+        OptionType::Float {
+            min: None,
+            max: None,
+        } => "number".to_owned(),
         OptionType::Float { min, max } => format!("number {}", bounds(min.as_ref(), max.as_ref())),
         OptionType::String { pattern: None } => "text".to_owned(),
         OptionType::String { pattern: Some(p) } => format!("text matching `{p}`"),
@@ -53,40 +59,99 @@ fn bounds<T: std::fmt::Display>(min: Option<&T>, max: Option<&T>) -> String {
 /// Whether definitions of the type merge in the module system.
 pub(crate) fn merges(ty: &OptionType) -> bool {
     match ty {
-        OptionType::List(_) | OptionType::Attrs(_) | OptionType::Lines | OptionType::Submodule(_) => true,
+        OptionType::List(_)
+        | OptionType::Attrs(_)
+        | OptionType::Lines
+        | OptionType::Submodule(_) => true,
         OptionType::Nullable(inner) => merges(inner),
         _ => false,
     }
 }
 
 /// The type as Nix.
-pub(crate) fn to_nix(world: &World<'_>, place: Place, ty: &OptionType, uses: &mut Uses, d: &mut Diagnostics) -> String {
+pub(crate) fn to_nix(
+    world: &World<'_>,
+    place: Place,
+    ty: &OptionType,
+    uses: &mut Uses,
+    d: &mut Diagnostics,
+) -> String {
     let argument = |inner: &OptionType, uses: &mut Uses, d: &mut Diagnostics| {
         let text = to_nix(world, place, inner, uses, d);
-        if text.contains(' ') { format!("({text})") } else { text }
+        if text.contains(' ') {
+            format!("({text})")
+        } else {
+            text
+        }
     };
     match ty {
         OptionType::Bool => "lib.types.bool".to_owned(),
-        OptionType::Int { min: None, max: None } => "lib.types.int".to_owned(),
-        OptionType::Int { min: Some(0), max: None } => "lib.types.ints.unsigned".to_owned(),
-        OptionType::Int { min: Some(1), max: None } => "lib.types.ints.positive".to_owned(),
-        OptionType::Int { min: Some(min), max: Some(max) } => format!("lib.types.ints.between {} {}", integer(*min), integer(*max)),
-        OptionType::Int { min: Some(min), max: None } => {
-            format!("lib.types.addCheck lib.types.int (value: value >= {})", integer(*min))
+        OptionType::Int {
+            min: None,
+            max: None,
+        } => "lib.types.int".to_owned(),
+        OptionType::Int {
+            min: Some(0),
+            max: None,
+        } => "lib.types.ints.unsigned".to_owned(),
+        OptionType::Int {
+            min: Some(1),
+            max: None,
+        } => "lib.types.ints.positive".to_owned(),
+        OptionType::Int {
+            min: Some(min),
+            max: Some(max),
+        } => format!("lib.types.ints.between {} {}", integer(*min), integer(*max)),
+        OptionType::Int {
+            min: Some(min),
+            max: None,
+        } => {
+            format!(
+                "lib.types.addCheck lib.types.int (value: value >= {})",
+                integer(*min)
+            )
         }
-        OptionType::Int { min: None, max: Some(max) } => {
-            format!("lib.types.addCheck lib.types.int (value: value <= {})", integer(*max))
+        OptionType::Int {
+            min: None,
+            max: Some(max),
+        } => {
+            format!(
+                "lib.types.addCheck lib.types.int (value: value <= {})",
+                integer(*max)
+            )
         }
-        OptionType::Float { min: None, max: None } => "lib.types.number".to_owned(),
-        OptionType::Float { min: Some(min), max: Some(max) } => format!("lib.types.numbers.between {} {}", float(*min), float(*max)),
-        OptionType::Float { min: Some(min), max: None } => {
-            format!("lib.types.addCheck lib.types.number (value: value >= {})", float(*min))
+        OptionType::Float {
+            min: None,
+            max: None,
+        } => "lib.types.number".to_owned(),
+        OptionType::Float {
+            min: Some(min),
+            max: Some(max),
+        } => format!("lib.types.numbers.between {} {}", float(*min), float(*max)),
+        OptionType::Float {
+            min: Some(min),
+            max: None,
+        } => {
+            format!(
+                "lib.types.addCheck lib.types.number (value: value >= {})",
+                float(*min)
+            )
         }
-        OptionType::Float { min: None, max: Some(max) } => {
-            format!("lib.types.addCheck lib.types.number (value: value <= {})", float(*max))
+        OptionType::Float {
+            min: None,
+            max: Some(max),
+        } => {
+            format!(
+                "lib.types.addCheck lib.types.number (value: value <= {})",
+                float(*max)
+            )
         }
-        OptionType::String { pattern: None } | OptionType::Duration | OptionType::Size => "lib.types.str".to_owned(),
-        OptionType::String { pattern: Some(p) } => format!("lib.types.strMatching {}", nix::string(p)),
+        OptionType::String { pattern: None } | OptionType::Duration | OptionType::Size => {
+            "lib.types.str".to_owned()
+        }
+        OptionType::String { pattern: Some(p) } => {
+            format!("lib.types.strMatching {}", nix::string(p))
+        }
         OptionType::Lines => "lib.types.lines".to_owned(),
         OptionType::Port => "lib.types.port".to_owned(),
         OptionType::Path => "lib.types.path".to_owned(),
@@ -115,24 +180,49 @@ pub(crate) fn to_nix(world: &World<'_>, place: Place, ty: &OptionType, uses: &mu
 }
 
 fn integer(value: i64) -> String {
-    if value < 0 { format!("({value})") } else { value.to_string() }
+    if value < 0 {
+        format!("({value})")
+    } else {
+        value.to_string()
+    }
 }
 
 fn float(value: f64) -> String {
     let text = format!("{value:?}");
-    if value < 0.0 { format!("({text})") } else { text }
+    if value < 0.0 {
+        format!("({text})")
+    } else {
+        text
+    }
 }
 
 /// A field of a submodule as an option declaration.
-fn option(world: &World<'_>, place: Place, name: &str, decl: &OptionDecl, uses: &mut Uses, d: &mut Diagnostics) -> String {
+fn option(
+    world: &World<'_>,
+    place: Place,
+    name: &str,
+    decl: &OptionDecl,
+    uses: &mut Uses,
+    d: &mut Diagnostics,
+) -> String {
     let ty = to_nix(world, place, &decl.ty, uses, d);
-    let mut text = format!("{} = lib.mkOption {{\n type = {ty};\n", nix::attr_name(name));
+    let mut text = format!(
+        "{} = lib.mkOption {{\n type = {ty};\n",
+        nix::attr_name(name)
+    );
     let default = default(world, place, decl, uses, d);
     if let Some(value) = default.and_then(|v| nix::render(&v).ok()) {
         text.push_str(&format!(" default = {value};\n"));
     }
-    let description = decl.description.as_ref().map(|t| t.value.trim()).unwrap_or_default();
-    text.push_str(&format!(" description = {};\n}};\n", nix::string(description)));
+    let description = decl
+        .description
+        .as_ref()
+        .map(|t| t.value.trim())
+        .unwrap_or_default();
+    text.push_str(&format!(
+        " description = {};\n}};\n",
+        nix::string(description)
+    ));
     text
 }
 
@@ -166,7 +256,11 @@ pub(crate) fn check(
             Diagnostic::error(
                 "option-type",
                 value.span,
-                format!("`{what}` must be {}, found {}", article(&describe(ty)), found(world, value)),
+                format!(
+                    "`{what}` must be {}, found {}",
+                    article(&describe(ty)),
+                    found(world, value)
+                ),
             )
             .label(format!("expected {}", describe(ty))),
         );
@@ -181,7 +275,9 @@ pub(crate) fn check(
         ValueKind::Before(inner) => return wrap("lib.mkBefore", inner, uses, d),
         ValueKind::After(inner) => return wrap("lib.mkAfter", inner, uses, d),
         // Code is checked by Nix.
-        ValueKind::Nix(_) | ValueKind::Opt(_) | ValueKind::If { .. } => return Some(lower(world, place, value, uses, d)),
+        ValueKind::Nix(_) | ValueKind::Opt(_) | ValueKind::If { .. } => {
+            return Some(lower(world, place, value, uses, d));
+        }
         _ => {}
     }
     match (ty, &value.kind) {
@@ -189,13 +285,26 @@ pub(crate) fn check(
         (OptionType::Nullable(inner), _) => check(world, place, inner, value, what, uses, d),
         (OptionType::Anything, _)
         | (OptionType::Bool, ValueKind::Bool(_))
-        | (OptionType::Float { min: None, max: None }, ValueKind::Float(_) | ValueKind::Int(_))
+        | (
+            OptionType::Float {
+                min: None,
+                max: None,
+            },
+            ValueKind::Float(_) | ValueKind::Int(_),
+        )
         | (OptionType::Lines, ValueKind::Str(_) | ValueKind::Lines(_))
-        | (OptionType::String { pattern: None }, ValueKind::Str(_) | ValueKind::Lines(_) | ValueKind::Secret(_) | ValueKind::File(_))
+        | (
+            OptionType::String { pattern: None },
+            ValueKind::Str(_) | ValueKind::Lines(_) | ValueKind::Secret(_) | ValueKind::File(_),
+        )
         | (OptionType::Path, ValueKind::Secret(_) | ValueKind::File(_))
         | (OptionType::Package, ValueKind::Pkg(_)) => Some(lower(world, place, value, uses, d)),
         (OptionType::Int { min, max }, ValueKind::Int(i)) => {
-            if min.is_some_and(|m| *i < m) || max.is_some_and(|m| *i > m) { wrong(d) } else { Some(nix::Value::Int(*i)) }
+            if min.is_some_and(|m| *i < m) || max.is_some_and(|m| *i > m) {
+                wrong(d)
+            } else {
+                Some(nix::Value::Int(*i))
+            }
         }
         (OptionType::Float { min, max }, ValueKind::Float(_) | ValueKind::Int(_)) => {
             #[expect(clippy::cast_precision_loss, reason = "only compared with bounds")]
@@ -210,9 +319,18 @@ pub(crate) fn check(
             Some(lower(world, place, value, uses, d))
         }
         (OptionType::Port, ValueKind::Int(i)) => {
-            if u16::try_from(*i).is_ok() { Some(nix::Value::Int(*i)) } else { wrong(d) }
+            if u16::try_from(*i).is_ok() {
+                Some(nix::Value::Int(*i))
+            } else {
+                wrong(d)
+            }
         }
-        (OptionType::String { pattern: Some(pattern) }, ValueKind::Str(s)) => {
+        (
+            OptionType::String {
+                pattern: Some(pattern),
+            },
+            ValueKind::Str(s),
+        ) => {
             match regex_lite::Regex::new(&format!("^(?:{pattern})$")) {
                 Ok(regex) if regex.is_match(s) => Some(nix::Value::Str(s.clone())),
                 Ok(_) => wrong(d),
@@ -225,16 +343,24 @@ pub(crate) fn check(
                 Some(nix::Value::Str(s.clone()))
             } else {
                 d.push(
-                    Diagnostic::error("option-type", value.span, format!("`{what}` must be an absolute path, found `{s}`"))
-                        .help("name a file of the spec with `!file`"),
+                    Diagnostic::error(
+                        "option-type",
+                        value.span,
+                        format!("`{what}` must be an absolute path, found `{s}`"),
+                    )
+                    .help("name a file of the spec with `!file`"),
                 );
                 None
             }
         }
         (OptionType::Package, ValueKind::Str(s)) => {
             d.push(
-                Diagnostic::error("option-type", value.span, format!("`{what}` must be a package, found text"))
-                    .help(format!("write `!pkg {s}`")),
+                Diagnostic::error(
+                    "option-type",
+                    value.span,
+                    format!("`{what}` must be a package, found text"),
+                )
+                .help(format!("write `!pkg {s}`")),
             );
             None
         }
@@ -250,7 +376,11 @@ pub(crate) fn check(
             if words.contains(s) {
                 return Some(nix::Value::Str(s.clone()));
             }
-            let diagnostic = Diagnostic::error("option-type", value.span, format!("`{what}` cannot be `{s}`"));
+            let diagnostic = Diagnostic::error(
+                "option-type",
+                value.span,
+                format!("`{what}` cannot be `{s}`"),
+            );
             d.push(match diag::did_you_mean(s, words) {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic,
@@ -263,7 +393,15 @@ pub(crate) fn check(
                 if let ValueKind::If { .. } = item.kind {
                     return Some(lower(world, place, value, uses, d));
                 }
-                result.push(check(world, place, inner, item, &format!("{what}[{i}]"), uses, d)?);
+                result.push(check(
+                    world,
+                    place,
+                    inner,
+                    item,
+                    &format!("{what}[{i}]"),
+                    uses,
+                    d,
+                )?);
             }
             Some(nix::Value::List(result))
         }
@@ -271,7 +409,15 @@ pub(crate) fn check(
             let mut result = BTreeMap::new();
             let mut complete = true;
             for (name, item) in attrs {
-                match check(world, place, inner, item, &format!("{what}.{name}"), uses, d) {
+                match check(
+                    world,
+                    place,
+                    inner,
+                    item,
+                    &format!("{what}.{name}"),
+                    uses,
+                    d,
+                ) {
                     Some(value) => {
                         result.insert(name.clone(), value);
                     }
@@ -280,7 +426,9 @@ pub(crate) fn check(
             }
             complete.then_some(nix::Value::Attrs(result))
         }
-        (OptionType::Submodule(fields), ValueKind::Attrs(attrs)) => submodule(world, place, fields, attrs, value.span, what, uses, d),
+        (OptionType::Submodule(fields), ValueKind::Attrs(attrs)) => {
+            submodule(world, place, fields, attrs, value.span, what, uses, d)
+        }
         (OptionType::OneOf(types), _) => {
             for ty in types {
                 let mut quiet = Diagnostics::new();
@@ -313,7 +461,11 @@ fn submodule(
     let mut complete = true;
     for (name, item) in attrs {
         let Some(field) = fields.get(name) else {
-            let diagnostic = Diagnostic::error("unknown-option", item.span, format!("`{what}` has no field `{name}`"));
+            let diagnostic = Diagnostic::error(
+                "unknown-option",
+                item.span,
+                format!("`{what}` has no field `{name}`"),
+            );
             d.push(match diag::did_you_mean(name, fields.keys()) {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic,
@@ -321,7 +473,15 @@ fn submodule(
             complete = false;
             continue;
         };
-        match check(world, place, &field.value.ty, item, &format!("{what}.{name}"), uses, d) {
+        match check(
+            world,
+            place,
+            &field.value.ty,
+            item,
+            &format!("{what}.{name}"),
+            uses,
+            d,
+        ) {
             Some(value) => {
                 result.insert(name.clone(), value);
             }
@@ -329,9 +489,13 @@ fn submodule(
         }
     }
     for (name, field) in fields {
-        let optional = field.value.default.is_some() || matches!(field.value.ty, OptionType::Nullable(_));
+        let optional =
+            field.value.default.is_some() || matches!(field.value.ty, OptionType::Nullable(_));
         if !optional && !attrs.contains_key(name) {
-            d.push(Diagnostic::error("missing-option", span, format!("`{what}` lacks `{name}`")).label(format!("give it {}", article(&describe(&field.value.ty)))));
+            d.push(
+                Diagnostic::error("missing-option", span, format!("`{what}` lacks `{name}`"))
+                    .label(format!("give it {}", article(&describe(&field.value.ty)))),
+            );
             complete = false;
         }
     }
@@ -339,7 +503,11 @@ fn submodule(
 }
 
 fn article(text: &str) -> String {
-    if text.starts_with("one of") || text.starts_with("text") || text.starts_with("anything") || text.starts_with("lines") {
+    if text.starts_with("one of")
+        || text.starts_with("text")
+        || text.starts_with("anything")
+        || text.starts_with("lines")
+    {
         return text.to_owned();
     }
     let an = text.starts_with(['a', 'e', 'i', 'o', 'u']);
@@ -353,7 +521,11 @@ fn found(world: &World<'_>, value: &Value) -> String {
         ValueKind::Attrs(_) => "a mapping".to_owned(),
         ValueKind::Str(_) => {
             let text = world.sources.slice(value.span).trim();
-            if text.is_empty() || text.len() > 60 { "text".to_owned() } else { format!("`{text}`") }
+            if text.is_empty() || text.len() > 60 {
+                "text".to_owned()
+            } else {
+                format!("`{text}`")
+            }
         }
         ValueKind::Pkg(name) => format!("the package `{name}`"),
         ValueKind::Secret(name) => format!("the secret `{name}`"),

@@ -3,13 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diag::{Diagnostic, Diagnostics, Span};
-use model::{Definition, Enabled, FeatureId, HostName, HostUser, Layer, Origin, ProfileName, Reason, UserName, priority};
+use model::{
+    Definition, Enabled, FeatureId, HostName, HostUser, Layer, Origin, ProfileName, Reason,
+    UserName, priority,
+};
 use spec::ValueKind;
 use spec::ast::{Composition, Item, User};
 
 use crate::lower::{Place, Rank, Uses, code, lower, made, merges};
 use crate::profile::{self, require_home_half};
-use crate::uses::{States, add, combined, feature_definitions, packages, setting_definitions, settings};
+use crate::uses::{
+    States, add, combined, feature_definitions, packages, setting_definitions, settings,
+};
 use crate::world::{World, unknown_name, unknown_word};
 
 /// A resolved user with what hosts need of it.
@@ -23,16 +28,31 @@ pub(crate) struct Resolved<'a> {
 const SHELLS: &[&str] = &["bash", "zsh", "fish", "nushell"];
 
 /// Resolves all users.
-pub(crate) fn resolve<'a>(world: &World<'a>, d: &mut Diagnostics) -> BTreeMap<UserName, Resolved<'a>> {
+pub(crate) fn resolve<'a>(
+    world: &World<'a>,
+    d: &mut Diagnostics,
+) -> BTreeMap<UserName, Resolved<'a>> {
     let mut uids: BTreeMap<i64, Span> = BTreeMap::new();
     for item in world.spec.users.values() {
         if let Some(uid) = &item.value.uid
             && let Some(first) = uids.insert(uid.value, uid.span)
         {
-            d.push(Diagnostic::error("duplicate-uid", uid.span, format!("uid {} is given twice", uid.value)).related(first, "first given here"));
+            d.push(
+                Diagnostic::error(
+                    "duplicate-uid",
+                    uid.span,
+                    format!("uid {} is given twice", uid.value),
+                )
+                .related(first, "first given here"),
+            );
         }
     }
-    world.spec.users.values().map(|item| (UserName::new(&item.name.value), resolve_one(world, item, d))).collect()
+    world
+        .spec
+        .users
+        .values()
+        .map(|item| (UserName::new(&item.name.value), resolve_one(world, item, d)))
+        .collect()
 }
 
 fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics) -> Resolved<'a> {
@@ -44,7 +64,12 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
     let base = format!("users.users.{}", nix::attr_name(name.as_str()));
     let mut definitions = Vec::new();
     let mut set = |option: &str, value: nix::Value, span: Option<Span>| {
-        definitions.push(made(&format!("{base}.{option}"), value, &layer, span.or(Some(item.name.span))));
+        definitions.push(made(
+            &format!("{base}.{option}"),
+            value,
+            &layer,
+            span.or(Some(item.name.span)),
+        ));
     };
     let admin = user.admin.as_ref().is_some_and(|a| a.value);
     if name.as_str() == "root" {
@@ -55,20 +80,36 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
         set("isSystemUser", true.into(), None);
         set("group", name.as_str().into(), None);
         if user.has_home || admin {
-            d.push(Diagnostic::error("bad-user", item.name.span, format!("`{name}` is a service account: it has no home and no admin rights")));
+            d.push(Diagnostic::error(
+                "bad-user",
+                item.name.span,
+                format!("`{name}` is a service account: it has no home and no admin rights"),
+            ));
         }
     } else {
         set("isNormalUser", true.into(), None);
     }
     if let Some(full_name) = &user.full_name {
         if full_name.value.contains([':', '\n']) {
-            d.push(Diagnostic::error("bad-value", full_name.span, "a full name cannot hold `:` or a line break"));
+            d.push(Diagnostic::error(
+                "bad-value",
+                full_name.span,
+                "a full name cannot hold `:` or a line break",
+            ));
         }
-        set("description", full_name.value.as_str().into(), Some(full_name.span));
+        set(
+            "description",
+            full_name.value.as_str().into(),
+            Some(full_name.span),
+        );
     }
     if let Some(uid) = &user.uid {
         if !(0..=4_294_967_294).contains(&uid.value) || uid.value == 0 {
-            d.push(Diagnostic::error("bad-value", uid.span, format!("{} is not a uid of a user", uid.value)));
+            d.push(Diagnostic::error(
+                "bad-value",
+                uid.span,
+                format!("{} is not a uid of a user", uid.value),
+            ));
         }
         set("uid", uid.value.into(), Some(uid.span));
     }
@@ -76,21 +117,41 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
     if admin {
         groups.push("wheel".into());
     }
-    groups.extend(user.groups.iter().filter(|g| !(admin && g.value == "wheel")).map(|g| g.value.as_str().into()));
+    groups.extend(
+        user.groups
+            .iter()
+            .filter(|g| !(admin && g.value == "wheel"))
+            .map(|g| g.value.as_str().into()),
+    );
     if !groups.is_empty() {
-        set("extraGroups", nix::Value::List(groups), user.groups.first().map(|g| g.span));
+        set(
+            "extraGroups",
+            nix::Value::List(groups),
+            user.groups.first().map(|g| g.span),
+        );
     }
     if !user.ssh_keys.is_empty() {
         for key in &user.ssh_keys {
-            if key.value.contains("PRIVATE KEY") || !key.value.contains(' ') || key.value.contains('\n') {
+            if key.value.contains("PRIVATE KEY")
+                || !key.value.contains(' ')
+                || key.value.contains('\n')
+            {
                 d.push(
                     Diagnostic::error("bad-value", key.span, "not an ssh public key")
                         .help("one line such as `ssh-ed25519 AAAA… alice@example`, as in `~/.ssh/id_ed25519.pub`"),
                 );
             }
         }
-        let keys = user.ssh_keys.iter().map(|k| k.value.as_str().into()).collect();
-        set("openssh.authorizedKeys.keys", nix::Value::List(keys), user.ssh_keys.first().map(|k| k.span));
+        let keys = user
+            .ssh_keys
+            .iter()
+            .map(|k| k.value.as_str().into())
+            .collect();
+        set(
+            "openssh.authorizedKeys.keys",
+            nix::Value::List(keys),
+            user.ssh_keys.first().map(|k| k.span),
+        );
     }
     if let Some(password) = &user.password {
         match &password.kind {
@@ -109,20 +170,36 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
     if let Some(shell) = &user.shell {
         match shell.value.as_str() {
             "bash" => set("shell", code("pkgs.bashInteractive"), Some(shell.span)),
-            word @ ("zsh" | "fish" | "nushell") => set("shell", code(&format!("pkgs.{word}")), Some(shell.span)),
+            word @ ("zsh" | "fish" | "nushell") => {
+                set("shell", code(&format!("pkgs.{word}")), Some(shell.span))
+            }
             other => d.push(unknown_word(other, shell.span, "a login shell", SHELLS)),
         }
     }
     if user.system.as_ref().is_some_and(|s| s.value) && name.as_str() != "root" {
-        definitions.push(made(&format!("users.groups.{}", nix::attr_name(name.as_str())), nix::Value::Attrs(BTreeMap::new()), &layer, Some(item.name.span)));
+        definitions.push(made(
+            &format!("users.groups.{}", nix::attr_name(name.as_str())),
+            nix::Value::Attrs(BTreeMap::new()),
+            &layer,
+            Some(item.name.span),
+        ));
     }
     if let Some(shell) = &user.shell
         && matches!(shell.value.as_str(), "zsh" | "fish")
     {
-        definitions.push(made(&format!("programs.{}.enable", shell.value), true, &layer, Some(shell.span)));
+        definitions.push(made(
+            &format!("programs.{}.enable", shell.value),
+            true,
+            &layer,
+            Some(shell.span),
+        ));
     }
     if let Some(group) = user.home.groups.first() {
-        d.push(Diagnostic::error("unknown-key", group.span, "`groups` stands beside `home`, not in it"));
+        d.push(Diagnostic::error(
+            "unknown-key",
+            group.span,
+            "`groups` stands beside `home`, not in it",
+        ));
     }
     let (home, home_imports, home_modules) = user_home(world, &layer, &user.home, &mut uses, d);
     Resolved {
@@ -156,11 +233,31 @@ fn user_home(
         require_home_half(world, &feature_use.id, "a user", d);
     }
     add(world, &mut states, layer, &home.features, d);
-    states.retain(|id, _| world.table.get(id).is_some_and(crate::table::Definition::has_home_half));
+    states.retain(|id, _| {
+        world
+            .table
+            .get(id)
+            .is_some_and(crate::table::Definition::has_home_half)
+    });
     let mut definitions = feature_definitions(world, Place::HOME, rank, &states, uses, d);
     let merged = settings([(layer.clone(), &home.settings)], d);
-    definitions.extend(setting_definitions(world, Place::HOME, rank, &merged, uses, d));
-    definitions.extend(packages(world, Place::HOME, "home.packages", layer, &home.packages, uses, d));
+    definitions.extend(setting_definitions(
+        world,
+        Place::HOME,
+        rank,
+        &merged,
+        uses,
+        d,
+    ));
+    definitions.extend(packages(
+        world,
+        Place::HOME,
+        "home.packages",
+        layer,
+        &home.packages,
+        uses,
+        d,
+    ));
     let modules = crate::assets::modules(world, &home.modules, uses, d);
     (combined(definitions), states.into_keys().collect(), modules)
 }
@@ -195,7 +292,13 @@ pub(crate) fn on_host<'a>(
             Some(flat) if chosen.iter().any(|c| c.model.name == flat.model.name) => {}
             Some(flat) => chosen.push(flat),
             None if world.spec.profiles.contains_key(&name.value) => {}
-            None => d.push(unknown_name("unknown-profile", "profile", &name.value, name.span, world.spec.profiles.keys())),
+            None => d.push(unknown_name(
+                "unknown-profile",
+                "profile",
+                &name.value,
+                name.span,
+                world.spec.profiles.keys(),
+            )),
         }
     }
     let mut uses = user.uses.clone();
@@ -206,11 +309,20 @@ pub(crate) fn on_host<'a>(
             let all = states.entry(id.clone()).or_default();
             all.enable.extend(state.enable.iter().cloned());
             for (name, given) in &state.options {
-                all.options.entry(name).or_default().extend(given.iter().cloned());
+                all.options
+                    .entry(name)
+                    .or_default()
+                    .extend(given.iter().cloned());
             }
         }
     }
-    add(world, &mut states, &Layer::User(user.model.name.clone()), &user.item.value.home.features, &mut Diagnostics::new());
+    add(
+        world,
+        &mut states,
+        &Layer::User(user.model.name.clone()),
+        &user.item.value.home.features,
+        &mut Diagnostics::new(),
+    );
     let mut own = States::new();
     let mut definitions = Vec::new();
     let mut modules = Vec::new();
@@ -220,23 +332,76 @@ pub(crate) fn on_host<'a>(
             require_home_half(world, &feature_use.id, "a user", d);
         }
         add(world, &mut own, layer, &composition.features, d);
-        add(world, &mut states, layer, &composition.features, &mut Diagnostics::new());
-        definitions.extend(packages(world, Place::HOME, "home.packages", layer, &composition.packages, &mut uses, d));
-        modules.extend(crate::assets::modules(world, &composition.modules, &mut uses, d));
+        add(
+            world,
+            &mut states,
+            layer,
+            &composition.features,
+            &mut Diagnostics::new(),
+        );
+        definitions.extend(packages(
+            world,
+            Place::HOME,
+            "home.packages",
+            layer,
+            &composition.packages,
+            &mut uses,
+            d,
+        ));
+        modules.extend(crate::assets::modules(
+            world,
+            &composition.modules,
+            &mut uses,
+            d,
+        ));
         groups.extend(composition.groups.iter().map(|g| g.value.clone()));
     }
-    let has_home_half = |id: &FeatureId| world.table.get(id).is_some_and(crate::table::Definition::has_home_half);
+    let has_home_half = |id: &FeatureId| {
+        world
+            .table
+            .get(id)
+            .is_some_and(crate::table::Definition::has_home_half)
+    };
     own.retain(|id, _| has_home_half(id));
     states.retain(|id, _| has_home_half(id));
-    let merged = settings(compositions.iter().map(|(layer, _, c)| (layer.clone(), &c.settings)), d);
-    definitions.extend(feature_definitions(world, Place::HOME, Rank::Plain, &own, &mut uses, d));
-    definitions.extend(setting_definitions(world, Place::HOME, Rank::Plain, &merged, &mut uses, d));
+    let merged = settings(
+        compositions
+            .iter()
+            .map(|(layer, _, c)| (layer.clone(), &c.settings)),
+        d,
+    );
+    definitions.extend(feature_definitions(
+        world,
+        Place::HOME,
+        Rank::Plain,
+        &own,
+        &mut uses,
+        d,
+    ));
+    definitions.extend(setting_definitions(
+        world,
+        Place::HOME,
+        Rank::Plain,
+        &merged,
+        &mut uses,
+        d,
+    ));
     definitions.extend(settled(&chosen, &user.model.home, &definitions, host));
     let (enabled, system) = close(world, &states, &user.model.name, d);
-    let has_home =
-        !chosen.is_empty() || user.model.has_home() || !definitions.is_empty() || !modules.is_empty() || !own.is_empty();
+    let has_home = !chosen.is_empty()
+        || user.model.has_home()
+        || !definitions.is_empty()
+        || !modules.is_empty()
+        || !own.is_empty();
     if has_home && user.item.value.system.as_ref().is_some_and(|s| s.value) {
-        d.push(Diagnostic::error("bad-user", user.item.name.span, format!("`{}` is a service account, it cannot have profiles", user.model.name)));
+        d.push(Diagnostic::error(
+            "bad-user",
+            user.item.name.span,
+            format!(
+                "`{}` is a service account, it cannot have profiles",
+                user.model.name
+            ),
+        ));
     }
     let home_imports = own.keys().cloned().collect();
     OnHost {
@@ -269,13 +434,19 @@ fn settled(
     let mut seen: BTreeMap<&nix::AttrPath, Vec<(&ProfileName, &Definition)>> = BTreeMap::new();
     for flat in chosen {
         for definition in &flat.model.definitions {
-            seen.entry(&definition.path).or_default().push((&flat.model.name, definition));
+            seen.entry(&definition.path)
+                .or_default()
+                .push((&flat.model.name, definition));
         }
     }
     let mut result = Vec::new();
     for (path, all) in seen {
-        let Some(((winner, last), lower)) = all.split_last() else { continue };
-        let nix::Value::Apply(function, value) = &last.value else { continue };
+        let Some(((winner, last), lower)) = all.split_last() else {
+            continue;
+        };
+        let nix::Value::Apply(function, value) = &last.value else {
+            continue;
+        };
         let differs = lower.iter().any(|(_, d)| d.value != last.value);
         let elsewhere = user.iter().chain(own).any(|d| d.path == *path);
         if !differs || elsewhere || !function.starts_with("lib.mkOverride") || merges(value) {
@@ -285,9 +456,15 @@ fn settled(
         result.push(Definition {
             path: path.clone(),
             value: (**value).clone(),
-            origin: Origin { layer: Layer::Host(host.clone()), span: last.origin.span },
+            origin: Origin {
+                layer: Layer::Host(host.clone()),
+                span: last.origin.span,
+            },
             over: lower.iter().rev().map(|(_, d)| d.origin.clone()).collect(),
-            comment: Some(format!("As in profile {winner}, which stands after {}.", below.join(", "))),
+            comment: Some(format!(
+                "As in profile {winner}, which stands after {}.",
+                below.join(", ")
+            )),
         });
     }
     result
@@ -310,14 +487,27 @@ fn close(
                 .iter()
                 .rev()
                 .filter(|(_, _, on)| *on)
-                .map(|(layer, span, _)| Reason::Named(Origin { layer: layer.clone(), span: Some(*span) }))
+                .map(|(layer, span, _)| {
+                    Reason::Named(Origin {
+                        layer: layer.clone(),
+                        span: Some(*span),
+                    })
+                })
                 .collect();
-            enabled.insert(id.clone(), Enabled { reasons, options: BTreeMap::new() });
+            enabled.insert(
+                id.clone(),
+                Enabled {
+                    reasons,
+                    options: BTreeMap::new(),
+                },
+            );
             todo.push(id.clone());
         }
     }
     while let Some(id) = todo.pop() {
-        let Some(definition) = world.table.get(&id) else { continue };
+        let Some(definition) = world.table.get(&id) else {
+            continue;
+        };
         if definition.has_system_half() {
             system.push((id.clone(), id.clone()));
         }
@@ -325,7 +515,10 @@ fn close(
             if !crate::host::holds(world, definition, states.get(&id), &require.when) {
                 continue;
             }
-            let Some((required, other)) = world.table.get_key_value(require.feature.value.as_str()) else { continue };
+            let Some((required, other)) = world.table.get_key_value(require.feature.value.as_str())
+            else {
+                continue;
+            };
             if !other.has_home_half() {
                 system.push((required.clone(), id.clone()));
                 continue;
@@ -346,11 +539,19 @@ fn close(
                 }
                 continue;
             }
-            let reason = Reason::RequiredBy { feature: id.clone() };
+            let reason = Reason::RequiredBy {
+                feature: id.clone(),
+            };
             match enabled.get_mut(required) {
                 Some(entry) => entry.reasons.push(reason),
                 None => {
-                    enabled.insert(required.clone(), Enabled { reasons: vec![reason], options: BTreeMap::new() });
+                    enabled.insert(
+                        required.clone(),
+                        Enabled {
+                            reasons: vec![reason],
+                            options: BTreeMap::new(),
+                        },
+                    );
                     todo.push(required.clone());
                 }
             }

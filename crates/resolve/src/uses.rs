@@ -52,15 +52,24 @@ pub(crate) fn add<'a>(
     d: &mut Diagnostics,
 ) {
     for feature_use in uses {
-        let Some((id, definition)) = world.table.get_key_value(feature_use.id.value.as_str()) else { continue };
+        let Some((id, definition)) = world.table.get_key_value(feature_use.id.value.as_str())
+        else {
+            continue;
+        };
         let state = states.entry(id.clone()).or_default();
-        state.enable.push((layer.clone(), feature_use.id.span, feature_use.enable));
+        state
+            .enable
+            .push((layer.clone(), feature_use.id.span, feature_use.enable));
         for (name, (span, value)) in &feature_use.options {
             if !definition.feature.options.contains_key(name) {
                 d.push(unknown_option(id, name, *span, &definition.feature));
                 continue;
             }
-            state.options.entry(name).or_default().push(Given { layer: layer.clone(), span: *span, value });
+            state.options.entry(name).or_default().push(Given {
+                layer: layer.clone(),
+                span: *span,
+                value,
+            });
         }
     }
 }
@@ -87,9 +96,10 @@ pub(crate) fn merged(given: &[Given<'_>]) -> Option<(Value, Layer, Span)> {
 /// Lists append, maps merge, a higher scalar wins.
 pub(crate) fn merge(lower: &Value, upper: &Value) -> Value {
     match (&lower.kind, &upper.kind) {
-        (ValueKind::List(a), ValueKind::List(b)) => {
-            Value { kind: ValueKind::List(a.iter().chain(b).cloned().collect()), span: upper.span }
-        }
+        (ValueKind::List(a), ValueKind::List(b)) => Value {
+            kind: ValueKind::List(a.iter().chain(b).cloned().collect()),
+            span: upper.span,
+        },
         (ValueKind::Attrs(a), ValueKind::Attrs(b)) => {
             let mut all = a.clone();
             for (name, value) in b {
@@ -99,11 +109,15 @@ pub(crate) fn merge(lower: &Value, upper: &Value) -> Value {
                 };
                 all.insert(name.clone(), value);
             }
-            Value { kind: ValueKind::Attrs(all), span: upper.span }
+            Value {
+                kind: ValueKind::Attrs(all),
+                span: upper.span,
+            }
         }
-        (ValueKind::Lines(a), ValueKind::Lines(b)) => {
-            Value { kind: ValueKind::Lines(format!("{}\n{b}", a.trim_end_matches('\n'))), span: upper.span }
-        }
+        (ValueKind::Lines(a), ValueKind::Lines(b)) => Value {
+            kind: ValueKind::Lines(format!("{}\n{b}", a.trim_end_matches('\n'))),
+            span: upper.span,
+        },
         _ => upper.clone(),
     }
 }
@@ -111,7 +125,10 @@ pub(crate) fn merge(lower: &Value, upper: &Value) -> Value {
 /// A value without the tag that gives it a priority or an order.
 pub(crate) fn bare(value: &Value) -> &Value {
     match &value.kind {
-        ValueKind::Force(inner) | ValueKind::Default(inner) | ValueKind::Before(inner) | ValueKind::After(inner) => bare(inner),
+        ValueKind::Force(inner)
+        | ValueKind::Default(inner)
+        | ValueKind::Before(inner)
+        | ValueKind::After(inner) => bare(inner),
         _ => value,
     }
 }
@@ -127,20 +144,34 @@ pub(crate) fn feature_definitions(
 ) -> Vec<Definition> {
     let mut result = Vec::new();
     for (id, state) in states {
-        let Some(definition) = world.table.get(id) else { continue };
+        let Some(definition) = world.table.get(id) else {
+            continue;
+        };
         if let Some((layer, span, on)) = state.enable.last() {
             let over = state.enable[..state.enable.len() - 1].iter().rev();
             result.push(Definition {
                 path: feature_path(world, id.as_str(), "enable"),
                 value: ranked(nix::Value::Bool(*on), rank),
-                origin: Origin { layer: layer.clone(), span: Some(*span) },
-                over: over.map(|(l, s, _)| Origin { layer: l.clone(), span: Some(*s) }).collect(),
+                origin: Origin {
+                    layer: layer.clone(),
+                    span: Some(*span),
+                },
+                over: over
+                    .map(|(l, s, _)| Origin {
+                        layer: l.clone(),
+                        span: Some(*s),
+                    })
+                    .collect(),
                 comment: None,
             });
         }
         for (name, given) in &state.options {
-            let Some(option) = definition.feature.options.get(*name) else { continue };
-            if let Some(made) = option_definition(world, place, rank, id, name, &option.value, given, uses, d) {
+            let Some(option) = definition.feature.options.get(*name) else {
+                continue;
+            };
+            if let Some(made) =
+                option_definition(world, place, rank, id, name, &option.value, given, uses, d)
+            {
                 result.push(made);
             }
         }
@@ -148,7 +179,10 @@ pub(crate) fn feature_definitions(
     result
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of `feature_definitions`")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one step of `feature_definitions`"
+)]
 fn option_definition(
     world: &World<'_>,
     place: Place,
@@ -162,19 +196,45 @@ fn option_definition(
 ) -> Option<Definition> {
     // Each layer's value is checked, also where a higher layer replaces it.
     for item in given {
-        types::check(world, place, &decl.ty, item.value, &format!("{id}.{name}"), &mut Uses::default(), d)?;
+        types::check(
+            world,
+            place,
+            &decl.ty,
+            item.value,
+            &format!("{id}.{name}"),
+            &mut Uses::default(),
+            d,
+        )?;
     }
     let (value, layer, span) = merged(given)?;
-    let value = types::check(world, place, &decl.ty, &value, &format!("{id}.{name}"), uses, &mut Diagnostics::new())?;
-    let value = if types::merges(&decl.ty) { value } else { ranked(value, rank) };
+    let value = types::check(
+        world,
+        place,
+        &decl.ty,
+        &value,
+        &format!("{id}.{name}"),
+        uses,
+        &mut Diagnostics::new(),
+    )?;
+    let value = if types::merges(&decl.ty) {
+        value
+    } else {
+        ranked(value, rank)
+    };
     Some(Definition {
         path: feature_path(world, id.as_str(), name),
         value,
-        origin: Origin { layer, span: Some(span) },
+        origin: Origin {
+            layer,
+            span: Some(span),
+        },
         over: given[..given.len() - 1]
             .iter()
             .rev()
-            .map(|g| Origin { layer: g.layer.clone(), span: Some(g.span) })
+            .map(|g| Origin {
+                layer: g.layer.clone(),
+                span: Some(g.span),
+            })
             .collect(),
         comment: None,
     })
@@ -193,9 +253,19 @@ pub(crate) fn settings<'a>(
                     result.insert(path.clone(), (setting.clone(), layer.clone(), Vec::new()));
                 }
                 Some((below, below_layer, mut over)) => {
-                    over.insert(0, Origin { layer: below_layer, span: Some(below.key) });
+                    over.insert(
+                        0,
+                        Origin {
+                            layer: below_layer,
+                            span: Some(below.key),
+                        },
+                    );
                     let value = merge(&below.value, &setting.value);
-                    let setting = Setting { path: path.clone(), key: setting.key, value };
+                    let setting = Setting {
+                        path: path.clone(),
+                        key: setting.key,
+                        value,
+                    };
                     result.insert(path.clone(), (setting, layer.clone(), over));
                 }
             }
@@ -208,9 +278,13 @@ pub(crate) fn settings<'a>(
             && path.0.starts_with(&outer.0)
         {
             d.push(
-                Diagnostic::error("value-and-below", setting.key, format!("`{path}` lies below `{outer}`, which has a value"))
-                    .related(*span, "the value")
-                    .help("give both as mappings, or remove one"),
+                Diagnostic::error(
+                    "value-and-below",
+                    setting.key,
+                    format!("`{path}` lies below `{outer}`, which has a value"),
+                )
+                .related(*span, "the value")
+                .help("give both as mappings, or remove one"),
             );
             nested.push(path.clone());
             continue;
@@ -237,7 +311,10 @@ pub(crate) fn setting_definitions(
         .map(|(setting, layer, over)| Definition {
             path: setting.path.clone(),
             value: ranked(lower(world, place, &setting.value, uses, d), rank),
-            origin: Origin { layer: layer.clone(), span: Some(setting.key) },
+            origin: Origin {
+                layer: layer.clone(),
+                span: Some(setting.key),
+            },
             over: over.clone(),
             comment: None,
         })
@@ -262,7 +339,12 @@ pub(crate) fn packages(
             items.push(value);
         }
     }
-    Some(crate::lower::made(path, nix::Value::List(items), layer, Some(first.span)))
+    Some(crate::lower::made(
+        path,
+        nix::Value::List(items),
+        layer,
+        Some(first.span),
+    ))
 }
 
 /// Puts definitions of equal paths together: lists append.
@@ -302,9 +384,10 @@ fn join(lower: nix::Value, upper: nix::Value) -> nix::Value {
             }
             nix::Value::Attrs(a)
         }
-        (a @ (nix::Value::List(_) | nix::Value::Concat(_)), b @ (nix::Value::List(_) | nix::Value::Concat(_))) => {
-            nix::Value::Concat(vec![a, b])
-        }
+        (
+            a @ (nix::Value::List(_) | nix::Value::Concat(_)),
+            b @ (nix::Value::List(_) | nix::Value::Concat(_)),
+        ) => nix::Value::Concat(vec![a, b]),
         (_, b) => b,
     }
 }

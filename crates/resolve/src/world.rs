@@ -45,8 +45,12 @@ impl<'a> World<'a> {
                 }
                 if TOP_LEVEL_OPTIONS.contains(&text.value.as_str()) {
                     d.push(
-                        Diagnostic::error("bad-name", text.span, format!("`{}` is a prefix of NixOS itself", text.value))
-                            .help("choose another, such as `features` or `my`"),
+                        Diagnostic::error(
+                            "bad-name",
+                            text.span,
+                            format!("`{}` is a prefix of NixOS itself", text.value),
+                        )
+                        .help("choose another, such as `features` or `my`"),
                     );
                 }
                 text.value.clone()
@@ -58,24 +62,86 @@ impl<'a> World<'a> {
                 "agenix" => Backend::Agenix,
                 "sops" => Backend::Sops,
                 other => {
-                    d.push(unknown_word(other, text.span, "a secret backend", &["agenix", "sops"]));
+                    d.push(unknown_word(
+                        other,
+                        text.span,
+                        "a secret backend",
+                        &["agenix", "sops"],
+                    ));
                     Backend::Agenix
                 }
             },
         };
-        let zones = fleet.map(|f| f.zones.iter().map(|z| z.value.clone()).collect()).unwrap_or_default();
-        let unstable =
-            fleet.and_then(|f| f.packages.unstable.as_ref()).is_some_and(|b| b.value);
-        Self { spec, sources, around, table, namespace, backend, zones, unstable }
+        let zones = fleet
+            .map(|f| f.zones.iter().map(|z| z.value.clone()).collect())
+            .unwrap_or_default();
+        let unstable = fleet
+            .and_then(|f| f.packages.unstable.as_ref())
+            .is_some_and(|b| b.value);
+        Self {
+            spec,
+            sources,
+            around,
+            table,
+            namespace,
+            backend,
+            zones,
+            unstable,
+        }
     }
 }
 
 const TOP_LEVEL_OPTIONS: &[&str] = &[
-    "age", "appstream", "assertions", "boot", "console", "disko", "documentation", "environment", "fileSystems",
-    "fonts", "gtk", "hardware", "home", "i18n", "ids", "image", "lib", "location", "meta", "microvm", "nesting",
-    "networking", "nix", "nixpkgs", "oci", "passthru", "power", "powerManagement", "programs", "qt", "security",
-    "services", "snapraid", "sops", "specialisation", "stubby", "swapDevices", "system", "systemd", "time", "users",
-    "virtualisation", "warnings", "xdg", "zramSwap", "accounts", "wayland", "xsession", "dconf", "targets",
+    "age",
+    "appstream",
+    "assertions",
+    "boot",
+    "console",
+    "disko",
+    "documentation",
+    "environment",
+    "fileSystems",
+    "fonts",
+    "gtk",
+    "hardware",
+    "home",
+    "i18n",
+    "ids",
+    "image",
+    "lib",
+    "location",
+    "meta",
+    "microvm",
+    "nesting",
+    "networking",
+    "nix",
+    "nixpkgs",
+    "oci",
+    "passthru",
+    "power",
+    "powerManagement",
+    "programs",
+    "qt",
+    "security",
+    "services",
+    "snapraid",
+    "sops",
+    "specialisation",
+    "stubby",
+    "swapDevices",
+    "system",
+    "systemd",
+    "time",
+    "users",
+    "virtualisation",
+    "warnings",
+    "xdg",
+    "zramSwap",
+    "accounts",
+    "wayland",
+    "xsession",
+    "dconf",
+    "targets",
 ];
 
 /// An error that a word is not one of a few.

@@ -4,9 +4,9 @@
 use diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span, Spanned};
 
 use crate::ast::{
-    Boot, Cache, Composition, Disk, Feature, FeatureUse, FileSystem, Fleet, Gc, Gpu, Hardware, Host,
-    Input, Item, Lint, LintIgnore, Locale, Named, NixSettings, Packages, Profile, Secret, Secrets, Spec,
-    Template, Text, User,
+    Boot, Cache, Composition, Disk, Feature, FeatureUse, FileSystem, Fleet, Gc, Gpu, Hardware,
+    Host, Input, Item, Lint, LintIgnore, Locale, Named, NixSettings, Packages, Profile, Secret,
+    Secrets, Spec, Template, Text, User,
 };
 use crate::feature;
 use crate::node::{Node, NodeKind, Style, parse};
@@ -20,7 +20,9 @@ pub const FORMAT_VERSION: i64 = 1;
 pub fn load(sources: &SourceMap, files: &[FileId], diagnostics: &mut Diagnostics) -> Spec {
     let mut spec = Spec::default();
     for file in files {
-        let Some(root) = parse(sources, *file, diagnostics) else { continue };
+        let Some(root) = parse(sources, *file, diagnostics) else {
+            continue;
+        };
         if root.is_null() {
             continue;
         }
@@ -30,19 +32,31 @@ pub fn load(sources: &SourceMap, files: &[FileId], diagnostics: &mut Diagnostics
 }
 
 /// Reads a file that holds one feature definition (the catalog's form).
-pub fn decode_feature(sources: &SourceMap, file: FileId, diagnostics: &mut Diagnostics) -> Option<Feature> {
+pub fn decode_feature(
+    sources: &SourceMap,
+    file: FileId,
+    diagnostics: &mut Diagnostics,
+) -> Option<Feature> {
     let root = parse(sources, file, diagnostics)?;
     feature::decode(&root, "feature", diagnostics)
 }
 
 fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
-    let Some(mut f) = Fields::of(root, "the spec", d) else { return };
+    let Some(mut f) = Fields::of(root, "the spec", d) else {
+        return;
+    };
     if let Some(node) = f.take("version") {
         match int(node, "version", d) {
             Some(v) if v.value == FORMAT_VERSION => {}
             Some(v) => d.push(
-                Diagnostic::error("spec-version", v.span, format!("spec format version {} is not known", v.value))
-                    .help(format!("this version of `gen` reads version {FORMAT_VERSION}")),
+                Diagnostic::error(
+                    "spec-version",
+                    v.span,
+                    format!("spec format version {} is not known", v.value),
+                )
+                .help(format!(
+                    "this version of `gen` reads version {FORMAT_VERSION}"
+                )),
             ),
             None => {}
         }
@@ -53,14 +67,35 @@ fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
         if let Some(first) = &spec.fleet {
             d.push(duplicate("fleet", key.span, first.name.span));
         } else {
-            spec.fleet = Some(Item { name: key.clone(), value: fleet });
+            spec.fleet = Some(Item {
+                name: key.clone(),
+                value: fleet,
+            });
         }
     }
     f.section("inputs", &mut spec.inputs, "input", decode_input, d);
     f.section("users", &mut spec.users, "user", decode_user, d);
-    f.section("features", &mut spec.features, "feature", |n, d| feature::decode(n, "feature", d), d);
-    f.section("homeFeatures", &mut spec.home_features, "feature", |n, d| feature::decode(n, "home feature", d), d);
-    f.section("templates", &mut spec.templates, "template", decode_template, d);
+    f.section(
+        "features",
+        &mut spec.features,
+        "feature",
+        |n, d| feature::decode(n, "feature", d),
+        d,
+    );
+    f.section(
+        "homeFeatures",
+        &mut spec.home_features,
+        "feature",
+        |n, d| feature::decode(n, "home feature", d),
+        d,
+    );
+    f.section(
+        "templates",
+        &mut spec.templates,
+        "template",
+        decode_template,
+        d,
+    );
     f.section("profiles", &mut spec.profiles, "profile", decode_profile, d);
     f.section("hosts", &mut spec.hosts, "host", decode_host, d);
     f.section("disks", &mut spec.disks, "disk layout", decode_disk, d);
@@ -123,14 +158,18 @@ fn decode_fleet(node: &Node, d: &mut Diagnostics) -> Option<Fleet> {
 }
 
 fn decode_nix(node: &Node, d: &mut Diagnostics) -> NixSettings {
-    let Some(mut f) = Fields::of(node, "`nix`", d) else { return NixSettings::default() };
+    let Some(mut f) = Fields::of(node, "`nix`", d) else {
+        return NixSettings::default();
+    };
     let mut nix = NixSettings {
         trusted_users: f.texts("trustedUsers", d),
         settings: f.settings("settings", d),
         ..NixSettings::default()
     };
     for node in f.list("caches", d) {
-        let Some(mut f) = Fields::of(node, "a cache", d) else { continue };
+        let Some(mut f) = Fields::of(node, "a cache", d) else {
+            continue;
+        };
         let url = f.required_text("url", d);
         let key = f.required_text("key", d);
         let priority = f.integer("priority", d);
@@ -143,7 +182,10 @@ fn decode_nix(node: &Node, d: &mut Diagnostics) -> NixSettings {
         if is_false(node) {
             nix.gc = Some(Gc::Off(node.span));
         } else if let Some(mut f) = Fields::of(node, "`gc`", d) {
-            nix.gc = Some(Gc::On { every: f.text("every", d), keep: f.text("keep", d) });
+            nix.gc = Some(Gc::On {
+                every: f.text("every", d),
+                keep: f.text("keep", d),
+            });
             f.finish(d);
         }
     }
@@ -167,7 +209,9 @@ fn decode_input(node: &Node, d: &mut Diagnostics) -> Option<Input> {
     if let Some(node) = f.take("follows") {
         match &node.kind {
             NodeKind::Map(_) => {
-                let Some(entries) = entries(node, "`follows`", d) else { return Some(input) };
+                let Some(entries) = entries(node, "`follows`", d) else {
+                    return Some(input);
+                };
                 for (theirs, node) in entries {
                     if let Some(ours) = text(node, "an input name", d) {
                         input.follows.push((theirs.clone(), ours));
@@ -213,7 +257,10 @@ fn decode_composition(node: &Node, d: &mut Diagnostics) -> Option<Composition> {
         return Some(Composition::default());
     }
     if matches!(node.kind, NodeKind::List(_)) {
-        return Some(Composition { profiles: texts(node, "profiles", d), ..Composition::default() });
+        return Some(Composition {
+            profiles: texts(node, "profiles", d),
+            ..Composition::default()
+        });
     }
     let mut f = Fields::of(node, "a user's part", d)?;
     let composition = Composition {
@@ -284,7 +331,8 @@ fn decode_host(node: &Node, d: &mut Diagnostics) -> Option<Host> {
             && let Some(entries) = entries(node, "`zones`", d)
         {
             for (zone, node) in entries {
-                host.zones.push((zone.clone(), texts(node, "interfaces", d)));
+                host.zones
+                    .push((zone.clone(), texts(node, "interfaces", d)));
             }
         }
         f.finish(d);
@@ -295,7 +343,9 @@ fn decode_host(node: &Node, d: &mut Diagnostics) -> Option<Host> {
 }
 
 fn decode_hardware(node: &Node, d: &mut Diagnostics) -> Hardware {
-    let Some(mut f) = Fields::of(node, "`hardware`", d) else { return Hardware::default() };
+    let Some(mut f) = Fields::of(node, "`hardware`", d) else {
+        return Hardware::default();
+    };
     let mut hardware = Hardware {
         cpu: f.text("cpu", d),
         memory: f.size("memory", d),
@@ -311,18 +361,30 @@ fn decode_hardware(node: &Node, d: &mut Diagnostics) -> Hardware {
     for node in f.list("gpu", d) {
         if let NodeKind::Scalar(..) = node.kind {
             if let Some(vendor) = text(node, "a GPU vendor", d) {
-                hardware.gpus.push(Gpu { vendor, rocm: false, cuda: false, bus_id: None });
+                hardware.gpus.push(Gpu {
+                    vendor,
+                    rocm: false,
+                    cuda: false,
+                    bus_id: None,
+                });
             }
             continue;
         }
-        let Some(mut f) = Fields::of(node, "a GPU", d) else { continue };
+        let Some(mut f) = Fields::of(node, "a GPU", d) else {
+            continue;
+        };
         let vendor = f.required_text("vendor", d);
         let rocm = f.boolean("rocm", d).is_some_and(|b| b.value);
         let cuda = f.boolean("cuda", d).is_some_and(|b| b.value);
         let bus_id = f.text("busId", d);
         f.finish(d);
         if let Some(vendor) = vendor {
-            hardware.gpus.push(Gpu { vendor, rocm, cuda, bus_id });
+            hardware.gpus.push(Gpu {
+                vendor,
+                rocm,
+                cuda,
+                bus_id,
+            });
         }
     }
     if let Some(node) = f.take("boot")
@@ -360,7 +422,13 @@ fn decode_disk(node: &Node, d: &mut Diagnostics) -> Option<Disk> {
         swap_devices: f.texts("swapDevices", d),
         ..Disk::default()
     };
-    f.section("fileSystems", &mut disk.file_systems, "file system", decode_file_system, d);
+    f.section(
+        "fileSystems",
+        &mut disk.file_systems,
+        "file system",
+        decode_file_system,
+        d,
+    );
     f.finish(d);
     Some(disk)
 }
@@ -378,7 +446,9 @@ fn decode_file_system(node: &Node, d: &mut Diagnostics) -> Option<FileSystem> {
 }
 
 fn decode_secrets(node: &Node, into: &mut Secrets, d: &mut Diagnostics) {
-    let Some(mut f) = Fields::of(node, "`secrets`", d) else { return };
+    let Some(mut f) = Fields::of(node, "`secrets`", d) else {
+        return;
+    };
     if let Some(node) = f.take("keys")
         && let Some(mut f) = Fields::of(node, "`keys`", d)
     {
@@ -387,7 +457,13 @@ fn decode_secrets(node: &Node, into: &mut Secrets, d: &mut Diagnostics) {
         f.section("users", &mut into.user_keys, "user key", key, d);
         f.finish(d);
     }
-    f.section("groups", &mut into.groups, "group", |n, d| Some(texts(n, "members", d)), d);
+    f.section(
+        "groups",
+        &mut into.groups,
+        "group",
+        |n, d| Some(texts(n, "members", d)),
+        d,
+    );
     f.section("items", &mut into.items, "secret", decode_secret, d);
     f.finish(d);
 }
@@ -407,10 +483,20 @@ fn decode_secret(node: &Node, d: &mut Diagnostics) -> Option<Secret> {
 }
 
 fn decode_lint(node: &Node, into: &mut Lint, d: &mut Diagnostics) {
-    let Some(mut f) = Fields::of(node, "`lint`", d) else { return };
-    f.section("rules", &mut into.rules, "rule", |n, d| text(n, "a level", d), d);
+    let Some(mut f) = Fields::of(node, "`lint`", d) else {
+        return;
+    };
+    f.section(
+        "rules",
+        &mut into.rules,
+        "rule",
+        |n, d| text(n, "a level", d),
+        d,
+    );
     for node in f.list("ignore", d) {
-        let Some(mut f) = Fields::of(node, "an exception", d) else { continue };
+        let Some(mut f) = Fields::of(node, "an exception", d) else {
+            continue;
+        };
         let rule = f.required_text("rule", d);
         let path = f.required_text("path", d);
         let reason = f.required_text("reason", d);
@@ -440,7 +526,11 @@ pub(crate) fn entries<'n>(
         return Some(Vec::new());
     }
     if let Some(tag) = &node.tag {
-        d.push(Diagnostic::error("unexpected-tag", tag.span, format!("{what} cannot have the tag `!{}`", tag.value)));
+        d.push(Diagnostic::error(
+            "unexpected-tag",
+            tag.span,
+            format!("{what} cannot have the tag `!{}`", tag.value),
+        ));
     }
     let NodeKind::Map(all) = &node.kind else {
         d.push(Diagnostic::error(
@@ -465,11 +555,22 @@ pub(crate) fn entries<'n>(
 
 impl<'n> Fields<'n> {
     pub(crate) fn of(node: &'n Node, what: &'static str, d: &mut Diagnostics) -> Option<Self> {
-        let entries = entries(node, what, d)?.into_iter().map(|(k, n)| (k, n, false)).collect();
-        Some(Self { what, span: node.span, entries, asked: Vec::new() })
+        let entries = entries(node, what, d)?
+            .into_iter()
+            .map(|(k, n)| (k, n, false))
+            .collect();
+        Some(Self {
+            what,
+            span: node.span,
+            entries,
+            asked: Vec::new(),
+        })
     }
 
-    pub(crate) fn take_with_key(&mut self, key: &'static str) -> Option<(&'n Spanned<String>, &'n Node)> {
+    pub(crate) fn take_with_key(
+        &mut self,
+        key: &'static str,
+    ) -> Option<(&'n Spanned<String>, &'n Node)> {
         self.asked.push(key);
         let entry = self.entries.iter_mut().find(|(k, _, _)| k.value == key)?;
         entry.2 = true;
@@ -493,21 +594,35 @@ impl<'n> Fields<'n> {
         match self.take_some(key) {
             Some(node) => text(node, &format!("`{key}`"), d),
             None => {
-                d.push(Diagnostic::error("missing-key", self.span, format!("{} lacks `{key}`", self.what)));
+                d.push(Diagnostic::error(
+                    "missing-key",
+                    self.span,
+                    format!("{} lacks `{key}`", self.what),
+                ));
                 None
             }
         }
     }
 
     pub(crate) fn texts(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<Text> {
-        self.take_some(key).map(|node| texts(node, &format!("`{key}`"), d)).unwrap_or_default()
+        self.take_some(key)
+            .map(|node| texts(node, &format!("`{key}`"), d))
+            .unwrap_or_default()
     }
 
-    pub(crate) fn boolean(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Spanned<bool>> {
+    pub(crate) fn boolean(
+        &mut self,
+        key: &'static str,
+        d: &mut Diagnostics,
+    ) -> Option<Spanned<bool>> {
         boolean(self.take_some(key)?, key, d)
     }
 
-    pub(crate) fn integer(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Spanned<i64>> {
+    pub(crate) fn integer(
+        &mut self,
+        key: &'static str,
+        d: &mut Diagnostics,
+    ) -> Option<Spanned<i64>> {
         int(self.take_some(key)?, key, d)
     }
 
@@ -534,8 +649,12 @@ impl<'n> Fields<'n> {
     }
 
     fn pairs(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<(Text, Text)> {
-        let Some(node) = self.take_some(key) else { return Vec::new() };
-        let Some(entries) = entries(node, &format!("`{key}`"), d) else { return Vec::new() };
+        let Some(node) = self.take_some(key) else {
+            return Vec::new();
+        };
+        let Some(entries) = entries(node, &format!("`{key}`"), d) else {
+            return Vec::new();
+        };
         entries
             .into_iter()
             .filter_map(|(k, node)| Some((k.clone(), text(node, &format!("`{}`", k.value), d)?)))
@@ -544,13 +663,27 @@ impl<'n> Fields<'n> {
 
     /// A list; a single value counts as a list of one.
     pub(crate) fn list(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<&'n Node> {
-        let Some(node) = self.take_some(key) else { return Vec::new() };
+        let Some(node) = self.take_some(key) else {
+            return Vec::new();
+        };
         list(node, key, d)
     }
 
-    pub(crate) fn value(&mut self, key: &'static str, keys: Keys, d: &mut Diagnostics) -> Option<Value> {
+    pub(crate) fn value(
+        &mut self,
+        key: &'static str,
+        keys: Keys,
+        d: &mut Diagnostics,
+    ) -> Option<Value> {
         let node = self.take(key)?;
-        Some(value(node, Context { in_feature: false, keys }, d))
+        Some(value(
+            node,
+            Context {
+                in_feature: false,
+                keys,
+            },
+            d,
+        ))
     }
 
     pub(crate) fn settings(&mut self, key: &'static str, d: &mut Diagnostics) -> Settings {
@@ -564,19 +697,30 @@ impl<'n> Fields<'n> {
         d: &mut Diagnostics,
     ) -> Option<Settings> {
         let node = self.take(key)?;
-        Some(settings(node, Context { in_feature, keys: Keys::Paths }, d))
+        Some(settings(
+            node,
+            Context {
+                in_feature,
+                keys: Keys::Paths,
+            },
+            d,
+        ))
     }
 
     /// Packages: names or tagged values.
     fn packages(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<Value> {
-        let cx = Context { in_feature: false, keys: Keys::Names };
+        let cx = Context {
+            in_feature: false,
+            keys: Keys::Names,
+        };
         let mut result = Vec::new();
         for node in self.list(key, d) {
             let package = match (&node.tag, &node.kind) {
                 (None, NodeKind::Scalar(..)) => match text(node, "a package", d) {
-                    Some(name) if nix::AttrPath::parse(&name.value).is_ok() => {
-                        Value { kind: crate::ValueKind::Pkg(name.value), span: name.span }
-                    }
+                    Some(name) if nix::AttrPath::parse(&name.value).is_ok() => Value {
+                        kind: crate::ValueKind::Pkg(name.value),
+                        span: name.span,
+                    },
                     Some(name) => {
                         d.push(
                             Diagnostic::error("bad-name", name.span, format!("`{}` is not a package path", name.value))
@@ -594,7 +738,9 @@ impl<'n> Fields<'n> {
     }
 
     fn feature_uses(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<FeatureUse> {
-        let Some(node) = self.take_some(key) else { return Vec::new() };
+        let Some(node) = self.take_some(key) else {
+            return Vec::new();
+        };
         feature_uses(node, d)
     }
 
@@ -607,20 +753,34 @@ impl<'n> Fields<'n> {
         decode: impl Fn(&Node, &mut Diagnostics) -> Option<T>,
         d: &mut Diagnostics,
     ) {
-        let Some(node) = self.take_some(key) else { return };
-        let Some(entries) = entries(node, &format!("`{key}`"), d) else { return };
+        let Some(node) = self.take_some(key) else {
+            return;
+        };
+        let Some(entries) = entries(node, &format!("`{key}`"), d) else {
+            return;
+        };
         for (name, node) in entries {
             if let Some(first) = into.get(&name.value) {
                 d.push(
-                    Diagnostic::error("duplicate-name", name.span, format!("{what} `{}` is defined twice", name.value))
-                        .label("defined again here")
-                        .related(first.name.span, "first defined here")
-                        .help("merge the two, or rename one"),
+                    Diagnostic::error(
+                        "duplicate-name",
+                        name.span,
+                        format!("{what} `{}` is defined twice", name.value),
+                    )
+                    .label("defined again here")
+                    .related(first.name.span, "first defined here")
+                    .help("merge the two, or rename one"),
                 );
                 continue;
             }
             if let Some(value) = decode(node, d) {
-                into.insert(name.value.clone(), Item { name: name.clone(), value });
+                into.insert(
+                    name.value.clone(),
+                    Item {
+                        name: name.clone(),
+                        value,
+                    },
+                );
             }
         }
     }
@@ -635,8 +795,11 @@ impl<'n> Fields<'n> {
             if *taken {
                 continue;
             }
-            let mut diagnostic =
-                Diagnostic::error("unknown-key", key.span, format!("unknown key `{}` in {}", key.value, self.what));
+            let mut diagnostic = Diagnostic::error(
+                "unknown-key",
+                key.span,
+                format!("unknown key `{}` in {}", key.value, self.what),
+            );
             if let Some(best) = diag::closest(&key.value, &self.asked) {
                 diagnostic = diagnostic.help(format!("did you mean `{best}`?"));
             }
@@ -649,36 +812,69 @@ impl<'n> Fields<'n> {
 /// `features:` of a host, template, profile or user.
 fn feature_uses(node: &Node, d: &mut Diagnostics) -> Vec<FeatureUse> {
     let mut result = Vec::new();
-    let Some(categories) = entries(node, "`features`", d) else { return result };
+    let Some(categories) = entries(node, "`features`", d) else {
+        return result;
+    };
     for (category, node) in categories {
         if category.value.contains('.') {
             let (first, rest) = category.value.split_once('.').unwrap_or_default();
             d.push(
-                Diagnostic::error("bad-name", category.span, format!("`{}` is not a category", category.value))
-                    .help(format!("write `{first}: {{ {rest}: … }}` or `{first}: [{rest}]`")),
+                Diagnostic::error(
+                    "bad-name",
+                    category.span,
+                    format!("`{}` is not a category", category.value),
+                )
+                .help(format!(
+                    "write `{first}: {{ {rest}: … }}` or `{first}: [{rest}]`"
+                )),
             );
             continue;
         }
-        let id = |name: &Spanned<String>| Spanned::new(format!("{}.{}", category.value, name.value), name.span);
+        let id = |name: &Spanned<String>| {
+            Spanned::new(format!("{}.{}", category.value, name.value), name.span)
+        };
         match &node.kind {
             NodeKind::List(items) => {
                 for item in items {
-                    let Some(name) = text(item, "a feature name", d) else { continue };
-                    result.push(FeatureUse { id: id(&name), enable: true, options: Default::default() });
+                    let Some(name) = text(item, "a feature name", d) else {
+                        continue;
+                    };
+                    result.push(FeatureUse {
+                        id: id(&name),
+                        enable: true,
+                        options: Default::default(),
+                    });
                 }
             }
             NodeKind::Map(_) => {
-                let Some(features) = entries(node, "a category", d) else { continue };
+                let Some(features) = entries(node, "a category", d) else {
+                    continue;
+                };
                 for (name, node) in features {
                     if let Some((enable, options)) = feature_use(node, d) {
-                        result.push(FeatureUse { id: id(name), enable, options });
+                        result.push(FeatureUse {
+                            id: id(name),
+                            enable,
+                            options,
+                        });
                     }
                 }
             }
             NodeKind::Scalar(..) if node.is_null() => {}
             NodeKind::Scalar(..) => d.push(
-                Diagnostic::error("wrong-type", node.span, format!("category `{}` must be a list or a mapping of features", category.value))
-                    .help(format!("write `{}: [{}]`", category.value, scalar_source(node))),
+                Diagnostic::error(
+                    "wrong-type",
+                    node.span,
+                    format!(
+                        "category `{}` must be a list or a mapping of features",
+                        category.value
+                    ),
+                )
+                .help(format!(
+                    "write `{}: [{}]`",
+                    category.value,
+                    scalar_source(node)
+                )),
             ),
         }
     }
@@ -712,8 +908,12 @@ fn feature_use(node: &Node, d: &mut Diagnostics) -> Option<(bool, OptionValues)>
     }
     if let NodeKind::List(_) = node.kind {
         d.push(
-            Diagnostic::error("wrong-type", node.span, "a feature must be `true`, `false` or a mapping of its options")
-                .help("lists of features stand directly below the category"),
+            Diagnostic::error(
+                "wrong-type",
+                node.span,
+                "a feature must be `true`, `false` or a mapping of its options",
+            )
+            .help("lists of features stand directly below the category"),
         );
         return None;
     }
@@ -726,7 +926,10 @@ fn feature_use(node: &Node, d: &mut Diagnostics) -> Option<(bool, OptionValues)>
             );
             continue;
         }
-        let cx = Context { in_feature: false, keys: Keys::Names };
+        let cx = Context {
+            in_feature: false,
+            keys: Keys::Names,
+        };
         options.insert(key.value.clone(), (key.span, value(node, cx, d)));
     }
     Some((true, options))
@@ -740,16 +943,27 @@ pub(crate) fn text(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Text>
         d.push(Diagnostic::error(
             "unexpected-tag",
             tag.span,
-            format!("{what} must be plain text, without the tag `!{}`", tag.value),
+            format!(
+                "{what} must be plain text, without the tag `!{}`",
+                tag.value
+            ),
         ));
         return None;
     }
     let NodeKind::Scalar(raw, style) = &node.kind else {
-        d.push(Diagnostic::error("wrong-type", node.span, format!("{what} must be text, found {}", node.describe())));
+        d.push(Diagnostic::error(
+            "wrong-type",
+            node.span,
+            format!("{what} must be text, found {}", node.describe()),
+        ));
         return None;
     };
     if raw.contains('\0') {
-        d.push(Diagnostic::error("nul-in-text", node.span, format!("{what} holds a NUL character")));
+        d.push(Diagnostic::error(
+            "nul-in-text",
+            node.span,
+            format!("{what} holds a NUL character"),
+        ));
         return None;
     }
     if *style == Style::Text || node.tag.is_some() {
@@ -758,13 +972,21 @@ pub(crate) fn text(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Text>
     match plain(raw) {
         Plain::Text => Some(Spanned::new(raw.clone(), node.span)),
         Plain::Null => {
-            d.push(Diagnostic::error("wrong-type", node.span, format!("{what} must be text, found nothing")));
+            d.push(Diagnostic::error(
+                "wrong-type",
+                node.span,
+                format!("{what} must be text, found nothing"),
+            ));
             None
         }
         Plain::Bool(_) | Plain::Int(_) | Plain::Float(_) => {
             d.push(
-                Diagnostic::error("unquoted-text", node.span, format!("{what} must be text, found `{raw}`"))
-                    .help(format!("quote it: \"{raw}\"")),
+                Diagnostic::error(
+                    "unquoted-text",
+                    node.span,
+                    format!("{what} must be text, found `{raw}`"),
+                )
+                .help(format!("quote it: \"{raw}\"")),
             );
             Some(Spanned::new(raw.clone(), node.span))
         }
@@ -783,7 +1005,11 @@ pub(crate) fn list<'n>(node: &'n Node, what: &str, d: &mut Diagnostics) -> Vec<&
     match &node.kind {
         NodeKind::List(items) => {
             if let Some(tag) = &node.tag {
-                d.push(Diagnostic::error("unexpected-tag", tag.span, format!("`{what}` cannot have the tag `!{}`", tag.value)));
+                d.push(Diagnostic::error(
+                    "unexpected-tag",
+                    tag.span,
+                    format!("`{what}` cannot have the tag `!{}`", tag.value),
+                ));
             }
             items.iter().collect()
         }
@@ -793,10 +1019,17 @@ pub(crate) fn list<'n>(node: &'n Node, what: &str, d: &mut Diagnostics) -> Vec<&
 
 pub(crate) fn texts(node: &Node, what: &str, d: &mut Diagnostics) -> Vec<Text> {
     if matches!(node.kind, NodeKind::Map(_)) {
-        d.push(Diagnostic::error("wrong-type", node.span, format!("{what} must be a list, found a mapping")));
+        d.push(Diagnostic::error(
+            "wrong-type",
+            node.span,
+            format!("{what} must be a list, found a mapping"),
+        ));
         return Vec::new();
     }
-    list(node, what, d).into_iter().filter_map(|item| text(item, &format!("an item of {what}"), d)).collect()
+    list(node, what, d)
+        .into_iter()
+        .filter_map(|item| text(item, &format!("an item of {what}"), d))
+        .collect()
 }
 
 pub(crate) fn boolean(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Spanned<bool>> {
@@ -824,7 +1057,11 @@ pub(crate) fn int(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Spanne
             _ => {}
         }
     }
-    d.push(Diagnostic::error("wrong-type", node.span, format!("`{what}` must be an integer, found {}", found(node))));
+    d.push(Diagnostic::error(
+        "wrong-type",
+        node.span,
+        format!("`{what}` must be an integer, found {}", found(node)),
+    ));
     None
 }
 

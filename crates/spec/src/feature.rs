@@ -3,7 +3,8 @@
 use diag::{Diagnostic, Diagnostics, Spanned};
 
 use crate::ast::{
-    Feature, GpuNeed, Item, Named, Need, NeedKind, OptionDecl, OptionType, PackageNeed, Port, PortSource, Protocol, Require,
+    Feature, GpuNeed, Item, Named, Need, NeedKind, OptionDecl, OptionType, PackageNeed, Port,
+    PortSource, Protocol, Require,
 };
 use crate::decode::{Fields, entries, int, list, text, texts};
 use crate::node::{Node, NodeKind, Style};
@@ -12,7 +13,15 @@ use crate::value::{Context, Keys, Value, value};
 
 /// Reads a feature definition.
 pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Option<Feature> {
-    let mut f = Fields::of(node, if what == "home feature" { "a home feature" } else { "a feature" }, d)?;
+    let mut f = Fields::of(
+        node,
+        if what == "home feature" {
+            "a home feature"
+        } else {
+            "a feature"
+        },
+        d,
+    )?;
     let mut feature = Feature {
         summary: f.required_text("summary", d),
         description: f.text("description", d),
@@ -22,8 +31,16 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
         needs: Vec::new(),
         ports: Vec::new(),
         secrets: f.texts("secrets", d),
-        unfree: f.list("unfree", d).into_iter().filter_map(|n| package_need(n, d)).collect(),
-        insecure: f.list("insecure", d).into_iter().filter_map(|n| package_need(n, d)).collect(),
+        unfree: f
+            .list("unfree", d)
+            .into_iter()
+            .filter_map(|n| package_need(n, d))
+            .collect(),
+        insecure: f
+            .list("insecure", d)
+            .into_iter()
+            .filter_map(|n| package_need(n, d))
+            .collect(),
         inputs: f.texts("inputs", d),
         groups: f.texts("groups", d),
         nixos: f.settings_in("nixos", true, d),
@@ -34,7 +51,11 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
     if let Some(summary) = &feature.summary
         && (summary.value.ends_with('.') || summary.value.contains('\n'))
     {
-        d.push(Diagnostic::error("bad-summary", summary.span, "a summary is one line without a final period"));
+        d.push(Diagnostic::error(
+            "bad-summary",
+            summary.span,
+            "a summary is one line without a final period",
+        ));
     }
     if let Some(node) = f.take("options") {
         feature.options = options(node, true, d);
@@ -68,7 +89,9 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
 /// Option declarations; a feature's own `enable` is implied.
 fn options(node: &Node, top: bool, d: &mut Diagnostics) -> Named<OptionDecl> {
     let mut result = Named::new();
-    let Some(entries) = entries(node, "`options`", d) else { return result };
+    let Some(entries) = entries(node, "`options`", d) else {
+        return result;
+    };
     for (name, node) in entries {
         if top && name.value == "enable" {
             d.push(
@@ -78,11 +101,21 @@ fn options(node: &Node, top: bool, d: &mut Diagnostics) -> Named<OptionDecl> {
             continue;
         }
         if !nix::is_identifier(&name.value) {
-            d.push(Diagnostic::error("bad-name", name.span, format!("`{}` is not an option name", name.value)));
+            d.push(Diagnostic::error(
+                "bad-name",
+                name.span,
+                format!("`{}` is not an option name", name.value),
+            ));
             continue;
         }
         if let Some(option) = option(node, d) {
-            result.insert(name.value.clone(), Item { name: name.clone(), value: option });
+            result.insert(
+                name.value.clone(),
+                Item {
+                    name: name.clone(),
+                    value: option,
+                },
+            );
         }
     }
     result
@@ -93,11 +126,18 @@ fn option(node: &Node, d: &mut Diagnostics) -> Option<OptionDecl> {
     let ty = match f.take("type") {
         Some(node) => option_type(node, d),
         None => {
-            d.push(Diagnostic::error("missing-key", f.span(), "an option lacks `type`"));
+            d.push(Diagnostic::error(
+                "missing-key",
+                f.span(),
+                "an option lacks `type`",
+            ));
             None
         }
     };
-    let cx = Context { in_feature: true, keys: Keys::Names };
+    let cx = Context {
+        in_feature: true,
+        keys: Keys::Names,
+    };
     let option = OptionDecl {
         ty: ty.unwrap_or(OptionType::Anything),
         default: f.take("default").map(|node| value(node, cx, d)),
@@ -106,24 +146,45 @@ fn option(node: &Node, d: &mut Diagnostics) -> Option<OptionDecl> {
         derive: f.text("derive", d),
     };
     if option.description.is_none() {
-        d.push(Diagnostic::error("missing-key", f.span(), "an option lacks `description`"));
+        d.push(Diagnostic::error(
+            "missing-key",
+            f.span(),
+            "an option lacks `description`",
+        ));
     }
     f.finish(d);
     Some(option)
 }
 
 const SIMPLE_TYPES: &[&str] = &[
-    "bool", "int", "float", "string", "lines", "port", "path", "package", "duration", "size", "anything",
+    "bool", "int", "float", "string", "lines", "port", "path", "package", "duration", "size",
+    "anything",
 ];
-const COMPOUND_TYPES: &[&str] = &["int", "float", "string", "enum", "list", "attrs", "nullable", "submodule", "oneOf"];
+const COMPOUND_TYPES: &[&str] = &[
+    "int",
+    "float",
+    "string",
+    "enum",
+    "list",
+    "attrs",
+    "nullable",
+    "submodule",
+    "oneOf",
+];
 
 fn option_type(node: &Node, d: &mut Diagnostics) -> Option<OptionType> {
     if let NodeKind::Scalar(..) = node.kind {
         let name = text(node, "a type", d)?;
         return Some(match name.value.as_str() {
             "bool" => OptionType::Bool,
-            "int" => OptionType::Int { min: None, max: None },
-            "float" => OptionType::Float { min: None, max: None },
+            "int" => OptionType::Int {
+                min: None,
+                max: None,
+            },
+            "float" => OptionType::Float {
+                min: None,
+                max: None,
+            },
             "string" => OptionType::String { pattern: None },
             "lines" => OptionType::Lines,
             "port" => OptionType::Port,
@@ -133,7 +194,8 @@ fn option_type(node: &Node, d: &mut Diagnostics) -> Option<OptionType> {
             "size" => OptionType::Size,
             "anything" => OptionType::Anything,
             other => {
-                let diagnostic = Diagnostic::error("unknown-type", name.span, format!("unknown type `{other}`"));
+                let diagnostic =
+                    Diagnostic::error("unknown-type", name.span, format!("unknown type `{other}`"));
                 d.push(match diag::did_you_mean(other, SIMPLE_TYPES) {
                     Some(help) => diagnostic.help(help),
                     None => diagnostic,
@@ -173,14 +235,25 @@ fn option_type(node: &Node, d: &mut Diagnostics) -> Option<OptionType> {
             f.finish(d);
             OptionType::String { pattern }
         }
-        "enum" => OptionType::Enum(texts(inner, "`enum`", d).into_iter().map(|t| t.value).collect()),
+        "enum" => OptionType::Enum(
+            texts(inner, "`enum`", d)
+                .into_iter()
+                .map(|t| t.value)
+                .collect(),
+        ),
         "list" => OptionType::List(Box::new(option_type(inner, d)?)),
         "attrs" => OptionType::Attrs(Box::new(option_type(inner, d)?)),
         "nullable" => OptionType::Nullable(Box::new(option_type(inner, d)?)),
         "submodule" => OptionType::Submodule(options(inner, false, d)),
-        "oneOf" => OptionType::OneOf(list(inner, "oneOf", d).into_iter().filter_map(|n| option_type(n, d)).collect()),
+        "oneOf" => OptionType::OneOf(
+            list(inner, "oneOf", d)
+                .into_iter()
+                .filter_map(|n| option_type(n, d))
+                .collect(),
+        ),
         other => {
-            let diagnostic = Diagnostic::error("unknown-type", kind.span, format!("unknown type `{other}`"));
+            let diagnostic =
+                Diagnostic::error("unknown-type", kind.span, format!("unknown type `{other}`"));
             d.push(match diag::did_you_mean(other, COMPOUND_TYPES) {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic,
@@ -199,24 +272,37 @@ fn number(node: &Node, d: &mut Diagnostics) -> Option<f64> {
             _ => {}
         }
     }
-    d.push(Diagnostic::error("wrong-type", node.span, "expected a number"));
+    d.push(Diagnostic::error(
+        "wrong-type",
+        node.span,
+        "expected a number",
+    ));
     None
 }
 
 fn require(node: &Node, d: &mut Diagnostics) -> Option<Require> {
     if let NodeKind::Scalar(..) = node.kind {
-        return Some(Require { feature: text(node, "a feature id", d)?, when: Vec::new() });
+        return Some(Require {
+            feature: text(node, "a feature id", d)?,
+            when: Vec::new(),
+        });
     }
     let mut f = Fields::of(node, "an entry of `requires`", d)?;
     let feature = f.required_text("feature", d);
     let when = conditions(&mut f, d);
     f.finish(d);
-    Some(Require { feature: feature?, when })
+    Some(Require {
+        feature: feature?,
+        when,
+    })
 }
 
 fn package_need(node: &Node, d: &mut Diagnostics) -> Option<PackageNeed> {
     if let NodeKind::Scalar(..) = node.kind {
-        return Some(PackageNeed { names: vec![text(node, "a package name", d)?], when: Vec::new() });
+        return Some(PackageNeed {
+            names: vec![text(node, "a package name", d)?],
+            when: Vec::new(),
+        });
     }
     let mut f = Fields::of(node, "a package need", d)?;
     let names = f.texts("packages", d);
@@ -232,7 +318,17 @@ fn conditions(f: &mut Fields<'_>, d: &mut Diagnostics) -> Vec<(Spanned<String>, 
         && let Some(entries) = entries(node, "`when`", d)
     {
         for (name, node) in entries {
-            when.push((name.clone(), value(node, Context { in_feature: false, keys: Keys::Names }, d)));
+            when.push((
+                name.clone(),
+                value(
+                    node,
+                    Context {
+                        in_feature: false,
+                        keys: Keys::Names,
+                    },
+                    d,
+                ),
+            ));
         }
     }
     when
@@ -244,17 +340,25 @@ fn words(node: &Node, what: &str, d: &mut Diagnostics) -> Vec<String> {
 
 fn needs(node: &Node, d: &mut Diagnostics) -> Vec<Need> {
     let mut result = Vec::new();
-    let Some(mut f) = Fields::of(node, "`needs`", d) else { return result };
+    let Some(mut f) = Fields::of(node, "`needs`", d) else {
+        return result;
+    };
     let mut push = |kind: Option<NeedKind>, node: &Node| {
         if let Some(kind) = kind {
-            result.push(Need { kind, span: node.span });
+            result.push(Need {
+                kind,
+                span: node.span,
+            });
         }
     };
     if let Some(node) = f.take("cpu") {
         push(Some(NeedKind::Cpu(words(node, "`cpu`", d))), node);
     }
     if let Some(node) = f.take("gpu") {
-        let gpus = list(node, "gpu", d).into_iter().filter_map(|node| gpu_need(node, d)).collect();
+        let gpus = list(node, "gpu", d)
+            .into_iter()
+            .filter_map(|node| gpu_need(node, d))
+            .collect();
         push(Some(NeedKind::Gpu(gpus)), node);
     }
     if let Some(node) = f.take("memory") {
@@ -283,22 +387,39 @@ fn needs(node: &Node, d: &mut Diagnostics) -> Vec<Need> {
 fn gpu_need(node: &Node, d: &mut Diagnostics) -> Option<GpuNeed> {
     if let NodeKind::Scalar(..) = node.kind {
         let vendor = text(node, "a GPU vendor", d)?.value;
-        return Some(GpuNeed { vendor, rocm: false, cuda: false });
+        return Some(GpuNeed {
+            vendor,
+            rocm: false,
+            cuda: false,
+        });
     }
     let mut f = Fields::of(node, "a GPU need", d)?;
     let vendor = f.required_text("vendor", d);
     let rocm = f.boolean("rocm", d).is_some_and(|b| b.value);
     let cuda = f.boolean("cuda", d).is_some_and(|b| b.value);
     f.finish(d);
-    Some(GpuNeed { vendor: vendor?.value, rocm, cuda })
+    Some(GpuNeed {
+        vendor: vendor?.value,
+        rocm,
+        cuda,
+    })
 }
 
 /// One entry of `ports`; a list of options is one port each.
 fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
-    let Some(mut f) = Fields::of(node, "a port", d) else { return Vec::new() };
+    let Some(mut f) = Fields::of(node, "a port", d) else {
+        return Vec::new();
+    };
     let span = f.span();
-    let mut sources: Vec<PortSource> = f.texts("option", d).into_iter().map(PortSource::Option).collect();
-    let fixed = f.take("port").and_then(|n| port_number(n, d)).map(PortSource::Fixed);
+    let mut sources: Vec<PortSource> = f
+        .texts("option", d)
+        .into_iter()
+        .map(PortSource::Option)
+        .collect();
+    let fixed = f
+        .take("port")
+        .and_then(|n| port_number(n, d))
+        .map(PortSource::Fixed);
     let range = f.take("range").and_then(|n| {
         let mut f = Fields::of(n, "`range`", d)?;
         let from = f.take("from").and_then(|n| port_number(n, d));
@@ -314,8 +435,12 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
             "both" => Protocol::Both,
             other => {
                 d.push(
-                    Diagnostic::error("bad-value", word.span, format!("`{other}` is not a protocol"))
-                        .help("expected one of `tcp`, `udp`, `both`"),
+                    Diagnostic::error(
+                        "bad-value",
+                        word.span,
+                        format!("`{other}` is not a protocol"),
+                    )
+                    .help("expected one of `tcp`, `udp`, `both`"),
                 );
                 Protocol::Tcp
             }
@@ -324,23 +449,38 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
     let zones = f.texts("zones", d);
     let when = f.text("when", d);
     f.finish(d);
-    let kinds = usize::from(!sources.is_empty()) + usize::from(fixed.is_some()) + usize::from(range.is_some());
+    let kinds = usize::from(!sources.is_empty())
+        + usize::from(fixed.is_some())
+        + usize::from(range.is_some());
     if kinds != 1 {
-        d.push(Diagnostic::error("missing-key", span, "a port needs exactly one of `option`, `port` and `range`"));
+        d.push(Diagnostic::error(
+            "missing-key",
+            span,
+            "a port needs exactly one of `option`, `port` and `range`",
+        ));
     }
     sources.extend(fixed);
     sources.extend(range);
     sources
         .into_iter()
-        .map(|source| Port { source, protocol, zones: zones.clone(), when: when.clone(), span })
+        .map(|source| Port {
+            source,
+            protocol,
+            zones: zones.clone(),
+            when: when.clone(),
+            span,
+        })
         .collect()
 }
 
 fn port_number(node: &Node, d: &mut Diagnostics) -> Option<u16> {
     let number = int(node, "port", d)?;
     u16::try_from(number.value).ok().or_else(|| {
-        d.push(Diagnostic::error("bad-value", number.span, format!("{} is not a port", number.value)));
+        d.push(Diagnostic::error(
+            "bad-value",
+            number.span,
+            format!("{} is not a port", number.value),
+        ));
         None
     })
 }
-

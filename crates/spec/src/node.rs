@@ -96,8 +96,14 @@ pub fn parse(sources: &SourceMap, file: FileId, diagnostics: &mut Diagnostics) -
                 }
             }
             Err(error) => {
-                let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-                builder.diagnostics.push(syntax_error(file, text, at, &error.info()));
+                let at = error
+                    .marker()
+                    .byte_offset()
+                    .unwrap_or(text.len())
+                    .min(text.len());
+                builder
+                    .diagnostics
+                    .push(syntax_error(file, text, at, &error.info()));
                 return None;
             }
         }
@@ -116,8 +122,13 @@ fn syntax_error(file: FileId, text: &str, at: usize, info: &str) -> Diagnostic {
     } else if line.trim_start().starts_with('"') && line.contains("\".") {
         diagnostic = diagnostic
             .help("a key that begins with `\"` needs single quotes around it: '\"a.b\".c': 1");
-    } else if line.trim_start().trim_start_matches("- ").contains(": !nix ") {
-        diagnostic = diagnostic.help("quote code that holds `: `, `#` or brackets, or put it in a block: `!nix |`");
+    } else if line
+        .trim_start()
+        .trim_start_matches("- ")
+        .contains(": !nix ")
+    {
+        diagnostic = diagnostic
+            .help("quote code that holds `: `, `#` or brackets, or put it in a block: `!nix |`");
     } else if line.matches(": ").count() > 1 {
         diagnostic = diagnostic.help("quote a value or key that holds `: `");
     }
@@ -163,23 +174,46 @@ impl Builder<'_> {
                         Diagnostic::error(
                             "yaml-budget",
                             Span::new(self.file, range.start, range.start + 1),
-                            format!("a value of {} bytes is too long, the limit is 1 MiB", text.len()),
+                            format!(
+                                "a value of {} bytes is too long, the limit is 1 MiB",
+                                text.len()
+                            ),
                         )
                         .help("put it into a file and name that with `!file`"),
                     );
                     return;
                 }
-                let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Text };
+                let style = if style == ScalarStyle::Plain {
+                    Style::Plain
+                } else {
+                    Style::Text
+                };
                 let tag = self.tag(tag.as_deref(), tag_start, range.start);
-                let node = Node { tag, kind: NodeKind::Scalar(text.into_owned(), style), span };
+                let node = Node {
+                    tag,
+                    kind: NodeKind::Scalar(text.into_owned(), style),
+                    span,
+                };
                 self.count(1, span);
                 self.add(node, anchor, 1);
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.open(NodeKind::List(Vec::new()), anchor, tag.as_deref(), span, tag_start);
+                self.open(
+                    NodeKind::List(Vec::new()),
+                    anchor,
+                    tag.as_deref(),
+                    span,
+                    tag_start,
+                );
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.open(NodeKind::Map(Vec::new()), anchor, tag.as_deref(), span, tag_start);
+                self.open(
+                    NodeKind::Map(Vec::new()),
+                    anchor,
+                    tag.as_deref(),
+                    span,
+                    tag_start,
+                );
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(range.end),
             Event::Alias(id) => match self.anchors.get(&id) {
@@ -188,8 +222,12 @@ impl Builder<'_> {
                     self.alias_nodes += size;
                     if self.alias_nodes > MAX_ALIAS_NODES {
                         self.fail(
-                            Diagnostic::error("yaml-budget", span, "aliases repeat too much of this file")
-                                .help("use a template or a profile for what several places share"),
+                            Diagnostic::error(
+                                "yaml-budget",
+                                span,
+                                "aliases repeat too much of this file",
+                            )
+                            .help("use a template or a profile for what several places share"),
                         );
                         return;
                     }
@@ -214,13 +252,22 @@ impl Builder<'_> {
         self.nodes += n;
         if self.nodes > MAX_NODES {
             self.fail(
-                Diagnostic::error("yaml-budget", span, format!("more than {MAX_NODES} values in one file"))
-                    .help("split the file"),
+                Diagnostic::error(
+                    "yaml-budget",
+                    span,
+                    format!("more than {MAX_NODES} values in one file"),
+                )
+                .help("split the file"),
             );
         }
     }
 
-    fn tag(&mut self, tag: Option<&Tag>, start: Option<usize>, content: usize) -> Option<Spanned<String>> {
+    fn tag(
+        &mut self,
+        tag: Option<&Tag>,
+        start: Option<usize>,
+        content: usize,
+    ) -> Option<Spanned<String>> {
         let tag = tag?;
         let start = start.unwrap_or(content);
         let end = self.text[start..]
@@ -260,11 +307,18 @@ impl Builder<'_> {
         self.count(1, span);
         let tag = self.tag(tag, tag_start, span.start as usize);
         let first_node = self.nodes;
-        self.stack.push(Open { node: Node { tag, kind, span }, anchor, key: None, first_node });
+        self.stack.push(Open {
+            node: Node { tag, kind, span },
+            anchor,
+            key: None,
+            first_node,
+        });
     }
 
     fn close(&mut self, end: usize) {
-        let Some(mut open) = self.stack.pop() else { return };
+        let Some(mut open) = self.stack.pop() else {
+            return;
+        };
         // The end event of a block stands at the start of what follows it.
         let start = open.node.span.start as usize;
         let text = self.text.get(start..end).unwrap_or_default();
@@ -299,24 +353,36 @@ impl Builder<'_> {
 fn key_of(node: Node, diagnostics: &mut Diagnostics) -> Spanned<String> {
     if let Some(tag) = &node.tag {
         diagnostics.push(
-            Diagnostic::error("tag-on-key", tag.span, format!("a tag on a key: `!{}`", tag.value))
-                .help("tags stand before values"),
+            Diagnostic::error(
+                "tag-on-key",
+                tag.span,
+                format!("a tag on a key: `!{}`", tag.value),
+            )
+            .help("tags stand before values"),
         );
     }
     match node.kind {
         NodeKind::Scalar(text, style) => {
             if style == Style::Plain && text == "<<" {
                 diagnostics.push(
-                    Diagnostic::error("merge-key", node.span, "merge keys (`<<`) are not part of this language")
-                        .help("put what several places share into a template or a profile"),
+                    Diagnostic::error(
+                        "merge-key",
+                        node.span,
+                        "merge keys (`<<`) are not part of this language",
+                    )
+                    .help("put what several places share into a template or a profile"),
                 );
             }
             Spanned::new(text, node.span)
         }
         NodeKind::List(_) | NodeKind::Map(_) => {
             diagnostics.push(
-                Diagnostic::error("key-not-text", node.span, format!("a key must be text, not {}", node_word(&node.kind)))
-                    .help("quote the key if it holds brackets or braces"),
+                Diagnostic::error(
+                    "key-not-text",
+                    node.span,
+                    format!("a key must be text, not {}", node_word(&node.kind)),
+                )
+                .help("quote the key if it holds brackets or braces"),
             );
             Spanned::new(String::new(), node.span)
         }

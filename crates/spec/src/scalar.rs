@@ -49,7 +49,9 @@ pub(crate) fn plain(text: &str) -> Plain {
         if digits.len() > 1 && digits.starts_with('0') {
             return Plain::Ambiguous("a number with a leading zero");
         }
-        return text.parse().map_or(Plain::Ambiguous("an integer beyond 64 bits"), Plain::Int);
+        return text
+            .parse()
+            .map_or(Plain::Ambiguous("an integer beyond 64 bits"), Plain::Int);
     }
     let lower = digits.to_ascii_lowercase();
     if ["0x", "0o", "0b"].iter().any(|p| {
@@ -159,7 +161,22 @@ mod tests {
         ] {
             assert_eq!(plain(text), expected, "{text}");
         }
-        for text in ["yes", "Off", "True", "NO", "010", "0x1f", "0o17", "1_000", "+5", ".inf", "-.NaN", "9223372036854775808", "007.5", "1e999"] {
+        for text in [
+            "yes",
+            "Off",
+            "True",
+            "NO",
+            "010",
+            "0x1f",
+            "0o17",
+            "1_000",
+            "+5",
+            ".inf",
+            "-.NaN",
+            "9223372036854775808",
+            "007.5",
+            "1e999",
+        ] {
             assert!(matches!(plain(text), Plain::Ambiguous(_)), "{text}");
         }
     }

@@ -108,7 +108,10 @@ pub(crate) fn value(node: &Node, cx: Context, diagnostics: &mut Diagnostics) -> 
         None => untagged(node, cx, diagnostics),
         Some(tag) => tagged(&tag.value, tag.span, node, cx, diagnostics),
     };
-    Value { kind, span: node.span }
+    Value {
+        kind,
+        span: node.span,
+    }
 }
 
 fn untagged(node: &Node, cx: Context, diagnostics: &mut Diagnostics) -> ValueKind {
@@ -125,9 +128,12 @@ fn untagged(node: &Node, cx: Context, diagnostics: &mut Diagnostics) -> ValueKin
                 ValueKind::Str(text.clone())
             }
         },
-        NodeKind::List(items) => {
-            ValueKind::List(items.iter().map(|item| value(item, cx, diagnostics)).collect())
-        }
+        NodeKind::List(items) => ValueKind::List(
+            items
+                .iter()
+                .map(|item| value(item, cx, diagnostics))
+                .collect(),
+        ),
         NodeKind::Map(_) => ValueKind::Attrs(attrs(node, cx, diagnostics)),
     }
 }
@@ -135,8 +141,12 @@ fn untagged(node: &Node, cx: Context, diagnostics: &mut Diagnostics) -> ValueKin
 fn text_kind(text: &str, span: Span, diagnostics: &mut Diagnostics) -> ValueKind {
     if text.contains('\0') {
         diagnostics.push(
-            Diagnostic::error("nul-in-text", span, "text holds a NUL character, which Nix cannot hold")
-                .help("remove it"),
+            Diagnostic::error(
+                "nul-in-text",
+                span,
+                "text holds a NUL character, which Nix cannot hold",
+            )
+            .help("remove it"),
         );
         return ValueKind::Str(text.replace('\0', ""));
     }
@@ -144,11 +154,21 @@ fn text_kind(text: &str, span: Span, diagnostics: &mut Diagnostics) -> ValueKind
 }
 
 pub(crate) fn ambiguous(text: &str, reason: &str, span: Span) -> Diagnostic {
-    Diagnostic::error("ambiguous-scalar", span, format!("`{text}` is ambiguous: {reason}"))
-        .help(format!("quote it if text is meant: \"{text}\""))
+    Diagnostic::error(
+        "ambiguous-scalar",
+        span,
+        format!("`{text}` is ambiguous: {reason}"),
+    )
+    .help(format!("quote it if text is meant: \"{text}\""))
 }
 
-fn tagged(tag: &str, tag_span: Span, node: &Node, cx: Context, diagnostics: &mut Diagnostics) -> ValueKind {
+fn tagged(
+    tag: &str,
+    tag_span: Span,
+    node: &Node,
+    cx: Context,
+    diagnostics: &mut Diagnostics,
+) -> ValueKind {
     let inner = |diagnostics: &mut Diagnostics| Box::new(wrapped(node, cx, diagnostics));
     match tag {
         "str" => match scalar_text(node) {
@@ -157,7 +177,9 @@ fn tagged(tag: &str, tag_span: Span, node: &Node, cx: Context, diagnostics: &mut
         },
         "nix" => match scalar_text(node) {
             None => wrong_tag_content(tag, "code", tag_span, node, diagnostics),
-            Some(text) => expression(text, node.span, diagnostics).map_or(ValueKind::Null, ValueKind::Nix),
+            Some(text) => {
+                expression(text, node.span, diagnostics).map_or(ValueKind::Null, ValueKind::Nix)
+            }
         },
         "opt" | "pkg" | "secret" | "file" => {
             let Some(text) = scalar_text(node).map(str::trim).filter(|t| !t.is_empty()) else {
@@ -174,7 +196,11 @@ fn tagged(tag: &str, tag_span: Span, node: &Node, cx: Context, diagnostics: &mut
                 }
                 "opt" => {
                     if !text.split('.').all(nix::is_identifier) {
-                        diagnostics.push(Diagnostic::error("bad-name", node.span, format!("`{text}` is not an option name")));
+                        diagnostics.push(Diagnostic::error(
+                            "bad-name",
+                            node.span,
+                            format!("`{text}` is not an option name"),
+                        ));
                         return ValueKind::Null;
                     }
                     ValueKind::Opt(text)
@@ -206,7 +232,8 @@ fn tagged(tag: &str, tag_span: Span, node: &Node, cx: Context, diagnostics: &mut
         "after" => ValueKind::After(inner(diagnostics)),
         "if" => condition(tag_span, node, cx, diagnostics),
         other => {
-            let diagnostic = Diagnostic::error("unknown-tag", tag_span, format!("unknown tag `!{other}`"));
+            let diagnostic =
+                Diagnostic::error("unknown-tag", tag_span, format!("unknown tag `!{other}`"));
             diagnostics.push(match diag::did_you_mean(other, TAGS) {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic,
@@ -224,7 +251,11 @@ fn wrapped(node: &Node, cx: Context, diagnostics: &mut Diagnostics) -> Value {
     {
         return value(inner, cx, diagnostics);
     }
-    let bare = Node { tag: None, kind: node.kind.clone(), span: node.span };
+    let bare = Node {
+        tag: None,
+        kind: node.kind.clone(),
+        span: node.span,
+    };
     value(&bare, cx, diagnostics)
 }
 
@@ -237,7 +268,13 @@ fn condition(tag_span: Span, node: &Node, cx: Context, diagnostics: &mut Diagnos
         return ValueKind::Null;
     }
     let NodeKind::Map(entries) = &node.kind else {
-        return wrong_tag_content("if", "a mapping with `when` and `then`", tag_span, node, diagnostics);
+        return wrong_tag_content(
+            "if",
+            "a mapping with `when` and `then`",
+            tag_span,
+            node,
+            diagnostics,
+        );
     };
     let mut parts: [Option<Value>; 3] = [None, None, None];
     for (key, inner) in entries {
@@ -247,14 +284,22 @@ fn condition(tag_span: Span, node: &Node, cx: Context, diagnostics: &mut Diagnos
             "else" => 2,
             other => {
                 diagnostics.push(
-                    Diagnostic::error("unknown-key", key.span, format!("unknown key `{other}` in `!if`"))
-                        .help("expected one of `when`, `then`, `else`"),
+                    Diagnostic::error(
+                        "unknown-key",
+                        key.span,
+                        format!("unknown key `{other}` in `!if`"),
+                    )
+                    .help("expected one of `when`, `then`, `else`"),
                 );
                 continue;
             }
         };
         if parts[slot].is_some() {
-            diagnostics.push(Diagnostic::error("duplicate-key", key.span, format!("`{}` is given twice", key.value)));
+            diagnostics.push(Diagnostic::error(
+                "duplicate-key",
+                key.span,
+                format!("`{}` is given twice", key.value),
+            ));
         }
         parts[slot] = Some(value(inner, cx, diagnostics));
     }
@@ -264,14 +309,28 @@ fn condition(tag_span: Span, node: &Node, cx: Context, diagnostics: &mut Diagnos
     };
     if !matches!(when.kind, ValueKind::Opt(_) | ValueKind::Nix(_)) {
         diagnostics.push(
-            Diagnostic::error("bad-condition", when.span, "`when` must be `!opt NAME` or `!nix EXPR`")
-                .help("a condition that is known now needs no `!if`"),
+            Diagnostic::error(
+                "bad-condition",
+                when.span,
+                "`when` must be `!opt NAME` or `!nix EXPR`",
+            )
+            .help("a condition that is known now needs no `!if`"),
         );
     }
-    ValueKind::If { when: Box::new(when), then: Box::new(then), otherwise: otherwise.map(Box::new) }
+    ValueKind::If {
+        when: Box::new(when),
+        then: Box::new(then),
+        otherwise: otherwise.map(Box::new),
+    }
 }
 
-fn wrong_tag_content(tag: &str, wanted: &str, tag_span: Span, node: &Node, diagnostics: &mut Diagnostics) -> ValueKind {
+fn wrong_tag_content(
+    tag: &str,
+    wanted: &str,
+    tag_span: Span,
+    node: &Node,
+    diagnostics: &mut Diagnostics,
+) -> ValueKind {
     diagnostics.push(Diagnostic::error(
         "bad-tag-content",
         tag_span,
@@ -288,7 +347,11 @@ fn scalar_text(node: &Node) -> Option<&str> {
 }
 
 /// Parses code; what is wrong in it is reported at its place in the YAML where that is known.
-pub(crate) fn expression(text: &str, span: Span, diagnostics: &mut Diagnostics) -> Option<nix::Expr> {
+pub(crate) fn expression(
+    text: &str,
+    span: Span,
+    diagnostics: &mut Diagnostics,
+) -> Option<nix::Expr> {
     match nix::Expr::parse(text) {
         Ok(expr) => Some(expr),
         Err(problems) => {
@@ -308,7 +371,9 @@ pub(crate) fn expression(text: &str, span: Span, diagnostics: &mut Diagnostics) 
 fn attrs(node: &Node, cx: Context, diagnostics: &mut Diagnostics) -> BTreeMap<String, Value> {
     match cx.keys {
         Keys::Names => {
-            let NodeKind::Map(entries) = &node.kind else { return BTreeMap::new() };
+            let NodeKind::Map(entries) = &node.kind else {
+                return BTreeMap::new();
+            };
             let mut result = BTreeMap::new();
             let mut places: BTreeMap<&str, Span> = BTreeMap::new();
             for (key, inner) in entries {
@@ -364,12 +429,22 @@ pub(crate) fn settings(node: &Node, cx: Context, diagnostics: &mut Diagnostics) 
     result
 }
 
-fn collect(node: &Node, prefix: &AttrPath, cx: Context, into: &mut Settings, diagnostics: &mut Diagnostics) {
+fn collect(
+    node: &Node,
+    prefix: &AttrPath,
+    cx: Context,
+    into: &mut Settings,
+    diagnostics: &mut Diagnostics,
+) {
     let NodeKind::Map(entries) = &node.kind else {
         if !node.is_null() {
             diagnostics.push(
-                Diagnostic::error("wrong-type", node.span, format!("expected a mapping of options, found {}", node.describe()))
-                    .help("write options as `path.to.option: value`"),
+                Diagnostic::error(
+                    "wrong-type",
+                    node.span,
+                    format!("expected a mapping of options, found {}", node.describe()),
+                )
+                .help("write options as `path.to.option: value`"),
             );
         }
         return;
@@ -384,9 +459,13 @@ fn collect(node: &Node, prefix: &AttrPath, cx: Context, into: &mut Settings, dia
                     format!("`{}` is not an attribute path: {error}", key.value),
                 );
                 if key.value.contains("${") {
-                    diagnostic = diagnostic.help("`${…}` is code; write a `body`, or `!nix` for the whole value");
+                    diagnostic = diagnostic
+                        .help("`${…}` is code; write a `body`, or `!nix` for the whole value");
                 } else if key.value.contains(['/', ' ', ':', '@']) {
-                    diagnostic = diagnostic.help(format!("quote the part, as Nix does: '{}'", suggest_quotes(&key.value)));
+                    diagnostic = diagnostic.help(format!(
+                        "quote the part, as Nix does: '{}'",
+                        suggest_quotes(&key.value)
+                    ));
                 }
                 diagnostics.push(diagnostic);
                 continue;
@@ -394,12 +473,17 @@ fn collect(node: &Node, prefix: &AttrPath, cx: Context, into: &mut Settings, dia
         };
         let mut path = prefix.clone();
         path.0.extend(parsed.0);
-        let descend = inner.tag.is_none() && matches!(&inner.kind, NodeKind::Map(entries) if !entries.is_empty());
+        let descend = inner.tag.is_none()
+            && matches!(&inner.kind, NodeKind::Map(entries) if !entries.is_empty());
         if descend {
             collect(inner, &path, cx, into, diagnostics);
             continue;
         }
-        let setting = Setting { path: path.clone(), key: key.span, value: value(inner, cx, diagnostics) };
+        let setting = Setting {
+            path: path.clone(),
+            key: key.span,
+            value: value(inner, cx, diagnostics),
+        };
         if let Some(first) = into.get(&path) {
             diagnostics.push(duplicate(&path.to_string(), key.span, first.key));
             continue;
@@ -410,7 +494,13 @@ fn collect(node: &Node, prefix: &AttrPath, cx: Context, into: &mut Settings, dia
 
 fn suggest_quotes(key: &str) -> String {
     key.split('.')
-        .map(|part| if nix::is_identifier(part) { part.to_owned() } else { format!("\"{part}\"") })
+        .map(|part| {
+            if nix::is_identifier(part) {
+                part.to_owned()
+            } else {
+                format!("\"{part}\"")
+            }
+        })
         .collect::<Vec<_>>()
         .join(".")
 }
@@ -427,8 +517,12 @@ fn remove_nested(settings: &mut Settings, diagnostics: &mut Diagnostics) {
                 drop.push(outer.clone());
             } else {
                 diagnostics.push(
-                    Diagnostic::error("duplicate-key", setting.key, format!("`{path}` lies below `{outer}`, which has a value"))
-                        .related(*outer_span, "the value"),
+                    Diagnostic::error(
+                        "duplicate-key",
+                        setting.key,
+                        format!("`{path}` lies below `{outer}`, which has a value"),
+                    )
+                    .related(*outer_span, "the value"),
                 );
                 drop.push(path.clone());
                 continue;
