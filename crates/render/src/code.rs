@@ -1,0 +1,83 @@
+//! Text that goes into a file as it is.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::error::{Problem, Result};
+
+/// A fragment that templates print unchanged, unlike a string, which they print as a Nix string.
+///
+/// Its constructors are the only places where text becomes code.
+#[derive(Clone, Debug)]
+pub(crate) struct Code(minijinja::Value);
+
+impl Code {
+    /// Takes text that is code already.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(minijinja::Value::from_safe_string(text.into()))
+    }
+
+    /// A value.
+    pub(crate) fn value(value: &nix::Value) -> Result<Self> {
+        Ok(Self::new(nix::render(value)?))
+    }
+
+    /// A string.
+    pub(crate) fn string(text: &str) -> Result<Self> {
+        Self::value(&nix::Value::from(text))
+    }
+
+    /// A path, relative to the file it is written in.
+    pub(crate) fn path(path: impl Into<String>) -> Result<Self> {
+        Self::value(&nix::Value::Path(path.into()))
+    }
+
+    /// The name of an attribute.
+    pub(crate) fn name(name: &str) -> Self {
+        Self::new(nix::attr_name(name))
+    }
+
+    /// Code of the model, as an element of a list.
+    pub(crate) fn element(code: &str) -> Result<Self> {
+        let list = nix::render(&nix::Value::List(vec![expr(code)?]))?;
+        let inner = list.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        Ok(Self::new(inner.unwrap_or(code).trim()))
+    }
+
+    /// Comment lines, without a line break at the end.
+    pub(crate) fn comment(text: &str) -> Self {
+        let lines = text.trim().split(['\n', '\r']);
+        let lines = lines.map(|line| format!("# {}", line.replace('\0', "")).trim_end().to_owned());
+        Self::new(lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_str().unwrap_or_default()
+    }
+}
+
+/// Code of the model, checked.
+pub(crate) fn expr(code: &str) -> Result<nix::Value> {
+    match nix::Expr::parse(code) {
+        Ok(expr) => Ok(nix::Value::Expr(expr)),
+        Err(problems) => Err(Problem::Code {
+            code: code.to_owned(),
+            problems,
+        }),
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        // A template's value keeps that it is safe when it is serialized for a template.
+        self.0.serialize(serializer)
+    }
+}

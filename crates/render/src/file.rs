@@ -1,0 +1,221 @@
+//! The files of a fleet: which there are, where they go and what they show.
+
+use minijinja::Environment;
+use minijinja::value::Serde;
+use model::{Backend, Feature, FeatureHalf, Fleet, Half, Host, HostUser, Profile, Template, User};
+use serde::Serialize;
+
+use crate::code::Code;
+use crate::error::{Problem, Result};
+use crate::module;
+use crate::views::{
+    disks, feature, flake, halves, hardware, home_manager, host, index, layer, readme, secrets, user,
+};
+
+/// A file to render.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum File<'a> {
+    Attributes,
+    Disks(&'a Host),
+    Feature(Half, &'a Feature, &'a FeatureHalf),
+    Flake,
+    FleetModule,
+    Hardware(&'a Host),
+    HomeManager,
+    Host(&'a Host),
+    HostUser(&'a Host, &'a HostUser),
+    Index(Half),
+    Profile(&'a Profile),
+    Readme,
+    SecretRules,
+    SopsRules,
+    Template(&'a Template),
+    User(&'a User),
+}
+
+/// What a template prints.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum View {
+    Disks(disks::View),
+    Feature(feature::View),
+    Flake(flake::View),
+    Hardware(hardware::View),
+    HomeManager(home_manager::View),
+    Host(host::View),
+    Index(index::View),
+    Layer(layer::View),
+    Nothing {},
+    Readme(readme::View),
+    Secrets { header: Code, #[serde(flatten)] rules: secrets::View },
+    User(user::View),
+}
+
+/// Around the body of a module.
+#[derive(Debug, Serialize)]
+struct ModuleView {
+    header: Code,
+    intro: Option<Code>,
+    arguments: Option<Code>,
+    body: Code,
+}
+
+/// The files of a fleet, apart from assets.
+pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
+    let mut files = vec![File::Attributes, File::Flake, File::Readme];
+    for half in [Half::System, Half::Home] {
+        let before = files.len();
+        files.extend(halves(fleet, half).map(|(feature, part)| File::Feature(half, feature, part)));
+        if files.len() > before {
+            files.push(File::Index(half));
+        }
+    }
+    if layer::has_fleet(fleet) {
+        files.push(File::FleetModule);
+    }
+    if fleet.hosts.values().any(|host| host.users.values().any(|user| user.has_home)) {
+        files.push(File::HomeManager);
+    }
+    let templates = fleet.templates.values().filter(|it| layer::has_template(it));
+    files.extend(templates.map(File::Template));
+    let profiles = fleet.profiles.values().filter(|it| layer::has_profile(it));
+    files.extend(profiles.map(File::Profile));
+    let users = fleet.users.values().filter(|it| user::has_module(it));
+    files.extend(users.map(File::User));
+    for host in fleet.hosts.values() {
+        files.extend([File::Host(host), File::Hardware(host)]);
+        if !host.disks.is_empty() {
+            files.push(File::Disks(host));
+        }
+        let users = host.users.values().filter(|it| user::has_host_module(it));
+        files.extend(users.map(|user| File::HostUser(host, user)));
+    }
+    if !fleet.secrets.items.is_empty() {
+        files.push(match fleet.backend {
+            Backend::Agenix => File::SecretRules,
+            Backend::Sops => File::SopsRules,
+        });
+    }
+    files
+}
+
+impl File<'_> {
+    /// The path below the output folder.
+    pub(crate) fn path(self) -> String {
+        match self {
+            File::Attributes => ".gitattributes".to_owned(),
+            File::Disks(host) => format!("hosts/{}/disks.nix", host.name),
+            File::Feature(half, feature, _) => {
+                format!("{}/{}/{}.nix", folder(half), feature.id.category(), feature.id.name())
+            }
+            File::Flake => "flake.nix".to_owned(),
+            File::FleetModule => "modules/fleet.nix".to_owned(),
+            File::Hardware(host) => format!("hosts/{}/hardware.nix", host.name),
+            File::HomeManager => "modules/home-manager.nix".to_owned(),
+            File::Host(host) => format!("hosts/{}/default.nix", host.name),
+            File::HostUser(host, user) => format!("users/{}/{}.nix", user.name, host.name),
+            File::Index(half) => format!("{}/default.nix", folder(half)),
+            File::Profile(profile) => format!("home/profiles/{}.nix", profile.name),
+            File::Readme => "README.md".to_owned(),
+            File::SecretRules => "secrets/secrets.nix".to_owned(),
+            File::SopsRules => ".sops.yaml".to_owned(),
+            File::Template(template) => format!("templates/{}.nix", template.name),
+            File::User(user) => format!("users/{}/default.nix", user.name),
+        }
+    }
+
+    /// The name of its template.
+    pub(crate) fn template(self) -> &'static str {
+        match self {
+            File::Attributes => "attributes.j2",
+            File::Disks(_) => "disks.nix.j2",
+            File::Feature(..) => "feature.nix.j2",
+            File::Flake => "flake.nix.j2",
+            File::FleetModule => "fleet.nix.j2",
+            File::Hardware(_) => "hardware.nix.j2",
+            File::HomeManager => "home-manager.nix.j2",
+            File::Host(_) => "host.nix.j2",
+            File::HostUser(..) | File::User(_) => "user.nix.j2",
+            File::Index(_) => "index.nix.j2",
+            File::Profile(_) | File::Template(_) => "layer.nix.j2",
+            File::Readme => "readme.md.j2",
+            File::SecretRules => "secrets.nix.j2",
+            File::SopsRules => "sops.yaml.j2",
+        }
+    }
+
+    /// What its template prints.
+    pub(crate) fn view(self, env: &Environment<'_>, fleet: &Fleet) -> Result<View> {
+        Ok(match self {
+            File::Attributes => View::Nothing {},
+            File::Disks(host) => View::Disks(disks::view(host)?),
+            File::Feature(_, feature, half) => View::Feature(feature::view(fleet, feature, half)?),
+            File::Flake => View::Flake(flake::view(fleet, self.header(fleet))?),
+            File::FleetModule => View::Layer(layer::fleet(fleet)?),
+            File::Hardware(host) => View::Hardware(hardware::view(host)?),
+            File::HomeManager => View::HomeManager(home_manager::view(fleet)),
+            File::Host(host) => View::Host(host::view(fleet, host)?),
+            File::HostUser(host, user) => View::User(user::on_host(env, fleet, host, user)?),
+            File::Index(half) => View::Index(index::view(fleet, half)?),
+            File::Profile(profile) => View::Layer(layer::profile(fleet, profile)?),
+            File::Readme => View::Readme(readme::view(fleet)),
+            File::SecretRules => View::Secrets {
+                header: self.header(fleet),
+                rules: secrets::agenix(fleet)?,
+            },
+            File::SopsRules => View::Secrets {
+                header: self.header(fleet),
+                rules: secrets::sops(fleet),
+            },
+            File::Template(template) => View::Layer(layer::template(fleet, template)?),
+            File::User(user) => View::User(user::view(env, fleet, user)?),
+        })
+    }
+
+    /// Its text.
+    pub(crate) fn render(self, env: &Environment<'_>, fleet: &Fleet) -> Result<String> {
+        let view = self.view(env, fleet)?;
+        let text = env.get_template(self.template())?.render(Serde(view))?;
+        match self {
+            File::Attributes | File::Readme | File::SopsRules => Ok(text),
+            File::Flake | File::SecretRules => format(&text),
+            _ => format(&self.module(env, fleet, text)?),
+        }
+    }
+
+    /// The module with the given body.
+    fn module(self, env: &Environment<'_>, fleet: &Fleet, body: String) -> Result<String> {
+        let view = ModuleView {
+            header: self.header(fleet),
+            intro: match self {
+                File::Host(host) => host.description.as_deref().map(Code::comment),
+                File::Profile(profile) => Some(layer::profile_intro(profile)),
+                File::Template(template) => Some(layer::template_intro(template)),
+                _ => None,
+            },
+            arguments: module::arguments(&body)?,
+            body: Code::new(body),
+        };
+        Ok(env.get_template("module.nix.j2")?.render(Serde(view))?)
+    }
+
+    /// The first line.
+    fn header(self, fleet: &Fleet) -> Code {
+        let from = match fleet.sources.get(&self.path()) {
+            Some(source) => format!(" from {source}"),
+            None => String::new(),
+        };
+        Code::comment(&format!("Code generated by gen{from}; DO NOT EDIT."))
+    }
+}
+
+fn folder(half: Half) -> &'static str {
+    match half {
+        Half::System => "modules",
+        Half::Home => "home",
+    }
+}
+
+fn format(text: &str) -> Result<String> {
+    nix::format(text).map_err(|error| Problem::format(error, text))
+}

@@ -1,0 +1,238 @@
+//! Definitions as one nested attribute set.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use model::Definition;
+use nix::{AttrPath, Value, attr_name};
+
+use crate::code::Code;
+use crate::error::{Problem, Result};
+
+/// The widest line that is taken for a single one when groups are set apart.
+const WIDTH: usize = 90;
+
+/// Attributes by name, merged from definitions.
+#[derive(Debug, Default)]
+pub(crate) struct Tree<'a> {
+    attrs: Attrs<'a>,
+}
+
+type Attrs<'a> = BTreeMap<Cow<'a, str>, Node<'a>>;
+
+#[derive(Debug, Default)]
+struct Node<'a> {
+    comments: Vec<Cow<'a, str>>,
+    content: Content<'a>,
+}
+
+#[derive(Debug, Default)]
+enum Content<'a> {
+    #[default]
+    Nothing,
+    Set(Attrs<'a>),
+    /// Several only if they merge.
+    Values(Vec<Cow<'a, Value>>),
+}
+
+impl<'a> Tree<'a> {
+    /// The tree of definitions.
+    pub(crate) fn new(definitions: &'a [Definition]) -> Result<Self> {
+        let mut tree = Self::default();
+        tree.extend(definitions)?;
+        Ok(tree)
+    }
+
+    /// Adds definitions.
+    pub(crate) fn extend(&mut self, definitions: &'a [Definition]) -> Result<()> {
+        for definition in definitions {
+            let Definition {
+                path,
+                value,
+                comment,
+                ..
+            } = definition;
+            let parts = path.parts().iter().map(|part| Cow::Borrowed(part.as_str()));
+            let comment = comment.as_deref().map(Cow::Borrowed);
+            self.insert(parts, Cow::Borrowed(value), comment)
+                .map_err(|()| Problem::Conflict(path.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// Adds one definition of ours.
+    pub(crate) fn set(&mut self, path: &[&str], value: impl Into<Value>) -> Result<()> {
+        let parts = path.iter().map(|part| Cow::Owned((*part).to_owned()));
+        self.insert(parts, Cow::Owned(value.into()), None)
+            .map_err(|()| {
+                Problem::Conflict(AttrPath(path.iter().map(|&part| part.into()).collect()))
+            })
+    }
+
+    /// Whether it defines nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.attrs.is_empty()
+    }
+
+    fn insert(
+        &mut self,
+        path: impl Iterator<Item = Cow<'a, str>>,
+        value: Cow<'a, Value>,
+        comment: Option<Cow<'a, str>>,
+    ) -> std::result::Result<(), ()> {
+        let mut path = path;
+        let mut node = self.attrs.entry(path.next().ok_or(())?).or_default();
+        for part in path {
+            node = node.set()?.entry(part).or_default();
+        }
+        node.comments.extend(comment);
+        node.add(value)
+    }
+
+    /// The bindings, alphabetically but for `first`, with blank lines around those that take more
+    /// than a line.
+    pub(crate) fn code(&self, first: &[&str]) -> Result<Code> {
+        let mut code = String::new();
+        let mut previous_is_long = false;
+        let front = first.iter().filter_map(|&name| self.attrs.get_key_value(name));
+        let rest = self.attrs.iter().filter(|(name, _)| !first.contains(&name.as_ref()));
+        for (name, node) in front.chain(rest) {
+            let mut text = String::new();
+            write_binding(&mut text, name, node)?;
+            let is_long = is_long(&text);
+            if is_long || previous_is_long {
+                code.push('\n');
+            }
+            code.push_str(&text);
+            code.push('\n');
+            previous_is_long = is_long;
+        }
+        Ok(Code::new(code.trim()))
+    }
+}
+
+/// Whether the formatter will give a binding more than a line, roughly.
+fn is_long(text: &str) -> bool {
+    text.len() > WIDTH || text.contains('\n') || text.matches(';').count() > 1
+}
+
+impl<'a> Node<'a> {
+    fn set(&mut self) -> std::result::Result<&mut Attrs<'a>, ()> {
+        if let Content::Nothing = self.content {
+            self.content = Content::Set(Attrs::new());
+        }
+        match &mut self.content {
+            Content::Set(attrs) => Ok(attrs),
+            _ => Err(()),
+        }
+    }
+
+    fn add(&mut self, value: Cow<'a, Value>) -> std::result::Result<(), ()> {
+        match value {
+            Cow::Borrowed(Value::Commented(comment, inner)) => {
+                self.comments.push(Cow::Borrowed(comment));
+                self.add(Cow::Borrowed(inner.as_ref()))
+            }
+            Cow::Owned(Value::Commented(comment, inner)) => {
+                self.comments.push(Cow::Owned(comment));
+                self.add(Cow::Owned(*inner))
+            }
+            Cow::Borrowed(Value::Attrs(attrs)) => {
+                let set = self.set()?;
+                attrs.iter().try_for_each(|(name, value)| {
+                    let node = set.entry(Cow::Borrowed(name)).or_default();
+                    node.add(Cow::Borrowed(value))
+                })
+            }
+            Cow::Owned(Value::Attrs(attrs)) => {
+                let set = self.set()?;
+                attrs.into_iter().try_for_each(|(name, value)| {
+                    let node = set.entry(Cow::Owned(name)).or_default();
+                    node.add(Cow::Owned(value))
+                })
+            }
+            value => match &mut self.content {
+                Content::Nothing => {
+                    self.content = Content::Values(vec![value]);
+                    Ok(())
+                }
+                Content::Values(values) if merges(&value) && values.iter().all(|it| merges(it)) => {
+                    values.push(value);
+                    Ok(())
+                }
+                Content::Set(_) | Content::Values(_) => Err(()),
+            },
+        }
+    }
+}
+
+/// Whether the module system merges several of the kind.
+fn merges(value: &Value) -> bool {
+    match value {
+        Value::List(_) | Value::Concat(_) | Value::Lines(_) => true,
+        Value::Apply(_, inner) | Value::Commented(_, inner) => merges(inner),
+        _ => false,
+    }
+}
+
+fn write_binding(code: &mut String, name: &str, node: &Node<'_>) -> Result<()> {
+    let mut path = attr_name(name);
+    let mut node = node;
+    let mut comments: Vec<&str> = Vec::new();
+    loop {
+        comments.extend(node.comments.iter().map(AsRef::as_ref));
+        match &node.content {
+            Content::Set(attrs) if attrs.len() == 1 => {
+                for (name, inner) in attrs {
+                    path.push('.');
+                    path.push_str(&attr_name(name));
+                    node = inner;
+                }
+            }
+            _ => break,
+        }
+    }
+    for comment in comments {
+        code.push_str(Code::comment(comment).as_str());
+        code.push('\n');
+    }
+    code.push_str(&path);
+    code.push_str(" = ");
+    match &node.content {
+        Content::Nothing => code.push_str("{ }"),
+        Content::Set(attrs) if attrs.is_empty() => code.push_str("{ }"),
+        Content::Set(attrs) => {
+            code.push_str("{\n");
+            for (name, node) in attrs {
+                write_binding(code, name, node)?;
+                code.push('\n');
+            }
+            code.push('}');
+        }
+        Content::Values(values) => code.push_str(&match values.as_slice() {
+            [value] => nix::render(value)?,
+            values => nix::render(&merged(values))?,
+        }),
+    }
+    code.push(';');
+    Ok(())
+}
+
+/// Several values as one.
+fn merged(values: &[Cow<'_, Value>]) -> Value {
+    let lists = values.iter().map(|value| match value.as_ref() {
+        Value::List(elements) => Some(elements.as_slice()),
+        _ => None,
+    });
+    if let Some(lists) = lists.collect::<Option<Vec<_>>>() {
+        return Value::List(lists.concat());
+    }
+    let owned = || values.iter().map(|value| value.as_ref().clone()).collect();
+    if values
+        .iter()
+        .all(|value| matches!(value.as_ref(), Value::List(_) | Value::Concat(_)))
+    {
+        return Value::Concat(owned());
+    }
+    Value::apply("lib.mkMerge", Value::List(owned()))
+}

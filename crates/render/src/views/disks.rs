@@ -1,0 +1,247 @@
+//! `hosts/<host>/disks.nix`: partitions and file systems, for disko or by hand.
+
+use std::collections::BTreeMap;
+
+use model::{DiskLayout, FileSystem, Host};
+use nix::Value;
+use serde::Serialize;
+
+use crate::code::Code;
+use crate::error::Result;
+use crate::tree::Tree;
+
+/// Disks of a host.
+#[derive(Debug, Serialize)]
+pub(crate) struct View {
+    settings: Code,
+}
+
+/// The view of a host's disks.
+pub(crate) fn view(host: &Host) -> Result<View> {
+    let boot = host.hardware.boot.efi_mount_point.as_deref().unwrap_or("/boot");
+    let mut tree = Tree::default();
+    for (name, disk) in &host.disks {
+        match &disk.layout {
+            DiskLayout::ByHand {
+                file_systems,
+                swap_devices,
+            } => add_by_hand(&mut tree, file_systems, swap_devices)?,
+            layout => add_disko(&mut tree, name, layout, boot)?,
+        }
+    }
+    Ok(View {
+        settings: tree.code(&[])?,
+    })
+}
+
+fn add_by_hand(
+    tree: &mut Tree<'_>,
+    file_systems: &BTreeMap<String, FileSystem>,
+    swap_devices: &[String],
+) -> Result<()> {
+    for (mount_point, file_system) in file_systems {
+        let mut value = BTreeMap::from([
+            ("device".to_owned(), Value::from(file_system.device.as_str())),
+            ("fsType".to_owned(), Value::from(file_system.fs_type.as_str())),
+        ]);
+        if !file_system.options.is_empty() {
+            value.insert("options".to_owned(), strings(&file_system.options));
+        }
+        if file_system.needed_for_boot {
+            value.insert("neededForBoot".to_owned(), Value::Bool(true));
+        }
+        tree.set(&["fileSystems", mount_point], Value::Attrs(value))?;
+    }
+    if !swap_devices.is_empty() {
+        let devices = swap_devices.iter().map(|device| Value::attrs([("device", text(device))]));
+        tree.set(&["swapDevices"], Value::List(devices.collect()))?;
+    }
+    Ok(())
+}
+
+fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -> Result<()> {
+    match layout {
+        DiskLayout::ByHand { .. } => {}
+        DiskLayout::Ext4 {
+            device,
+            esp,
+            bios,
+            swap,
+        } => {
+            let mut partitions = vec![("ESP", esp_partition(esp, boot)), ("root", rest(ext4("/")))];
+            if *bios {
+                // GRUB's own place on disks that BIOS starts from.
+                partitions.push(("bios", Value::attrs([("size", text("1M")), ("type", text("EF02"))])));
+            }
+            if let Some(swap) = swap {
+                let content = Value::attrs([("type", text("swap"))]);
+                partitions.push(("swap", Value::attrs([("size", size(swap)), ("content", content)])));
+            }
+            add_disk(tree, name, device, partitions)?;
+        }
+        DiskLayout::LuksBtrfs {
+            device,
+            esp,
+            encrypt,
+            swap,
+            subvolumes,
+            mount_options,
+        } => {
+            let btrfs = btrfs(subvolumes, mount_options, swap.as_deref());
+            let (partition, content) = if *encrypt {
+                ("luks", luks(name, btrfs))
+            } else {
+                ("root", btrfs)
+            };
+            let mut partitions = vec![(partition, rest(content))];
+            if subvolumes.values().any(|mount_point| mount_point == "/") {
+                partitions.push(("ESP", esp_partition(esp, boot)));
+            }
+            add_disk(tree, name, device, partitions)?;
+        }
+        DiskLayout::Zfs {
+            devices,
+            esp,
+            pool,
+            mode,
+            datasets,
+            host_id: _,
+        } => {
+            let holds_root = datasets.values().any(|mount_point| mount_point == "/");
+            for (device_idx, device) in devices.iter().enumerate() {
+                let content = Value::attrs([("type", text("zfs")), ("pool", text(pool))]);
+                let mut partitions = vec![("zfs", rest(content))];
+                if holds_root && device_idx == 0 {
+                    partitions.push(("ESP", esp_partition(esp, boot)));
+                }
+                let name = match devices.len() {
+                    1 => name.to_owned(),
+                    _ => format!("{name}-{}", device_idx + 1),
+                };
+                add_disk(tree, &name, device, partitions)?;
+            }
+            tree.set(&["disko", "devices", "zpool", pool], zpool(pool, mode, datasets))?;
+        }
+    }
+    Ok(())
+}
+
+fn add_disk(
+    tree: &mut Tree<'_>,
+    name: &str,
+    device: &str,
+    partitions: Vec<(&str, Value)>,
+) -> Result<()> {
+    let content = Value::attrs([("type", text("gpt")), ("partitions", Value::attrs(partitions))]);
+    let disk = [("type", text("disk")), ("device", text(device)), ("content", content)];
+    tree.set(&["disko", "devices", "disk", name], Value::attrs(disk))
+}
+
+/// The EFI system partition.
+fn esp_partition(esp: &str, mount_point: &str) -> Value {
+    let content = Value::attrs([
+        ("type", text("filesystem")),
+        ("format", text("vfat")),
+        ("mountpoint", text(mount_point)),
+        // The random seed of the boot loader is nobody else's to read.
+        ("mountOptions", Value::List(vec![text("umask=0077")])),
+    ]);
+    Value::attrs([("size", size(esp)), ("type", text("EF00")), ("content", content)])
+}
+
+/// A partition of all that is left.
+fn rest(content: Value) -> Value {
+    Value::attrs([("size", text("100%")), ("content", content)])
+}
+
+fn ext4(mount_point: &str) -> Value {
+    Value::attrs([
+        ("type", text("filesystem")),
+        ("format", text("ext4")),
+        ("mountpoint", text(mount_point)),
+    ])
+}
+
+fn luks(name: &str, content: Value) -> Value {
+    Value::attrs([
+        ("type", text("luks")),
+        ("name", text(&format!("crypt-{name}"))),
+        ("settings", Value::attrs([("allowDiscards", Value::Bool(true))])),
+        ("content", content),
+    ])
+}
+
+fn btrfs(subvolumes: &BTreeMap<String, String>, options: &[String], swap: Option<&str>) -> Value {
+    let subvolumes = subvolumes.iter().map(|(subvolume, mount_point)| {
+        let mut value = BTreeMap::from([("mountpoint".to_owned(), text(mount_point))]);
+        match swap {
+            Some(swap) if subvolume.trim_matches('/') == "swap" => {
+                let file = Value::attrs([("swapfile", Value::attrs([("size", size(swap))]))]);
+                value.insert("swap".to_owned(), file);
+            }
+            _ if !options.is_empty() => {
+                value.insert("mountOptions".to_owned(), strings(options));
+            }
+            _ => {}
+        }
+        (subvolume.as_str(), Value::Attrs(value))
+    });
+    Value::attrs([
+        ("type", text("btrfs")),
+        // Also where another file system was before.
+        ("extraArgs", Value::List(vec![text("-f")])),
+        ("subvolumes", Value::attrs(subvolumes)),
+    ])
+}
+
+fn zpool(pool: &str, mode: &str, datasets: &BTreeMap<String, String>) -> Value {
+    let mut value = BTreeMap::from([
+        ("type".to_owned(), text("zpool")),
+        ("options".to_owned(), Value::attrs([("ashift", text("12"))])),
+    ]);
+    let mut root = vec![
+        ("acltype", text("posixacl")),
+        ("atime", text("off")),
+        ("compression", text("zstd")),
+        ("xattr", text("sa")),
+    ];
+    if datasets.is_empty() {
+        value.insert("mountpoint".to_owned(), text(&format!("/{pool}")));
+    } else {
+        root.push(("mountpoint", text("none")));
+        let datasets = datasets.iter().map(|(name, mount_point)| (name.as_str(), dataset(mount_point)));
+        value.insert("datasets".to_owned(), Value::attrs(datasets));
+    }
+    value.insert("rootFsOptions".to_owned(), Value::attrs(root));
+    if !mode.is_empty() {
+        value.insert("mode".to_owned(), text(mode));
+    }
+    Value::Attrs(value)
+}
+
+/// A data set that NixOS mounts, or one that only holds others.
+fn dataset(mount_point: &str) -> Value {
+    let option = |value| Value::attrs([("mountpoint", text(value))]);
+    if mount_point.starts_with('/') {
+        Value::attrs([
+            ("type", text("zfs_fs")),
+            ("mountpoint", text(mount_point)),
+            ("options", option("legacy")),
+        ])
+    } else {
+        Value::attrs([("type", text("zfs_fs")), ("options", option("none"))])
+    }
+}
+
+/// A size the way disko wants it: `16GiB` is `16G`.
+fn size(size: &str) -> Value {
+    text(size.strip_suffix("iB").unwrap_or(size))
+}
+
+fn text(text: &str) -> Value {
+    Value::from(text)
+}
+
+fn strings(texts: &[String]) -> Value {
+    Value::List(texts.iter().map(|it| text(it)).collect())
+}

@@ -1,0 +1,156 @@
+//! `README.md`: an inventory for people.
+
+use std::collections::BTreeMap;
+
+use model::{Fleet, Half, Host, PortNumbers, Protocol};
+use serde::Serialize;
+
+use crate::code::Code;
+use crate::views::{halves, user};
+
+/// The inventory.
+#[derive(Debug, Serialize)]
+pub(crate) struct View {
+    name: Code,
+    description: Option<Code>,
+    example: Code,
+    hosts: Vec<HostView>,
+    users: Vec<UserView>,
+    ports: Vec<PortView>,
+    retired: Code,
+    layout: Vec<Folder>,
+}
+
+#[derive(Debug, Serialize)]
+struct HostView {
+    name: Code,
+    link: Code,
+    description: Code,
+    system: Code,
+    template: Code,
+    address: Code,
+    users: Code,
+    n_features: Code,
+}
+
+#[derive(Debug, Serialize)]
+struct UserView {
+    name: Code,
+    link: Code,
+    full_name: Code,
+    admin: Code,
+    hosts: Code,
+}
+
+#[derive(Debug, Serialize)]
+struct PortView {
+    host: Code,
+    interface: Code,
+    zone: Code,
+    numbers: Code,
+    protocol: Code,
+    feature: Code,
+}
+
+#[derive(Debug, Serialize)]
+struct Folder {
+    path: Code,
+    what: Code,
+}
+
+/// The view of the inventory.
+pub(crate) fn view(fleet: &Fleet) -> View {
+    let mut hosts_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for host in fleet.hosts.values() {
+        for name in host.users.keys() {
+            hosts_of.entry(name.as_str()).or_default().push(host.name.as_str());
+        }
+    }
+    let users = fleet.users.values().filter(|it| user::has_module(it)).map(|user| UserView {
+        name: markdown(user.name.as_str()),
+        link: Code::new(format!("users/{}/default.nix", user.name)),
+        full_name: markdown(user.full_name.as_deref().unwrap_or("")),
+        admin: Code::new(if user.admin { "yes" } else { "" }),
+        hosts: names(hosts_of.get(user.name.as_str()).into_iter().flatten().copied()),
+    });
+    View {
+        name: markdown(&fleet.name),
+        description: fleet.description.as_deref().map(markdown),
+        example: Code::new(fleet.hosts.keys().next().map_or("HOST", |name| name.as_str())),
+        hosts: fleet.hosts.values().map(host_view).collect(),
+        users: users.collect(),
+        ports: fleet.hosts.values().flat_map(ports).collect(),
+        retired: names(fleet.retired.iter().map(AsRef::as_ref)),
+        layout: layout(fleet),
+    }
+}
+
+fn host_view(host: &Host) -> HostView {
+    HostView {
+        name: markdown(host.name.as_str()),
+        link: Code::new(format!("hosts/{}/default.nix", host.name)),
+        description: markdown(host.description.as_deref().unwrap_or("")),
+        system: markdown(&host.system),
+        template: markdown(host.template.as_ref().map_or("", |name| name.as_str())),
+        address: markdown(host.address.as_deref().unwrap_or("")),
+        users: names(host.users.keys().map(AsRef::as_ref)),
+        n_features: Code::new(host.enabled.len().to_string()),
+    }
+}
+
+fn ports(host: &Host) -> impl Iterator<Item = PortView> {
+    host.ports.iter().map(|port| PortView {
+        host: markdown(host.name.as_str()),
+        interface: markdown(&port.interface),
+        zone: markdown(&port.zone),
+        numbers: Code::new(match port.numbers {
+            PortNumbers::One(port) => port.to_string(),
+            PortNumbers::Range(from, to) => format!("{from}–{to}"),
+        }),
+        protocol: Code::new(match port.protocol {
+            Protocol::Tcp => "TCP",
+            Protocol::Udp => "UDP",
+        }),
+        feature: markdown(port.feature.as_str()),
+    })
+}
+
+/// The folders that there are.
+fn layout(fleet: &Fleet) -> Vec<Folder> {
+    let has = |half| halves(fleet, half).next().is_some();
+    let folders = [
+        (!fleet.hosts.is_empty(), "hosts/", "each host: what it imports, its hardware and its disks"),
+        (!fleet.users.is_empty(), "users/", "each user, on every host and on single ones"),
+        (!fleet.templates.is_empty(), "templates/", "settings that kinds of hosts share"),
+        (has(Half::System), "modules/", "the options of this fleet, a feature a file"),
+        (!fleet.profiles.is_empty(), "home/profiles/", "settings that kinds of users share"),
+        (has(Half::Home), "home/", "features of Home Manager"),
+        (!fleet.secrets.items.is_empty(), "secrets/", "encrypted files, which are yours"),
+        (!fleet.assets.is_empty(), "custom/", "files copied from the specification"),
+    ];
+    let folders = folders.into_iter().filter(|&(exists, ..)| exists).map(|(_, path, what)| Folder {
+        path: Code::new(format!("`{path}`")),
+        what: Code::new(what),
+    });
+    folders.collect()
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> Code {
+    Code::new(names.map(|name| markdown(name).to_string()).collect::<Vec<_>>().join(", "))
+}
+
+/// Text in a cell or a line of Markdown, with what it would read as markup escaped.
+fn markdown(text: &str) -> Code {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.trim().chars() {
+        match char {
+            '\n' | '\r' => escaped.push(' '),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' => {
+                escaped.push('\\');
+                escaped.push(char);
+            }
+            _ => escaped.push(char),
+        }
+    }
+    Code::new(escaped)
+}
