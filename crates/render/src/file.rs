@@ -47,7 +47,8 @@ pub(crate) enum View {
     Layer(layer::View),
     Nothing {},
     Readme(readme::View),
-    Secrets { header: Code, #[serde(flatten)] rules: secrets::View },
+    SecretRules(secrets::AgenixView),
+    SopsRules(secrets::SopsView),
     User(user::View),
 }
 
@@ -159,14 +160,8 @@ impl File<'_> {
             File::Index(half) => View::Index(index::view(fleet, half)?),
             File::Profile(profile) => View::Layer(layer::profile(fleet, profile)?),
             File::Readme => View::Readme(readme::view(fleet)),
-            File::SecretRules => View::Secrets {
-                header: self.header(fleet),
-                rules: secrets::agenix(fleet)?,
-            },
-            File::SopsRules => View::Secrets {
-                header: self.header(fleet),
-                rules: secrets::sops(fleet),
-            },
+            File::SecretRules => View::SecretRules(secrets::agenix(fleet, self.header(fleet))?),
+            File::SopsRules => View::SopsRules(secrets::sops(fleet, self.header(fleet))),
             File::Template(template) => View::Layer(layer::template(fleet, template)?),
             File::User(user) => View::User(user::view(env, fleet, user)?),
         })

@@ -118,20 +118,21 @@ impl Body<'_> {
     pub(crate) fn merged(&self, bindings: &Code) -> Code {
         if let Some(offset) = self.inside {
             let (open, rest) = self.expr.split_at(offset);
-            let one_set = format!("{open}\n{bindings}\n\n{}", rest.trim_start_matches([' ', '\n']));
+            let one_set = format!("{open}\n{bindings}\n\n{}", rest.trim());
             if nix::parse_problems(&one_set).is_empty() {
                 return Code::new(one_set);
             }
         }
         let bindings = bindings.as_str();
-        Code::new(format!("(lib.mkMerge [ {{ {bindings} }} ({}\n) ])", self.expr))
+        let expr = self.expr.trim();
+        Code::new(format!("(lib.mkMerge [ {{\n{bindings}\n}} ({expr}\n) ])"))
     }
 
     /// The expression as an argument of a function.
     pub(crate) fn argument(&self) -> Code {
         match self.inside {
             Some(_) => Code::new(self.expr.trim()),
-            None => Code::new(format!("({}\n)", self.expr)),
+            None => Code::new(format!("({}\n)", self.expr.trim())),
         }
     }
 }

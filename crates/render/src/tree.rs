@@ -12,6 +12,48 @@ use crate::error::{Problem, Result};
 /// The widest line that is taken for a single one when groups are set apart.
 const WIDTH: usize = 90;
 
+/// The order of attributes, which is alphabetical but for these.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order<'s> {
+    /// First of all, at the top.
+    pub(crate) top: &'s [&'s str],
+    /// First in sets at any depth below.
+    pub(crate) first: &'s [&'s str],
+    /// Last in sets at any depth below.
+    pub(crate) last: &'s [&'s str],
+}
+
+impl Order<'static> {
+    /// What is switched on comes before how.
+    pub(crate) const PLAIN: Self = Order {
+        top: &[],
+        first: &["enable"],
+        last: &[],
+    };
+}
+
+impl<'s> Order<'s> {
+    /// Plain, after what is named.
+    pub(crate) fn top(top: &'s [&'s str]) -> Self {
+        Order { top, ..Order::PLAIN }
+    }
+}
+
+/// The attributes in the order of two lists of names.
+fn ordered<'t, 'a>(attrs: &'t Attrs<'a>, first: &[&str], last: &[&str]) -> Vec<(&'t str, &'t Node<'a>)> {
+    let mut ordered: Vec<_> = attrs.iter().map(|(name, node)| (name.as_ref(), node)).collect();
+    let rank = |name: &str| {
+        let place = |names: &[&str]| names.iter().position(|&it| it == name);
+        match (place(first), place(last)) {
+            (Some(idx), _) => (0, idx),
+            (None, None) => (1, 0),
+            (None, Some(idx)) => (2, idx),
+        }
+    };
+    ordered.sort_by_key(|(name, _)| rank(name));
+    ordered
+}
+
 /// Attributes by name, merged from definitions.
 #[derive(Debug, Default)]
 pub(crate) struct Tree<'a> {
@@ -89,16 +131,13 @@ impl<'a> Tree<'a> {
         node.add(value)
     }
 
-    /// The bindings, alphabetically but for `first`, with blank lines around those that take more
-    /// than a line.
-    pub(crate) fn code(&self, first: &[&str]) -> Result<Code> {
+    /// The bindings, with blank lines around those that take more than a line.
+    pub(crate) fn code(&self, order: Order<'_>) -> Result<Code> {
         let mut code = String::new();
         let mut previous_is_long = false;
-        let front = first.iter().filter_map(|&name| self.attrs.get_key_value(name));
-        let rest = self.attrs.iter().filter(|(name, _)| !first.contains(&name.as_ref()));
-        for (name, node) in front.chain(rest) {
+        for (name, node) in ordered(&self.attrs, order.top, &[]) {
             let mut text = String::new();
-            write_binding(&mut text, name, node)?;
+            write_binding(&mut text, name, node, order)?;
             let is_long = is_long(&text);
             if is_long || previous_is_long {
                 code.push('\n');
@@ -175,7 +214,7 @@ fn merges(value: &Value) -> bool {
     }
 }
 
-fn write_binding(code: &mut String, name: &str, node: &Node<'_>) -> Result<()> {
+fn write_binding(code: &mut String, name: &str, node: &Node<'_>, order: Order<'_>) -> Result<()> {
     let mut path = attr_name(name);
     let mut node = node;
     let mut comments: Vec<&str> = Vec::new();
@@ -203,8 +242,8 @@ fn write_binding(code: &mut String, name: &str, node: &Node<'_>) -> Result<()> {
         Content::Set(attrs) if attrs.is_empty() => code.push_str("{ }"),
         Content::Set(attrs) => {
             code.push_str("{\n");
-            for (name, node) in attrs {
-                write_binding(code, name, node)?;
+            for (name, node) in ordered(attrs, order.first, order.last) {
+                write_binding(code, name, node, order)?;
                 code.push('\n');
             }
             code.push('}');

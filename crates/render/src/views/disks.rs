@@ -8,7 +8,14 @@ use serde::Serialize;
 
 use crate::code::Code;
 use crate::error::Result;
-use crate::tree::Tree;
+use crate::tree::{Order, Tree};
+
+/// What a thing is comes before what is in it.
+const ORDER: Order<'static> = Order {
+    top: &[],
+    first: &["type", "name", "device", "size", "mode", "format", "pool"],
+    last: &["content", "partitions", "subvolumes", "datasets"],
+};
 
 /// Disks of a host.
 #[derive(Debug, Serialize)]
@@ -30,7 +37,7 @@ pub(crate) fn view(host: &Host) -> Result<View> {
         }
     }
     Ok(View {
-        settings: tree.code(&[])?,
+        settings: tree.code(ORDER)?,
     })
 }
 

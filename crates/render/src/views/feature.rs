@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::code::Code;
 use crate::error::Result;
 use crate::module;
-use crate::tree::Tree;
+use crate::tree::{Order, Tree};
 
 /// First words of summaries that keep their capital inside a sentence, besides those with a further
 /// capital, a digit or a dot.
@@ -63,9 +63,9 @@ pub(crate) fn view(fleet: &Fleet, feature: &Feature, half: &FeatureHalf) -> Resu
         bindings: body.as_ref().and_then(|body| body.bindings).map(Code::new),
         config: match body {
             None if tree.is_empty() => None,
-            None => Some(Code::new(format!("{{\n{}\n}}", tree.code(&[])?))),
+            None => Some(Code::new(format!("{{\n{}\n}}", tree.code(Order::PLAIN)?))),
             Some(body) if tree.is_empty() => Some(body.argument()),
-            Some(body) => Some(body.merged(&tree.code(&[])?)),
+            Some(body) => Some(body.merged(&tree.code(Order::PLAIN)?)),
         },
     })
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::code::Code;
 use crate::error::{Problem, Result};
 use crate::module;
-use crate::tree::Tree;
+use crate::tree::{Order, Tree};
 use crate::views::halves;
 
 /// The input that `pkgs-unstable` is made from.
@@ -93,7 +93,11 @@ fn inputs(fleet: &Fleet) -> Result<Code> {
             tree.set(&[name, "flake"], false)?;
         }
     }
-    tree.code(&["nixpkgs"])
+    tree.code(Order {
+        top: &["nixpkgs"],
+        first: &["url"],
+        last: &[],
+    })
 }
 
 /// The pattern of the outputs: the inputs that they name.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::code::{Code, expr};
 use crate::error::Result;
-use crate::tree::Tree;
+use crate::tree::{Order, Tree};
 
 /// Drivers that the initial ramdisk of a physical machine is given unless the host names its own.
 const INITRD_MODULES: &[&str] = &["ahci", "nvme", "sd_mod", "usb_storage", "usbhid", "xhci_pci"];
@@ -79,7 +79,7 @@ pub(crate) fn view(host: &Host) -> Result<View> {
     Ok(View {
         modules,
         system: Code::string(&host.system)?,
-        settings: tree.code(&[])?,
+        settings: tree.code(Order::PLAIN)?,
     })
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::code::Code;
 use crate::error::Result;
-use crate::tree::Tree;
+use crate::tree::{Order, Tree};
 use crate::views::{layer, user};
 
 /// The key that a host decrypts its secrets with.
@@ -32,7 +32,7 @@ pub(crate) fn view(fleet: &Fleet, host: &Host) -> Result<View> {
         modules: modules(fleet, host)?,
         name: Code::string(host.name.as_str())?,
         state_version: Code::string(&host.state_version)?,
-        settings: tree.code(&[&fleet.namespace])?,
+        settings: tree.code(Order::top(&[&fleet.namespace]))?,
     })
 }
 

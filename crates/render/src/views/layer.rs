@@ -8,9 +8,9 @@ use model::{Definition, FeatureId, Fleet, Profile, Template, priority};
 use nix::Value;
 use serde::Serialize;
 
-use crate::code::{Code, expr};
+use crate::code::Code;
 use crate::error::Result;
-use crate::tree::Tree;
+use crate::tree::{Order, Tree};
 
 /// Shared settings.
 #[derive(Debug, Serialize)]
@@ -39,15 +39,13 @@ pub(crate) fn fleet(fleet: &Fleet) -> Result<View> {
     let mut tree = Tree::new(&fleet.definitions)?;
     if !fleet.overlays.is_empty() {
         let overlays = fleet.overlays.iter().map(|overlay| {
-            let path = Code::path(format!("../{overlay}"))?;
-            expr(&format!("import ({path})"))
+            Value::apply("import", Value::Path(format!("../{overlay}")))
         });
-        let overlays = overlays.collect::<Result<Vec<_>>>()?;
-        tree.set(&["nixpkgs", "overlays"], Value::List(overlays))?;
+        tree.set(&["nixpkgs", "overlays"], Value::List(overlays.collect()))?;
     }
     Ok(View {
         modules: written("../", &fleet.modules)?,
-        settings: tree.code(&[])?,
+        settings: tree.code(Order::PLAIN)?,
     })
 }
 
@@ -86,13 +84,13 @@ pub(crate) fn profile_intro(profile: &Profile) -> Code {
 fn settings(fleet: &Fleet, modules: Vec<Code>, definitions: &[Definition]) -> Result<View> {
     Ok(View {
         modules,
-        settings: Tree::new(definitions)?.code(&[&fleet.namespace])?,
+        settings: Tree::new(definitions)?.code(Order::top(&[&fleet.namespace]))?,
     })
 }
 
 /// `laptop: Portable machines; extends workstation, base` and a note.
 fn intro<N: Display + PartialEq>(name: &N, description: Option<&str>, chain: &[N], note: &str) -> Code {
-    let mut text = format!("Name: {name}");
+    let mut text = name.to_string();
     if let Some(description) = description {
         text = format!("{name}: {}", description.trim().trim_end_matches('.'));
     }

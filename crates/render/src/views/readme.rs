@@ -141,16 +141,22 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> Code {
 
 /// Text in a cell or a line of Markdown, with what it would read as markup escaped.
 fn markdown(text: &str) -> Code {
+    let text = text.trim();
     let mut escaped = String::with_capacity(text.len());
-    for char in text.trim().chars() {
-        match char {
-            '\n' | '\r' => escaped.push(' '),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' => {
-                escaped.push('\\');
-                escaped.push(char);
-            }
-            _ => escaped.push(char),
+    let mut previous = ' ';
+    for (char_idx, char) in text.char_indices() {
+        let next = text[char_idx..].chars().nth(1).unwrap_or(' ');
+        let is_markup = match char {
+            // Inside a word it means nothing.
+            '_' => !(previous.is_alphanumeric() && next.is_alphanumeric()),
+            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '#' | '&' => true,
+            _ => false,
+        };
+        if is_markup {
+            escaped.push('\\');
         }
+        escaped.push(if matches!(char, '\n' | '\r') { ' ' } else { char });
+        previous = char;
     }
     Code::new(escaped)
 }

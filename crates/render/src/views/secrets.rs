@@ -8,14 +8,23 @@ use serde::Serialize;
 use crate::code::Code;
 use crate::error::Result;
 
-/// Keys and rules.
+/// Keys and rules of agenix.
 #[derive(Debug, Serialize)]
-pub(crate) struct View {
+pub(crate) struct AgenixView {
+    header: Code,
     hosts: Vec<Key>,
+    /// Whether a rule names all hosts.
     all_hosts: bool,
     users: Vec<Key>,
+    rules: Vec<Rule<Code>>,
+}
+
+/// Keys and rules of sops.
+#[derive(Debug, Serialize)]
+pub(crate) struct SopsView {
+    header: Code,
     keys: Vec<Key>,
-    rules: Vec<Rule>,
+    rules: Vec<Rule<Vec<Code>>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -24,12 +33,11 @@ struct Key {
     value: Code,
 }
 
+/// Who can decrypt a file: an expression for agenix, names for sops.
 #[derive(Debug, Serialize)]
-struct Rule {
+struct Rule<K> {
     name: Code,
-    /// Whether `keys` leaves out the hosts, because all of them are meant.
-    all_hosts: bool,
-    keys: Vec<Code>,
+    keys: K,
 }
 
 /// The hosts and users that decrypt any secret and have a key.
@@ -57,36 +65,46 @@ fn keys<'a>(
 }
 
 /// The view of `secrets/secrets.nix`.
-pub(crate) fn agenix(fleet: &Fleet) -> Result<View> {
+pub(crate) fn agenix(fleet: &Fleet, header: Code) -> Result<AgenixView> {
     let readers = readers(fleet);
-    let is_all = |secret: &Secret| readers.hosts.len() > 1 && secret.hosts.len() >= readers.hosts.len();
-    let rules = fleet.secrets.items.iter().map(|(name, secret)| {
-        let all_hosts = is_all(secret);
-        let hosts = known_hosts(secret, &readers).filter(|_| !all_hosts);
-        let hosts = hosts.map(|name| Code::new(format!("hosts.{}", nix::attr_name(name))));
+    let mut any_all_hosts = false;
+    let mut rules = Vec::with_capacity(fleet.secrets.items.len());
+    for (name, secret) in &fleet.secrets.items {
+        let mut hosts: Vec<&str> = known_hosts(secret, &readers).collect();
+        let all_hosts = hosts.len() > 1 && hosts.len() == readers.hosts.len();
+        if all_hosts {
+            any_all_hosts = true;
+            hosts.clear();
+        }
+        let hosts = hosts.into_iter().map(|name| format!("hosts.{}", nix::attr_name(name)));
         let users = known_users(secret, &readers);
-        let users = users.map(|name| Code::new(format!("users.{}", nix::attr_name(name))));
-        Ok(Rule {
+        let users = users.map(|name| format!("users.{}", nix::attr_name(name)));
+        let single: Vec<String> = hosts.chain(users).collect();
+        let keys = match (all_hosts, single.is_empty()) {
+            (true, true) => "allHosts".to_owned(),
+            (true, false) => format!("allHosts ++ [ {} ]", single.join(" ")),
+            (false, _) => format!("[ {} ]", single.join(" ")),
+        };
+        rules.push(Rule {
             name: Code::string(&format!("{name}.age"))?,
-            all_hosts,
-            keys: hosts.chain(users).collect(),
-        })
-    });
+            keys: Code::new(keys),
+        });
+    }
     let key = |(&name, &value): (&&str, &&str)| {
         let (name, value) = (Code::name(name), Code::string(value)?);
         Ok(Key { name, value })
     };
-    Ok(View {
-        rules: rules.collect::<Result<_>>()?,
-        all_hosts: fleet.secrets.items.values().any(is_all),
+    Ok(AgenixView {
+        header,
+        rules,
+        all_hosts: any_all_hosts,
         hosts: readers.hosts.iter().map(key).collect::<Result<_>>()?,
         users: readers.users.iter().map(key).collect::<Result<_>>()?,
-        keys: vec![],
     })
 }
 
 /// The view of `.sops.yaml`.
-pub(crate) fn sops(fleet: &Fleet) -> View {
+pub(crate) fn sops(fleet: &Fleet, header: Code) -> SopsView {
     let readers = readers(fleet);
     let key = |kind: &str, name: &str, value: &str| Key {
         name: Code::new(format!("{kind}-{name}")),
@@ -99,16 +117,13 @@ pub(crate) fn sops(fleet: &Fleet) -> View {
         let users = known_users(secret, &readers).map(|name| Code::new(format!("user-{name}")));
         Rule {
             name: yaml(&format!("^secrets/{}\\.yaml$", name.replace('.', "\\."))),
-            all_hosts: false,
             keys: hosts.chain(users).collect(),
         }
     });
-    View {
+    SopsView {
+        header,
         rules: rules.collect(),
         keys: hosts.chain(users).collect(),
-        all_hosts: false,
-        hosts: vec![],
-        users: vec![],
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::code::Code;
 use crate::error::Result;
 use crate::module;
-use crate::tree::Tree;
+use crate::tree::{Order, Tree};
 use crate::views::layer;
 
 /// A user, on every host or on one.
@@ -87,7 +87,7 @@ fn home(
     Ok(HomeView {
         modules,
         state_version: state_version.map(Code::string).transpose()?,
-        settings: Tree::new(definitions)?.code(&[&fleet.namespace])?,
+        settings: Tree::new(definitions)?.code(Order::top(&[&fleet.namespace]))?,
     })
 }
 
@@ -105,7 +105,7 @@ fn assemble(
     Ok(View {
         name: Code::name(name),
         modules,
-        settings: Tree::new(definitions)?.code(&["users"])?,
+        settings: Tree::new(definitions)?.code(Order::top(&["users"]))?,
         home_arguments: match &home {
             Some(home) => home_arguments(home)?,
             None => None,
