@@ -48,7 +48,11 @@ impl Code {
     /// Comment lines, without a line break at the end.
     pub(crate) fn comment(text: &str) -> Self {
         let lines = text.trim().split(['\n', '\r']);
-        let lines = lines.map(|line| format!("# {}", line.replace('\0', "")).trim_end().to_owned());
+        let lines = lines.map(|line| {
+            format!("# {}", line.replace('\0', ""))
+                .trim_end()
+                .to_owned()
+        });
         Self::new(lines.collect::<Vec<_>>().join("\n"))
     }
 
@@ -62,10 +66,7 @@ impl Code {
 pub(crate) fn expr(code: &str) -> Result<nix::Value> {
     match nix::Expr::parse(code) {
         Ok(expr) => Ok(nix::Value::Expr(expr)),
-        Err(problems) => Err(Problem::Code {
-            code: code.to_owned(),
-            problems,
-        }),
+        Err(problems) => Err(Problem::code(&problems, code)),
     }
 }
 

@@ -10,11 +10,20 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 const TEMPLATES: &[(&str, &str)] = &[
     ("attributes.j2", include_str!("../templates/attributes.j2")),
     ("disks.nix.j2", include_str!("../templates/disks.nix.j2")),
-    ("feature.nix.j2", include_str!("../templates/feature.nix.j2")),
+    (
+        "feature.nix.j2",
+        include_str!("../templates/feature.nix.j2"),
+    ),
     ("flake.nix.j2", include_str!("../templates/flake.nix.j2")),
     ("fleet.nix.j2", include_str!("../templates/fleet.nix.j2")),
-    ("hardware.nix.j2", include_str!("../templates/hardware.nix.j2")),
-    ("home-manager.nix.j2", include_str!("../templates/home-manager.nix.j2")),
+    (
+        "hardware.nix.j2",
+        include_str!("../templates/hardware.nix.j2"),
+    ),
+    (
+        "home-manager.nix.j2",
+        include_str!("../templates/home-manager.nix.j2"),
+    ),
     ("home.nix.j2", include_str!("../templates/home.nix.j2")),
     ("host.nix.j2", include_str!("../templates/host.nix.j2")),
     ("index.nix.j2", include_str!("../templates/index.nix.j2")),
@@ -22,7 +31,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("macros.nix.j2", include_str!("../templates/macros.nix.j2")),
     ("module.nix.j2", include_str!("../templates/module.nix.j2")),
     ("readme.md.j2", include_str!("../templates/readme.md.j2")),
-    ("secrets.nix.j2", include_str!("../templates/secrets.nix.j2")),
+    (
+        "secrets.nix.j2",
+        include_str!("../templates/secrets.nix.j2"),
+    ),
     ("sops.yaml.j2", include_str!("../templates/sops.yaml.j2")),
     ("user.nix.j2", include_str!("../templates/user.nix.j2")),
 ];
@@ -128,8 +140,14 @@ mod tests {
             ("{{ text }}", "\"a \\${b} \\\"c\\\"\""),
             ("{{ list }}", "[ \"x\" ]"),
             ("{{ nothing }}", "null"),
-            ("{{ {'a.b': 1.5, 'c': true} }}", "{ \"a.b\" = 1.5; c = true; }"),
-            ("{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(code) }}", "<lib.mkForce true>"),
+            (
+                "{{ {'a.b': 1.5, 'c': true} }}",
+                "{ \"a.b\" = 1.5; c = true; }",
+            ),
+            (
+                "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(code) }}",
+                "<lib.mkForce true>",
+            ),
         ];
         for (template, expected) in cases {
             assert_eq!(rendered(template).unwrap(), expected, "{template}");
@@ -138,7 +156,11 @@ mod tests {
 
     #[test]
     fn what_is_undefined_is_an_error_and_nothing_is_declared_safe() {
-        for template in ["{{ other }}", "{{ text | safe }}", "{% for x in other %}{% endfor %}"] {
+        for template in [
+            "{{ other }}",
+            "{{ text | safe }}",
+            "{% for x in other %}{% endfor %}",
+        ] {
             assert!(rendered(template).is_err(), "{template}");
         }
     }

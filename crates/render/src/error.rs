@@ -41,12 +41,12 @@ pub(crate) enum Problem {
         near: String,
     },
     /// Code in the model is not an expression.
-    #[error("`{code}` is not an expression: {}", first_message(.problems))]
+    #[error("{problem} at `{near}`")]
     Code {
-        /// The code.
-        code: String,
         /// What is wrong with it.
-        problems: Vec<ParseProblem>,
+        problem: String,
+        /// The line where it is.
+        near: String,
     },
     /// Two definitions of one option that do not merge.
     #[error("`{0}` is defined twice")]
@@ -65,17 +65,24 @@ pub(crate) enum Problem {
 impl Problem {
     /// The formatter's error with the line it stopped at.
     pub(crate) fn format(error: FormatError, text: &str) -> Self {
-        let before = text.get(..error.start).unwrap_or(text);
-        let near = text.lines().nth(before.matches('\n').count());
-        Problem::Format {
-            error,
-            near: near.unwrap_or_default().trim().to_owned(),
+        let near = line_at(text, error.start);
+        Problem::Format { error, near }
+    }
+
+    /// The first problem of a code with the line where it is.
+    pub(crate) fn code(problems: &[ParseProblem], code: &str) -> Self {
+        let first = problems.first();
+        Problem::Code {
+            problem: first.map_or_else(String::new, |first| first.message.clone()),
+            near: line_at(code, first.map_or(0, |first| first.start)),
         }
     }
 }
 
-fn first_message(problems: &[ParseProblem]) -> &str {
-    problems.first().map_or("", |problem| &problem.message)
+fn line_at(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = text.lines().nth(before.matches('\n').count());
+    line.unwrap_or_default().trim().to_owned()
 }
 
 /// The error with its causes; the innermost says most.

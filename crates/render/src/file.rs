@@ -9,7 +9,8 @@ use crate::code::Code;
 use crate::error::{Problem, Result};
 use crate::module;
 use crate::views::{
-    disks, feature, flake, halves, hardware, home_manager, host, index, layer, readme, secrets, user,
+    disks, feature, flake, halves, hardware, home_manager, host, index, layer, readme, secrets,
+    user,
 };
 
 /// A file to render.
@@ -74,10 +75,17 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
     if layer::has_fleet(fleet) {
         files.push(File::FleetModule);
     }
-    if fleet.hosts.values().any(|host| host.users.values().any(|user| user.has_home)) {
+    if fleet
+        .hosts
+        .values()
+        .any(|host| host.users.values().any(|user| user.has_home))
+    {
         files.push(File::HomeManager);
     }
-    let templates = fleet.templates.values().filter(|it| layer::has_template(it));
+    let templates = fleet
+        .templates
+        .values()
+        .filter(|it| layer::has_template(it));
     files.extend(templates.map(File::Template));
     let profiles = fleet.profiles.values().filter(|it| layer::has_profile(it));
     files.extend(profiles.map(File::Profile));
@@ -107,7 +115,12 @@ impl File<'_> {
             File::Attributes => ".gitattributes".to_owned(),
             File::Disks(host) => format!("hosts/{}/disks.nix", host.name),
             File::Feature(half, feature, _) => {
-                format!("{}/{}/{}.nix", folder(half), feature.id.category(), feature.id.name())
+                format!(
+                    "{}/{}/{}.nix",
+                    folder(half),
+                    feature.id.category(),
+                    feature.id.name()
+                )
             }
             File::Flake => "flake.nix".to_owned(),
             File::FleetModule => "modules/fleet.nix".to_owned(),

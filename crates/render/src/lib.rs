@@ -58,7 +58,11 @@ pub fn render(
     Ok(tree)
 }
 
-fn add(tree: &mut BTreeMap<String, Vec<u8>>, path: String, bytes: Vec<u8>) -> Result<(), RenderError> {
+fn add(
+    tree: &mut BTreeMap<String, Vec<u8>>,
+    path: String,
+    bytes: Vec<u8>,
+) -> Result<(), RenderError> {
     match tree.entry(path) {
         Entry::Occupied(entry) => Err(RenderError::new(entry.key(), &Problem::SamePath)),
         Entry::Vacant(entry) => {

@@ -23,7 +23,11 @@ const ARGUMENTS: &[&str] = &[
 /// body needs no argument.
 pub(crate) fn arguments(body: &str) -> Result<Option<Code>> {
     let mut free = free_names(body)?;
-    let used: Vec<&str> = ARGUMENTS.iter().copied().filter(|&name| free.remove(name)).collect();
+    let used: Vec<&str> = ARGUMENTS
+        .iter()
+        .copied()
+        .filter(|&name| free.remove(name))
+        .collect();
     if let Some(name) = free.pop_first() {
         return Err(Problem::Unbound(name));
     }
@@ -32,11 +36,10 @@ pub(crate) fn arguments(body: &str) -> Result<Option<Code>> {
 
 /// The names that a text uses and does not bind.
 pub(crate) fn free_names(code: &str) -> Result<BTreeSet<String>> {
-    let names = nix::free_variables(code).map_err(|problems| Problem::Code {
-        code: code.to_owned(),
-        problems,
-    })?;
-    Ok(names.free)
+    match nix::free_variables(code) {
+        Ok(names) => Ok(names.free),
+        Err(problems) => Err(Problem::code(&problems, code)),
+    }
 }
 
 /// The written body of a feature, taken apart.
@@ -74,7 +77,11 @@ pub(crate) fn body(code: &str) -> Body<'_> {
 fn hoisted<'a>(code: &'a str, let_in: &ast::LetIn) -> Option<Body<'a>> {
     let bindings_start = usize::from(let_in.let_token()?.text_range().end());
     let in_range = let_in.in_token()?.text_range();
-    let is_commented = !code[..bindings_start].trim_end().strip_suffix("let")?.trim().is_empty();
+    let is_commented = !code[..bindings_start]
+        .trim_end()
+        .strip_suffix("let")?
+        .trim()
+        .is_empty();
     if is_commented || bound_names(let_in).any(|name| is_reserved(&name)) {
         return None;
     }
@@ -109,7 +116,9 @@ fn bound_names(let_in: &ast::LetIn) -> impl Iterator<Item = String> {
 fn inside(set: &ast::AttrSet) -> Option<usize> {
     match set.rec_token() {
         Some(_) => None,
-        None => set.l_curly_token().map(|token| token.text_range().end().into()),
+        None => set
+            .l_curly_token()
+            .map(|token| token.text_range().end().into()),
     }
 }
 

@@ -35,13 +35,23 @@ impl Order<'static> {
 impl<'s> Order<'s> {
     /// Plain, after what is named.
     pub(crate) fn top(top: &'s [&'s str]) -> Self {
-        Order { top, ..Order::PLAIN }
+        Order {
+            top,
+            ..Order::PLAIN
+        }
     }
 }
 
 /// The attributes in the order of two lists of names.
-fn ordered<'t, 'a>(attrs: &'t Attrs<'a>, first: &[&str], last: &[&str]) -> Vec<(&'t str, &'t Node<'a>)> {
-    let mut ordered: Vec<_> = attrs.iter().map(|(name, node)| (name.as_ref(), node)).collect();
+fn ordered<'t, 'a>(
+    attrs: &'t Attrs<'a>,
+    first: &[&str],
+    last: &[&str],
+) -> Vec<(&'t str, &'t Node<'a>)> {
+    let mut ordered: Vec<_> = attrs
+        .iter()
+        .map(|(name, node)| (name.as_ref(), node))
+        .collect();
     let rank = |name: &str| {
         let place = |names: &[&str]| names.iter().position(|&it| it == name);
         match (place(first), place(last)) {

@@ -25,7 +25,12 @@ pub(crate) struct View {
 
 /// The view of a host's disks.
 pub(crate) fn view(host: &Host) -> Result<View> {
-    let boot = host.hardware.boot.efi_mount_point.as_deref().unwrap_or("/boot");
+    let boot = host
+        .hardware
+        .boot
+        .efi_mount_point
+        .as_deref()
+        .unwrap_or("/boot");
     let mut tree = Tree::default();
     for (name, disk) in &host.disks {
         match &disk.layout {
@@ -48,8 +53,14 @@ fn add_by_hand(
 ) -> Result<()> {
     for (mount_point, file_system) in file_systems {
         let mut value = BTreeMap::from([
-            ("device".to_owned(), Value::from(file_system.device.as_str())),
-            ("fsType".to_owned(), Value::from(file_system.fs_type.as_str())),
+            (
+                "device".to_owned(),
+                Value::from(file_system.device.as_str()),
+            ),
+            (
+                "fsType".to_owned(),
+                Value::from(file_system.fs_type.as_str()),
+            ),
         ]);
         if !file_system.options.is_empty() {
             value.insert("options".to_owned(), strings(&file_system.options));
@@ -60,7 +71,9 @@ fn add_by_hand(
         tree.set(&["fileSystems", mount_point], Value::Attrs(value))?;
     }
     if !swap_devices.is_empty() {
-        let devices = swap_devices.iter().map(|device| Value::attrs([("device", text(device))]));
+        let devices = swap_devices
+            .iter()
+            .map(|device| Value::attrs([("device", text(device))]));
         tree.set(&["swapDevices"], Value::List(devices.collect()))?;
     }
     Ok(())
@@ -78,11 +91,17 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
             let mut partitions = vec![("ESP", esp_partition(esp, boot)), ("root", rest(ext4("/")))];
             if *bios {
                 // GRUB's own place on disks that BIOS starts from.
-                partitions.push(("bios", Value::attrs([("size", text("1M")), ("type", text("EF02"))])));
+                partitions.push((
+                    "bios",
+                    Value::attrs([("size", text("1M")), ("type", text("EF02"))]),
+                ));
             }
             if let Some(swap) = swap {
                 let content = Value::attrs([("type", text("swap"))]);
-                partitions.push(("swap", Value::attrs([("size", size(swap)), ("content", content)])));
+                partitions.push((
+                    "swap",
+                    Value::attrs([("size", size(swap)), ("content", content)]),
+                ));
             }
             add_disk(tree, name, device, partitions)?;
         }
@@ -127,7 +146,10 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
                 };
                 add_disk(tree, &name, device, partitions)?;
             }
-            tree.set(&["disko", "devices", "zpool", pool], zpool(pool, mode, datasets))?;
+            tree.set(
+                &["disko", "devices", "zpool", pool],
+                zpool(pool, mode, datasets),
+            )?;
         }
     }
     Ok(())
@@ -139,8 +161,15 @@ fn add_disk(
     device: &str,
     partitions: Vec<(&str, Value)>,
 ) -> Result<()> {
-    let content = Value::attrs([("type", text("gpt")), ("partitions", Value::attrs(partitions))]);
-    let disk = [("type", text("disk")), ("device", text(device)), ("content", content)];
+    let content = Value::attrs([
+        ("type", text("gpt")),
+        ("partitions", Value::attrs(partitions)),
+    ]);
+    let disk = [
+        ("type", text("disk")),
+        ("device", text(device)),
+        ("content", content),
+    ];
     tree.set(&["disko", "devices", "disk", name], Value::attrs(disk))
 }
 
@@ -153,7 +182,11 @@ fn esp_partition(esp: &str, mount_point: &str) -> Value {
         // The random seed of the boot loader is nobody else's to read.
         ("mountOptions", Value::List(vec![text("umask=0077")])),
     ]);
-    Value::attrs([("size", size(esp)), ("type", text("EF00")), ("content", content)])
+    Value::attrs([
+        ("size", size(esp)),
+        ("type", text("EF00")),
+        ("content", content),
+    ])
 }
 
 /// A partition of all that is left.
@@ -173,7 +206,10 @@ fn luks(name: &str, content: Value) -> Value {
     Value::attrs([
         ("type", text("luks")),
         ("name", text(&format!("crypt-{name}"))),
-        ("settings", Value::attrs([("allowDiscards", Value::Bool(true))])),
+        (
+            "settings",
+            Value::attrs([("allowDiscards", Value::Bool(true))]),
+        ),
         ("content", content),
     ])
 }
@@ -216,7 +252,9 @@ fn zpool(pool: &str, mode: &str, datasets: &BTreeMap<String, String>) -> Value {
         value.insert("mountpoint".to_owned(), text(&format!("/{pool}")));
     } else {
         root.push(("mountpoint", text("none")));
-        let datasets = datasets.iter().map(|(name, mount_point)| (name.as_str(), dataset(mount_point)));
+        let datasets = datasets
+            .iter()
+            .map(|(name, mount_point)| (name.as_str(), dataset(mount_point)));
         value.insert("datasets".to_owned(), Value::attrs(datasets));
     }
     value.insert("rootFsOptions".to_owned(), Value::attrs(root));

@@ -12,11 +12,48 @@ use crate::tree::{Order, Tree};
 /// First words of summaries that keep their capital inside a sentence, besides those with a further
 /// capital, a digit or a dot.
 const PROPER_NAMES: &[&str] = &[
-    "Azure", "Bitwarden", "Bluetooth", "Chromium", "Docker", "Element", "Emacs", "Firefox", "Fish",
-    "Flatpak", "Forgejo", "Gitea", "Git", "Go", "Grafana", "Helix", "Home Assistant", "Hyprland",
-    "Intel", "Java", "Jellyfin", "Kubernetes", "Lua", "Matrix", "Neovim", "Nextcloud", "Nix", "Ollama",
-    "Plex", "Podman", "Prometheus", "Python", "Restic", "Rust", "Samba", "Starship", "Steam",
-    "Syncthing", "Tailscale", "Usenet", "Visual", "Zsh",
+    "Azure",
+    "Bitwarden",
+    "Bluetooth",
+    "Chromium",
+    "Docker",
+    "Element",
+    "Emacs",
+    "Firefox",
+    "Fish",
+    "Flatpak",
+    "Forgejo",
+    "Gitea",
+    "Git",
+    "Go",
+    "Grafana",
+    "Helix",
+    "Home Assistant",
+    "Hyprland",
+    "Intel",
+    "Java",
+    "Jellyfin",
+    "Kubernetes",
+    "Lua",
+    "Matrix",
+    "Neovim",
+    "Nextcloud",
+    "Nix",
+    "Ollama",
+    "Plex",
+    "Podman",
+    "Prometheus",
+    "Python",
+    "Restic",
+    "Rust",
+    "Samba",
+    "Starship",
+    "Steam",
+    "Syncthing",
+    "Tailscale",
+    "Usenet",
+    "Visual",
+    "Zsh",
 ];
 
 /// One half of a feature.
@@ -52,7 +89,10 @@ pub(crate) fn view(fleet: &Fleet, feature: &Feature, half: &FeatureHalf) -> Resu
             format!("../{category}/{name}.nix")
         })
     });
-    let options = feature.options.iter().map(|(name, option)| option_view(name, option));
+    let options = feature
+        .options
+        .iter()
+        .map(|(name, option)| option_view(name, option));
     let tree = Tree::new(&half.definitions)?;
     let body = half.body.as_deref().map(module::body);
     Ok(View {

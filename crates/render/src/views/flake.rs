@@ -53,13 +53,24 @@ struct Module {
 
 /// The view of the flake.
 pub(crate) fn view(fleet: &Fleet, header: Code) -> Result<View> {
-    let systems: BTreeSet<&str> = fleet.hosts.values().map(|host| host.system.as_str()).collect();
+    let systems: BTreeSet<&str> = fleet
+        .hosts
+        .values()
+        .map(|host| host.system.as_str())
+        .collect();
     let home_modules: Vec<&str> = if fleet.hosts.values().any(|host| host.has_home_manager) {
-        fleet.inputs.values().filter_map(|input| input.home_module.as_deref()).collect()
+        fleet
+            .inputs
+            .values()
+            .filter_map(|input| input.home_module.as_deref())
+            .collect()
     } else {
         vec![]
     };
-    let hosts = fleet.hosts.values().map(|host| host_view(fleet, host, !home_modules.is_empty()));
+    let hosts = fleet
+        .hosts
+        .values()
+        .map(|host| host_view(fleet, host, !home_modules.is_empty()));
     Ok(View {
         header,
         description: Code::string(fleet.description.as_deref().unwrap_or(&fleet.name).trim())?,
@@ -103,8 +114,10 @@ fn inputs(fleet: &Fleet) -> Result<Code> {
 /// The pattern of the outputs: the inputs that they name.
 fn arguments(fleet: &Fleet, home_modules: &[&str]) -> Result<Code> {
     let modules = fleet.hosts.values().flat_map(|host| &host.input_modules);
-    let exprs: BTreeSet<&str> =
-        modules.map(String::as_str).chain(home_modules.iter().copied()).collect();
+    let exprs: BTreeSet<&str> = modules
+        .map(String::as_str)
+        .chain(home_modules.iter().copied())
+        .collect();
     let mut used = BTreeSet::new();
     if !fleet.hosts.is_empty() {
         used.insert("nixpkgs".to_owned());
@@ -120,12 +133,16 @@ fn arguments(fleet: &Fleet, home_modules: &[&str]) -> Result<Code> {
     if let Some(name) = used.iter().find(|name| !is_input(name)) {
         return Err(Problem::Unbound(name.clone()));
     }
-    let names = used.iter().map(|name| format!("{name}, ")).collect::<String>();
+    let names = used
+        .iter()
+        .map(|name| format!("{name}, "))
+        .collect::<String>();
     Ok(Code::new(format!("{all}{{ {names}... }}")))
 }
 
 fn unstable(fleet: &Fleet, systems: &BTreeSet<&str>) -> Result<Unstable> {
-    let strings = |texts: &mut dyn Iterator<Item = &str>| Value::List(texts.map(Value::from).collect());
+    let strings =
+        |texts: &mut dyn Iterator<Item = &str>| Value::List(texts.map(Value::from).collect());
     let mut config = String::new();
     if !fleet.unfree.is_empty() {
         let names = Code::value(&strings(&mut fleet.unfree.iter().map(String::as_str)))?;

@@ -9,7 +9,14 @@ use crate::error::Result;
 use crate::tree::{Order, Tree};
 
 /// Drivers that the initial ramdisk of a physical machine is given unless the host names its own.
-const INITRD_MODULES: &[&str] = &["ahci", "nvme", "sd_mod", "usb_storage", "usbhid", "xhci_pci"];
+const INITRD_MODULES: &[&str] = &[
+    "ahci",
+    "nvme",
+    "sd_mod",
+    "usb_storage",
+    "usbhid",
+    "xhci_pci",
+];
 
 /// Hardware of a host.
 #[derive(Debug, Serialize)]
@@ -38,22 +45,36 @@ pub(crate) fn view(host: &Host) -> Result<View> {
         // The host name is said here, not in the container's own files.
         tree.set(&["proxmoxLXC", "manageHostName"], default(true.into()))?;
     }
-    let mut kernel_modules: Vec<&str> = hardware.kernel_modules.iter().map(String::as_str).collect();
+    let mut kernel_modules: Vec<&str> =
+        hardware.kernel_modules.iter().map(String::as_str).collect();
     if let Some(vendor @ ("amd" | "intel")) = hardware.cpu.as_deref() {
         if is_physical {
             let follow = expr("config.hardware.enableRedistributableFirmware")?;
-            tree.set(&["hardware", "cpu", vendor, "updateMicrocode"], default(follow))?;
-            let kvm = if vendor == "amd" { "kvm-amd" } else { "kvm-intel" };
+            tree.set(
+                &["hardware", "cpu", vendor, "updateMicrocode"],
+                default(follow),
+            )?;
+            let kvm = if vendor == "amd" {
+                "kvm-amd"
+            } else {
+                "kvm-intel"
+            };
             if hardware.facter.is_none() && !kernel_modules.contains(&kvm) {
                 kernel_modules.insert(0, kvm);
             }
         }
     }
     if hardware.firmware {
-        tree.set(&["hardware", "enableRedistributableFirmware"], default(true.into()))?;
+        tree.set(
+            &["hardware", "enableRedistributableFirmware"],
+            default(true.into()),
+        )?;
     }
     if let Some(report) = &hardware.facter {
-        tree.set(&["hardware", "facter", "reportPath"], Value::Path(format!("../../{report}")))?;
+        tree.set(
+            &["hardware", "facter", "reportPath"],
+            Value::Path(format!("../../{report}")),
+        )?;
     }
     if !kernel_modules.is_empty() {
         tree.set(&["boot", "kernelModules"], strings(kernel_modules))?;
@@ -64,7 +85,10 @@ pub(crate) fn view(host: &Host) -> Result<View> {
         modules => modules.iter().map(String::as_str).collect(),
     };
     if !initrd_modules.is_empty() {
-        tree.set(&["boot", "initrd", "availableKernelModules"], strings(initrd_modules))?;
+        tree.set(
+            &["boot", "initrd", "availableKernelModules"],
+            strings(initrd_modules),
+        )?;
     }
     add_boot(&mut tree, host)?;
     if let Some(id) = host.disks.values().find_map(|disk| match &disk.layout {
@@ -73,8 +97,12 @@ pub(crate) fn view(host: &Host) -> Result<View> {
     }) {
         tree.set(
             &["networking", "hostId"],
-            Value::Commented("ZFS imports only pools of this machine.".to_owned(), Box::new(id.as_str().into())),
+            commented(
+                "ZFS imports only pools that this machine has used.",
+                id.as_str().into(),
+            ),
         )?;
+        tree.set(&["boot", "zfs", "forceImportRoot"], default(false.into()))?;
     }
     Ok(View {
         modules,
@@ -105,7 +133,10 @@ fn add_boot(tree: &mut Tree<'_>, host: &Host) -> Result<()> {
         }
     }
     if let Some(mount_point) = &boot.efi_mount_point {
-        tree.set(&["boot", "loader", "efi", "efiSysMountPoint"], mount_point.as_str())?;
+        tree.set(
+            &["boot", "loader", "efi", "efiSysMountPoint"],
+            mount_point.as_str(),
+        )?;
     }
     if boot.can_touch_efi_variables {
         tree.set(&["boot", "loader", "efi", "canTouchEfiVariables"], true)?;
@@ -118,9 +149,15 @@ fn add_boot(tree: &mut Tree<'_>, host: &Host) -> Result<()> {
 
 fn has_bios_partition(host: &Host, device: &str) -> bool {
     host.disks.values().any(|disk| match &disk.layout {
-        DiskLayout::Ext4 { device: own, bios, .. } => *bios && own == device,
+        DiskLayout::Ext4 {
+            device: own, bios, ..
+        } => *bios && own == device,
         _ => false,
     })
+}
+
+fn commented(comment: &str, value: Value) -> Value {
+    Value::Commented(comment.to_owned(), Box::new(value))
 }
 
 fn default(value: Value) -> Value {

@@ -45,10 +45,16 @@ fn modules(fleet: &Fleet, host: &Host) -> Result<Vec<Code>> {
     if layer::has_fleet(fleet) {
         modules.push(Code::path("../../modules/fleet.nix")?);
     }
-    let template = host.template.as_ref().and_then(|name| fleet.templates.get(name));
+    let template = host
+        .template
+        .as_ref()
+        .and_then(|name| fleet.templates.get(name));
     let mut own: BTreeSet<FeatureId> = host.imports.clone();
     if let Some(template) = template.filter(|template| layer::has_template(template)) {
-        modules.push(Code::path(format!("../../templates/{}.nix", template.name))?);
+        modules.push(Code::path(format!(
+            "../../templates/{}.nix",
+            template.name
+        ))?);
         own.retain(|id| !template.imports.contains(id));
     }
     modules.extend(layer::features("../../modules/", &own)?);
@@ -78,7 +84,10 @@ fn add_ports(tree: &mut Tree<'_>, ports: &[OpenPort]) -> Result<()> {
         list.entry(port.numbers).or_insert(&port.feature);
     }
     for ((interface, list), numbers) in rules {
-        let mut numbers: Vec<_> = numbers.into_iter().map(|(numbers, id)| (id, numbers)).collect();
+        let mut numbers: Vec<_> = numbers
+            .into_iter()
+            .map(|(numbers, id)| (id, numbers))
+            .collect();
         numbers.sort();
         let mut above = None;
         let elements = numbers.into_iter().map(|(id, numbers)| {
@@ -96,7 +105,10 @@ fn add_ports(tree: &mut Tree<'_>, ports: &[OpenPort]) -> Result<()> {
             }
         });
         let elements = Value::List(elements.collect());
-        tree.set(&["networking", "firewall", "interfaces", interface, list], elements)?;
+        tree.set(
+            &["networking", "firewall", "interfaces", interface, list],
+            elements,
+        )?;
     }
     Ok(())
 }

@@ -15,8 +15,13 @@ pub(crate) struct View {
 
 /// The view of one half's index.
 pub(crate) fn view(fleet: &Fleet, half: Half) -> Result<View> {
-    let modules = halves(fleet, half)
-        .map(|(feature, _)| Code::path(format!("./{}/{}.nix", feature.id.category(), feature.id.name())));
+    let modules = halves(fleet, half).map(|(feature, _)| {
+        Code::path(format!(
+            "./{}/{}.nix",
+            feature.id.category(),
+            feature.id.name()
+        ))
+    });
     Ok(View {
         modules: modules.collect::<Result<_>>()?,
     })

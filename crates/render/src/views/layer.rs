@@ -38,9 +38,10 @@ pub(crate) fn has_profile(profile: &Profile) -> bool {
 pub(crate) fn fleet(fleet: &Fleet) -> Result<View> {
     let mut tree = Tree::new(&fleet.definitions)?;
     if !fleet.overlays.is_empty() {
-        let overlays = fleet.overlays.iter().map(|overlay| {
-            Value::apply("import", Value::Path(format!("../{overlay}")))
-        });
+        let overlays = fleet
+            .overlays
+            .iter()
+            .map(|overlay| Value::apply("import", Value::Path(format!("../{overlay}"))));
         tree.set(&["nixpkgs", "overlays"], Value::List(overlays.collect()))?;
     }
     Ok(View {
@@ -62,7 +63,12 @@ pub(crate) fn template_intro(template: &Template) -> Code {
         "Values have priority {}, so hosts may simply set them.",
         priority::TEMPLATE
     );
-    intro(&template.name, template.description.as_deref(), &template.chain, &note)
+    intro(
+        &template.name,
+        template.description.as_deref(),
+        &template.chain,
+        &note,
+    )
 }
 
 /// The view of a profile.
@@ -78,7 +84,12 @@ pub(crate) fn profile_intro(profile: &Profile) -> Code {
         "Values have priority {}, so users and hosts may simply set them.",
         priority::PROFILE
     );
-    intro(&profile.name, profile.description.as_deref(), &profile.chain, &note)
+    intro(
+        &profile.name,
+        profile.description.as_deref(),
+        &profile.chain,
+        &note,
+    )
 }
 
 fn settings(fleet: &Fleet, modules: Vec<Code>, definitions: &[Definition]) -> Result<View> {
@@ -89,12 +100,22 @@ fn settings(fleet: &Fleet, modules: Vec<Code>, definitions: &[Definition]) -> Re
 }
 
 /// `laptop: Portable machines; extends workstation, base` and a note.
-fn intro<N: Display + PartialEq>(name: &N, description: Option<&str>, chain: &[N], note: &str) -> Code {
+fn intro<N: Display + PartialEq>(
+    name: &N,
+    description: Option<&str>,
+    chain: &[N],
+    note: &str,
+) -> Code {
     let mut text = name.to_string();
     if let Some(description) = description {
         text = format!("{name}: {}", description.trim().trim_end_matches('.'));
     }
-    let parents: Vec<_> = chain.iter().rev().filter(|&it| it != name).map(N::to_string).collect();
+    let parents: Vec<_> = chain
+        .iter()
+        .rev()
+        .filter(|&it| it != name)
+        .map(N::to_string)
+        .collect();
     if !parents.is_empty() {
         text = format!("{text}; extends {}", parents.join(", "));
     }
@@ -111,5 +132,8 @@ pub(crate) fn features(folder: &str, ids: &BTreeSet<FeatureId>) -> Result<Vec<Co
 
 /// Paths of hand-written modules; `up` leads to the root of the output.
 pub(crate) fn written(up: &str, modules: &[String]) -> Result<Vec<Code>> {
-    modules.iter().map(|module| Code::path(format!("{up}{module}"))).collect()
+    modules
+        .iter()
+        .map(|module| Code::path(format!("{up}{module}")))
+        .collect()
 }

@@ -63,20 +63,39 @@ pub(crate) fn view(fleet: &Fleet) -> View {
     let mut hosts_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for host in fleet.hosts.values() {
         for name in host.users.keys() {
-            hosts_of.entry(name.as_str()).or_default().push(host.name.as_str());
+            hosts_of
+                .entry(name.as_str())
+                .or_default()
+                .push(host.name.as_str());
         }
     }
-    let users = fleet.users.values().filter(|it| user::has_module(it)).map(|user| UserView {
-        name: markdown(user.name.as_str()),
-        link: Code::new(format!("users/{}/default.nix", user.name)),
-        full_name: markdown(user.full_name.as_deref().unwrap_or("")),
-        admin: Code::new(if user.admin { "yes" } else { "" }),
-        hosts: names(hosts_of.get(user.name.as_str()).into_iter().flatten().copied()),
-    });
+    let users = fleet
+        .users
+        .values()
+        .filter(|it| user::has_module(it))
+        .map(|user| UserView {
+            name: markdown(user.name.as_str()),
+            link: Code::new(format!("users/{}/default.nix", user.name)),
+            full_name: markdown(user.full_name.as_deref().unwrap_or("")),
+            admin: Code::new(if user.admin { "yes" } else { "" }),
+            hosts: names(
+                hosts_of
+                    .get(user.name.as_str())
+                    .into_iter()
+                    .flatten()
+                    .copied(),
+            ),
+        });
     View {
         name: markdown(&fleet.name),
         description: fleet.description.as_deref().map(markdown),
-        example: Code::new(fleet.hosts.keys().next().map_or("HOST", |name| name.as_str())),
+        example: Code::new(
+            fleet
+                .hosts
+                .keys()
+                .next()
+                .map_or("HOST", |name| name.as_str()),
+        ),
         hosts: fleet.hosts.values().map(host_view).collect(),
         users: users.collect(),
         ports: fleet.hosts.values().flat_map(ports).collect(),
@@ -119,24 +138,60 @@ fn ports(host: &Host) -> impl Iterator<Item = PortView> {
 fn layout(fleet: &Fleet) -> Vec<Folder> {
     let has = |half| halves(fleet, half).next().is_some();
     let folders = [
-        (!fleet.hosts.is_empty(), "hosts/", "each host: what it imports, its hardware and its disks"),
-        (!fleet.users.is_empty(), "users/", "each user, on every host and on single ones"),
-        (!fleet.templates.is_empty(), "templates/", "settings that kinds of hosts share"),
-        (has(Half::System), "modules/", "the options of this fleet, a feature a file"),
-        (!fleet.profiles.is_empty(), "home/profiles/", "settings that kinds of users share"),
+        (
+            !fleet.hosts.is_empty(),
+            "hosts/",
+            "each host: what it imports, its hardware and its disks",
+        ),
+        (
+            !fleet.users.is_empty(),
+            "users/",
+            "each user, on every host and on single ones",
+        ),
+        (
+            !fleet.templates.is_empty(),
+            "templates/",
+            "settings that kinds of hosts share",
+        ),
+        (
+            has(Half::System),
+            "modules/",
+            "the options of this fleet, a feature a file",
+        ),
+        (
+            !fleet.profiles.is_empty(),
+            "home/profiles/",
+            "settings that kinds of users share",
+        ),
         (has(Half::Home), "home/", "features of Home Manager"),
-        (!fleet.secrets.items.is_empty(), "secrets/", "encrypted files, which are yours"),
-        (!fleet.assets.is_empty(), "custom/", "files copied from the specification"),
+        (
+            !fleet.secrets.items.is_empty(),
+            "secrets/",
+            "encrypted files, which are yours",
+        ),
+        (
+            !fleet.assets.is_empty(),
+            "custom/",
+            "files copied from the specification",
+        ),
     ];
-    let folders = folders.into_iter().filter(|&(exists, ..)| exists).map(|(_, path, what)| Folder {
-        path: Code::new(format!("`{path}`")),
-        what: Code::new(what),
-    });
+    let folders = folders
+        .into_iter()
+        .filter(|&(exists, ..)| exists)
+        .map(|(_, path, what)| Folder {
+            path: Code::new(format!("`{path}`")),
+            what: Code::new(what),
+        });
     folders.collect()
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> Code {
-    Code::new(names.map(|name| markdown(name).to_string()).collect::<Vec<_>>().join(", "))
+    Code::new(
+        names
+            .map(|name| markdown(name).to_string())
+            .collect::<Vec<_>>()
+            .join(", "),
+    )
 }
 
 /// Text in a cell or a line of Markdown, with what it would read as markup escaped.
@@ -155,7 +210,11 @@ fn markdown(text: &str) -> Code {
         if is_markup {
             escaped.push('\\');
         }
-        escaped.push(if matches!(char, '\n' | '\r') { ' ' } else { char });
+        escaped.push(if matches!(char, '\n' | '\r') {
+            ' '
+        } else {
+            char
+        });
         previous = char;
     }
     Code::new(escaped)

@@ -48,8 +48,12 @@ struct Readers<'a> {
 
 fn readers(fleet: &Fleet) -> Readers<'_> {
     let items = || fleet.secrets.items.values();
-    let hosts: BTreeSet<&str> = items().flat_map(|it| it.hosts.iter().map(AsRef::as_ref)).collect();
-    let users: BTreeSet<&str> = items().flat_map(|it| it.users.iter().map(AsRef::as_ref)).collect();
+    let hosts: BTreeSet<&str> = items()
+        .flat_map(|it| it.hosts.iter().map(AsRef::as_ref))
+        .collect();
+    let users: BTreeSet<&str> = items()
+        .flat_map(|it| it.users.iter().map(AsRef::as_ref))
+        .collect();
     Readers {
         hosts: keys(hosts, &fleet.secrets.host_keys),
         users: keys(users, &fleet.secrets.user_keys),
@@ -60,7 +64,9 @@ fn keys<'a>(
     names: BTreeSet<&'a str>,
     keys: &'a BTreeMap<String, String>,
 ) -> BTreeMap<&'a str, &'a str> {
-    let keys = names.into_iter().filter_map(|name| Some((name, keys.get(name)?.as_str())));
+    let keys = names
+        .into_iter()
+        .filter_map(|name| Some((name, keys.get(name)?.as_str())));
     keys.collect()
 }
 
@@ -76,7 +82,9 @@ pub(crate) fn agenix(fleet: &Fleet, header: Code) -> Result<AgenixView> {
             any_all_hosts = true;
             hosts.clear();
         }
-        let hosts = hosts.into_iter().map(|name| format!("hosts.{}", nix::attr_name(name)));
+        let hosts = hosts
+            .into_iter()
+            .map(|name| format!("hosts.{}", nix::attr_name(name)));
         let users = known_users(secret, &readers);
         let users = users.map(|name| format!("users.{}", nix::attr_name(name)));
         let single: Vec<String> = hosts.chain(users).collect();
@@ -110,8 +118,14 @@ pub(crate) fn sops(fleet: &Fleet, header: Code) -> SopsView {
         name: Code::new(format!("{kind}-{name}")),
         value: yaml(value),
     };
-    let hosts = readers.hosts.iter().map(|(name, value)| key("host", name, value));
-    let users = readers.users.iter().map(|(name, value)| key("user", name, value));
+    let hosts = readers
+        .hosts
+        .iter()
+        .map(|(name, value)| key("host", name, value));
+    let users = readers
+        .users
+        .iter()
+        .map(|(name, value)| key("user", name, value));
     let rules = fleet.secrets.items.iter().map(|(name, secret)| {
         let hosts = known_hosts(secret, &readers).map(|name| Code::new(format!("host-{name}")));
         let users = known_users(secret, &readers).map(|name| Code::new(format!("user-{name}")));
@@ -139,5 +153,8 @@ fn known_users<'a>(secret: &'a Secret, readers: &Readers<'a>) -> impl Iterator<I
 
 /// Text as a YAML scalar: single quotes need no escape but their own.
 fn yaml(text: &str) -> Code {
-    Code::new(format!("'{}'", text.replace(['\n', '\r'], " ").replace('\'', "''")))
+    Code::new(format!(
+        "'{}'",
+        text.replace(['\n', '\r'], " ").replace('\'', "''")
+    ))
 }

@@ -1,8 +1,8 @@
 //! `users/<user>/default.nix` and `users/<user>/<host>.nix`: the account and the home directory.
 
-use model::{Definition, Fleet, Host, HostUser, User};
 use minijinja::Environment;
 use minijinja::value::Serde;
+use model::{Definition, Fleet, Host, HostUser, User};
 use serde::Serialize;
 
 use crate::code::Code;
@@ -118,7 +118,9 @@ fn assemble(
 /// well as long as it reads neither its own configuration nor Home Manager's library.
 fn home_arguments(home: &str) -> Result<Option<Code>> {
     let free = module::free_names(home)?;
-    let is_function = ["config", "options", "osConfig"].iter().any(|&name| free.contains(name));
+    let is_function = ["config", "options", "osConfig"]
+        .iter()
+        .any(|&name| free.contains(name));
     if is_function || home.contains("lib.hm.") {
         module::arguments(home)
     } else {
