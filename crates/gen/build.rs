@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut hash = Sha256::new();
     let wanted = |entry: &DirEntry| {
         let name = entry.file_name().to_string_lossy();
-        !name.starts_with('.') && !(entry.depth() == 2 && name == "tests")
+        !(name.starts_with('.') || entry.depth() == 2 && name == "tests")
     };
     for entry in WalkDir::new(crates)
         .sort_by_file_name()

@@ -10,7 +10,7 @@ use diag::{Diagnostics, Format, SourceMap};
 use output::{OutputError, Target};
 
 use crate::commands;
-use crate::console::{self, Console};
+use crate::console;
 use crate::panic;
 use crate::progress::Progress;
 use crate::status::Status;
@@ -119,8 +119,8 @@ enum Command {
 /// What every command works with.
 #[derive(Debug)]
 pub(crate) struct App {
-    /// Where to print.
-    pub(crate) console: Console,
+    /// How findings are written.
+    pub(crate) format: Format,
     /// Folder of the spec.
     pub(crate) spec: Utf8PathBuf,
     /// Folder of the output.
@@ -150,34 +150,46 @@ impl App {
         Ok(load(&self.spec, &self.out))
     }
 
-    /// Generates from sources that were read before.
-    pub(crate) fn generate(&self, sources: Sources) -> Generated {
-        let _progress = Progress::start("generating");
-        generate(sources)
+    /// Reads the spec and generates.
+    pub(crate) fn generate(&self) -> anyhow::Result<Generated> {
+        Ok(generate_visibly(self.load()?))
     }
 
     /// Reads the spec and generates, for a command that only shows something: findings are reported
     /// when there are errors, and there is nothing to show then.
     pub(crate) fn sound_fleet(&self) -> anyhow::Result<Result<Sound, Status>> {
-        let generated = self.generate(self.load()?);
-        match generated.tree {
-            Some(tree) => Ok(Ok(Sound {
+        let generated = self.generate()?;
+        if let Some(tree) = generated.tree {
+            return Ok(Ok(Sound {
                 sources: generated.sources,
-                spec: generated.spec,
                 fleet: generated.fleet,
                 tree,
-            })),
-            None => {
-                self.console
-                    .report(&generated.diagnostics, &generated.sources)?;
-                Ok(Err(Status::of(&generated.diagnostics)))
-            }
+            }));
         }
+        console::report(self.format, &generated.diagnostics, &generated.sources)?;
+        Ok(Err(Status::of(&generated.diagnostics)))
+    }
+
+    /// Reads the spec and generates, for a command that has something to show in any case. Findings
+    /// are reported when there are errors; that there is no spec yet is none.
+    pub(crate) fn any_fleet(&self) -> anyhow::Result<(Generated, Status)> {
+        let generated = self.generate()?;
+        let diagnostics = &generated.diagnostics;
+        let is_absent = diagnostics
+            .iter()
+            .any(|d| d.code == "spec-missing" || d.code == "spec-empty");
+        if is_absent || !diagnostics.has_errors() {
+            return Ok((generated, Status::Clean));
+        }
+        // With machine formats too: the result has standard output for itself.
+        console::report(Format::Human, diagnostics, &generated.sources)?;
+        let status = Status::of(diagnostics);
+        Ok((generated, status))
     }
 
     /// Whether results are wanted as JSON. The formats of findings do not fit results.
     pub(crate) fn wants_json(&self) -> anyhow::Result<bool> {
-        match self.console.format {
+        match self.format {
             Format::Human => Ok(false),
             Format::Json => Ok(true),
             other => anyhow::bail!("this command writes `human` or `json`, not `{other}`"),
@@ -185,13 +197,17 @@ impl App {
     }
 }
 
+/// Generates, with a sign of life when it takes long.
+pub(crate) fn generate_visibly(sources: Sources) -> Generated {
+    let _progress = Progress::start("generating");
+    generate(sources)
+}
+
 /// A fleet without errors.
 #[derive(Debug)]
 pub(crate) struct Sound {
     /// The sources, with the catalog files that were used.
     pub(crate) sources: SourceMap,
-    /// The spec as written.
-    pub(crate) spec: spec::Spec,
     /// The resolved fleet.
     pub(crate) fleet: model::Fleet,
     /// The files.
@@ -234,8 +250,9 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         format,
         color,
     } = cli.global;
+    console::set_color(color.into());
     let app = App {
-        console: Console::new(format.into(), color.into()),
+        format: format.into(),
         spec,
         out,
     };
@@ -252,11 +269,11 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         Some(Command::List(args)) => commands::list::run(&app, &args),
         Some(Command::Explain(args)) => commands::explain::run(&app, &args),
         Some(Command::Stats) => commands::stats::run(&app),
-        Some(Command::Schema(args)) => commands::schema::run(&app, &args),
+        Some(Command::Schema(args)) => commands::schema::run(&args),
         Some(Command::Init(args)) => commands::init::run(&app, &args),
         Some(Command::New(args)) => commands::new::run(&app, &args),
-        Some(Command::Completions(args)) => commands::completions::run(&app, &args),
-        Some(Command::Man(args)) => commands::man::run(&app, &args),
+        Some(Command::Completions(args)) => commands::completions::run(&args),
+        Some(Command::Man(args)) => commands::man::run(&args),
     };
     result.unwrap_or_else(|error| explain_failure(&app, &error))
 }
@@ -293,7 +310,7 @@ fn explain_failure(app: &App, error: &anyhow::Error) -> Status {
     if let Some(diagnostic) = output.and_then(OutputError::diagnostic) {
         let mut diagnostics = Diagnostics::new();
         diagnostics.push(diagnostic);
-        if app.console.report(&diagnostics, &SourceMap::new()).is_ok() {
+        if console::report(app.format, &diagnostics, &SourceMap::new()).is_ok() {
             return Status::of(&diagnostics);
         }
     }

@@ -1,5 +1,6 @@
 //! The only place that prints.
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
@@ -13,83 +14,71 @@ const REMOVED: Style = AnsiColor::Red.on_default();
 const HUNK: Style = AnsiColor::Cyan.on_default();
 const BOLD: Style = Style::new().bold();
 
-/// Standard output for results and standard error for what is said about them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Console {
-    /// How findings are written.
-    pub(crate) format: Format,
+/// Sets for the whole run whether there is colour; the streams drop it otherwise.
+pub(crate) fn set_color(color: ColorChoice) {
+    color.write_global();
 }
 
-impl Console {
-    /// Sets for the whole run whether there is colour; what the streams get is stripped of it
-    /// otherwise.
-    pub(crate) fn new(format: Format, color: ColorChoice) -> Self {
-        color.write_global();
-        Self { format }
+/// Prints a result. A reader that has gone away wants no more, which is no error.
+pub(crate) fn out(text: &str) -> io::Result<()> {
+    let mut stream = anstream::stdout().lock();
+    match stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush())
+    {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
     }
+}
 
-    /// Prints a result. A reader that has gone away wants no more, which is no error.
-    pub(crate) fn out(self, text: &str) -> io::Result<()> {
-        let mut stream = anstream::stdout().lock();
-        match stream
-            .write_all(text.as_bytes())
-            .and_then(|()| stream.flush())
-        {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
-        }
-    }
+/// Prints a result as JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    Ok(out(&format!("{}\n", serde_json::to_string_pretty(value)?))?)
+}
 
-    /// Prints a result as JSON.
-    pub(crate) fn json(self, value: &impl serde::Serialize) -> anyhow::Result<()> {
-        Ok(self.out(&format!("{}\n", serde_json::to_string_pretty(value)?))?)
-    }
-
-    /// Prints a unified diff, coloured on a terminal.
-    pub(crate) fn diff(self, text: &str) -> io::Result<()> {
-        let mut painted = String::with_capacity(text.len() + text.len() / 8);
-        for line in text.split_inclusive('\n') {
-            let (body, end) = line
-                .strip_suffix('\n')
-                .map_or((line, ""), |body| (body, "\n"));
-            let style = match body.as_bytes().first() {
-                _ if ["diff ", "--- ", "+++ "]
-                    .iter()
-                    .any(|head| body.starts_with(head)) =>
-                {
-                    BOLD
-                }
-                Some(b'+') => ADDED,
-                Some(b'-') => REMOVED,
-                Some(b'@') => HUNK,
-                _ => {
-                    painted.push_str(line);
-                    continue;
-                }
-            };
-            painted.push_str(&format!("{style}{body}{style:#}{end}"));
-        }
-        self.out(&painted)
-    }
-
-    /// Says a line on standard error.
-    pub(crate) fn say(self, line: &str) {
-        complain(&format!("{line}\n"));
-    }
-
-    /// Reports findings: to people on standard error, to programs on standard output.
-    pub(crate) fn report(self, diagnostics: &Diagnostics, sources: &SourceMap) -> io::Result<()> {
-        let style = diag::Style {
-            color: stderr_has_color(),
-            width: width(),
+/// Prints a unified diff, coloured on a terminal.
+pub(crate) fn diff(text: &str) -> io::Result<()> {
+    let mut painted = String::with_capacity(text.len() + text.len() / 8);
+    for line in text.lines() {
+        let style = match line.as_bytes().first() {
+            _ if ["diff ", "--- ", "+++ "]
+                .iter()
+                .any(|head| line.starts_with(head)) =>
+            {
+                BOLD
+            }
+            Some(b'+') => ADDED,
+            Some(b'-') => REMOVED,
+            Some(b'@') => HUNK,
+            _ => Style::new(),
         };
-        let text = diag::render(diagnostics, sources, self.format, style);
-        if self.format == Format::Human {
-            complain(&text);
-            Ok(())
-        } else {
-            self.out(&text)
-        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(painted, "{style}{line}{style:#}");
+    }
+    out(&painted)
+}
+
+/// Says a line on standard error.
+pub(crate) fn say(line: &str) {
+    complain(&format!("{line}\n"));
+}
+
+/// Reports findings: to people on standard error, to programs on standard output.
+pub(crate) fn report(
+    format: Format,
+    diagnostics: &Diagnostics,
+    sources: &SourceMap,
+) -> io::Result<()> {
+    let style = diag::Style {
+        color: stderr_has_color(),
+        width: width(),
+    };
+    let text = diag::render(diagnostics, sources, format, style);
+    if format == Format::Human {
+        complain(&text);
+        Ok(())
+    } else {
+        out(&text)
     }
 }
 
@@ -97,7 +86,8 @@ impl Console {
 pub(crate) fn failure(message: &str, help: &[String]) {
     let mut text = format!("{ERROR}error{ERROR:#}: {message}\n");
     for line in help {
-        text.push_str(&format!("{HELP}help{HELP:#}: {line}\n"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{HELP}help{HELP:#}: {line}");
     }
     complain(&text);
 }

@@ -29,4 +29,4 @@ mod text;
 
 pub use fingerprint::fingerprint;
 pub use generate::{Generated, generate};
-pub use load::{Sources, load};
+pub use load::{Sources, load, load_as};

@@ -84,10 +84,8 @@ impl Sources {
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
                 let line = error.as_bytes()[..good]
-                    .iter()
-                    .filter(|b| **b == b'\n')
-                    .count()
-                    + 1;
+                    .split(|byte| *byte == b'\n')
+                    .count();
                 self.find(
                     Diagnostic::error(
                         "spec-encoding",
@@ -109,7 +107,12 @@ impl Sources {
 ///
 /// What cannot be read is reported among the findings; nothing fails.
 pub fn load(spec: &Utf8Path, out: &Utf8Path) -> Sources {
-    let root = tidy(spec);
+    load_as(spec, out, spec)
+}
+
+/// The same, with another path for the spec folder in messages.
+pub fn load_as(spec: &Utf8Path, out: &Utf8Path, shown: &Utf8Path) -> Sources {
+    let root = tidy(shown);
     let mut sources = Sources {
         root: root.to_string(),
         ..Sources::default()

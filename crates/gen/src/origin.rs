@@ -5,6 +5,8 @@ use model::{Layer, Origin, Reason};
 use nix::Value;
 use serde::Serialize;
 
+use crate::text::one_line;
+
 /// Where something comes from, for people and programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Place {
@@ -63,14 +65,5 @@ fn layer(layer: &Layer) -> String {
 
 /// A value as Nix on one line, cut when it is long.
 pub(crate) fn nix(value: &Value) -> String {
-    /// Characters of a value that are shown.
-    const MOST: usize = 100;
-    let text = nix::render(value).unwrap_or_else(|error| format!("<{error}>"));
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= MOST {
-        return line;
-    }
-    let mut cut: String = line.chars().take(MOST - 1).collect();
-    cut.push('…');
-    cut
+    one_line(&nix::render(value).unwrap_or_else(|error| format!("<{error}>")))
 }

@@ -45,9 +45,22 @@ pub(crate) fn size(bytes: u64) -> String {
     ];
     units
         .iter()
-        .find(|(unit, _)| bytes >= *unit && bytes % *unit == 0)
+        .find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit))
         .map_or_else(
             || format!("{bytes} B"),
             |(unit, name)| format!("{} {name}", bytes / unit),
         )
+}
+
+/// A text on one line, cut when it is long.
+pub(crate) fn one_line(text: &str) -> String {
+    /// Characters that are shown.
+    const MOST: usize = 100;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= MOST {
+        return line;
+    }
+    let mut cut: String = line.chars().take(MOST - 1).collect();
+    cut.push('…');
+    cut
 }

@@ -5,6 +5,7 @@ use output::{Entry, FileTree, Plan, State};
 
 use crate::Generated;
 use crate::cli::App;
+use crate::console;
 use crate::status::Status;
 use crate::text::count;
 
@@ -15,7 +16,7 @@ pub(crate) fn run(app: &App) -> anyhow::Result<Status> {
         tree,
         mut diagnostics,
         ..
-    } = app.generate(app.load()?);
+    } = app.generate()?;
     let files = tree.as_ref().map_or(0, FileTree::len);
     if let Some(tree) = &tree {
         let target = app.target();
@@ -29,10 +30,10 @@ pub(crate) fn run(app: &App) -> anyhow::Result<Status> {
         let plan = output::plan(&target, tree, manifest.as_ref(), &[])?;
         diagnostics.extend(drift(app, &plan)?);
     }
-    app.console.report(&diagnostics, &sources)?;
+    console::report(app.format, &diagnostics, &sources)?;
     let status = Status::of(&diagnostics);
     if status == Status::Clean {
-        app.console.say(&format!(
+        console::say(&format!(
             "clean: {} in {}",
             count(files, "file"),
             app.out_name()
@@ -57,7 +58,7 @@ fn drift(app: &App, plan: &Plan) -> anyhow::Result<Diagnostics> {
         .filter_map(|e| Some((e, word(&e.state)?)))
         .collect();
     let help = "run `gen` to write it; `gen diff` shows what changes";
-    if app.console.format != Format::Human {
+    if app.format != Format::Human {
         for (entry, word) in &stale {
             let message = format!("`{}` is stale: {word}", target.show(&entry.path));
             diagnostics.push(Diagnostic::error("output-stale", None, message).help(help));
@@ -68,11 +69,11 @@ fn drift(app: &App, plan: &Plan) -> anyhow::Result<Diagnostics> {
         return Ok(diagnostics);
     }
     let width = stale.iter().map(|(_, word)| word.len()).max().unwrap_or(0);
-    let list: String = stale
+    let list: Vec<String> = stale
         .iter()
         .map(|(entry, word)| format!("{word:width$}  {}\n", target.show(&entry.path)))
         .collect();
-    app.console.out(&list)?;
+    console::out(&list.concat())?;
     let verb = if stale.len() == 1 { "is" } else { "are" };
     let files = count(stale.len(), "file");
     let message = format!(

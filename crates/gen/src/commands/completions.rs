@@ -2,7 +2,8 @@
 
 use clap_complete::Shell;
 
-use crate::cli::{self, App};
+use crate::cli;
+use crate::console;
 use crate::status::Status;
 
 /// Arguments.
@@ -13,9 +14,9 @@ pub(crate) struct Args {
 }
 
 /// Prints the script.
-pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<Status> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut cli::command(), "gen", &mut script);
-    app.console.out(&String::from_utf8_lossy(&script))?;
+    console::out(&String::from_utf8_lossy(&script))?;
     Ok(Status::Clean)
 }

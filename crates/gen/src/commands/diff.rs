@@ -5,6 +5,7 @@ use output::{Entry, Plan};
 
 use crate::Generated;
 use crate::cli::App;
+use crate::console;
 use crate::status::Status;
 
 /// Arguments.
@@ -25,14 +26,11 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         tree,
         diagnostics,
         ..
-    } = app.generate(app.load()?);
+    } = app.generate()?;
     let has_findings = diagnostics.iter().any(|d| d.severity != Severity::Note);
     if has_findings || tree.is_none() {
         // With machine formats too: the difference has standard output for itself.
-        let console = crate::console::Console {
-            format: diag::Format::Human,
-        };
-        console.report(&diagnostics, &sources)?;
+        console::report(diag::Format::Human, &diagnostics, &sources)?;
     }
     let Some(tree) = tree else {
         return Ok(Status::of(&diagnostics));
@@ -51,7 +49,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         }
         text
     };
-    app.console.diff(&text)?;
+    console::diff(&text)?;
     let drift = if text.is_empty() {
         Status::Clean
     } else {

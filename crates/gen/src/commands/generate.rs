@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use clap::ValueEnum;
 use output::{Applied, FileTree, Manifest, Meta, Options, Outcome, Plan};
 
-use crate::cli::App;
+use crate::cli::{App, generate_visibly};
+use crate::console;
 use crate::status::Status;
 use crate::text::{count, shell_word};
 use crate::{Generated, fingerprint, git};
@@ -51,7 +52,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let options = Options::default();
     let recovered = output::recover(&target, &options)?;
     if recovered.completed {
-        app.console.say("completed a run that was stopped half-way");
+        console::say("completed a run that was stopped half-way");
     }
     let manifest = output::read_manifest(&target)?;
     let sources = app.load()?;
@@ -63,13 +64,12 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         && is_current(manifest, &fingerprint)
         && output::verify(&target, manifest)?
     {
-        app.console.report(&sources.diagnostics, &sources.map)?;
+        console::report(app.format, &sources.diagnostics, &sources.map)?;
         let files = count(manifest.files.len(), "file");
-        app.console
-            .say(&format!("unchanged: {files} in {}", app.out_name()));
+        console::say(&format!("unchanged: {files} in {}", app.out_name()));
         return Ok(Status::Clean);
     }
-    let generated = app.generate(sources);
+    let generated = generate_visibly(sources);
     let Generated {
         sources,
         tree,
@@ -77,8 +77,8 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         ..
     } = generated;
     let Some(tree) = tree else {
-        app.console.report(&diagnostics, &sources)?;
-        app.console.say("nothing was written");
+        console::report(app.format, &diagnostics, &sources)?;
+        console::say("nothing was written");
         return Ok(Status::of(&diagnostics));
     };
     let meta = Meta {
@@ -90,12 +90,12 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let applied = output::apply(&target, &plan, &tree, &meta, &options)?;
     diagnostics.extend(recovered.diagnostics);
     diagnostics.extend(applied.diagnostics.clone());
-    app.console.report(&diagnostics, &sources)?;
-    app.console.say(&summary(app, &plan, &applied));
+    console::report(app.format, &diagnostics, &sources)?;
+    console::say(&summary(app, &plan, &applied));
     if applied.outcome == Outcome::Written
         && let Some(hint) = untracked(app, &tree)
     {
-        app.console.say(&hint);
+        console::say(&hint);
     }
     Ok(Status::of(&diagnostics))
 }
@@ -158,22 +158,23 @@ fn untracked(app: &App, tree: &FileTree) -> Option<String> {
 }
 
 fn emit(app: &App, stage: Stage) -> anyhow::Result<Status> {
-    let generated = app.generate(app.load()?);
+    let generated = app.generate()?;
     match stage {
-        Stage::Spec => app.console.out(&format!("{:#?}\n", generated.spec))?,
-        Stage::Model => app.console.json(&generated.fleet)?,
+        Stage::Spec => console::out(&format!("{:#?}\n", generated.spec))?,
+        Stage::Model => console::json(&generated.fleet)?,
         Stage::View => {
             let files = generated.tree.iter().flat_map(FileTree::iter);
             let files: BTreeMap<&str, _> = files
                 .map(|(path, file)| (path, String::from_utf8_lossy(&file.bytes)))
                 .collect();
-            app.console.json(&files)?;
+            console::json(&files)?;
         }
     }
     // The stage has standard output for itself.
-    let console = crate::console::Console {
-        format: diag::Format::Human,
-    };
-    console.report(&generated.diagnostics, &generated.sources)?;
+    console::report(
+        diag::Format::Human,
+        &generated.diagnostics,
+        &generated.sources,
+    )?;
     Ok(Status::of(&generated.diagnostics))
 }

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cli::App;
 use crate::commands::schema;
+use crate::console;
 use crate::status::Status;
 use crate::text::shell_word;
 
@@ -72,28 +73,28 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             list.join(", ")
         );
     }
-    let mut text = String::new();
+    let mut wrote = Vec::new();
     for (path, content) in &files {
         write_new(&args.dir.join(path), content)?;
-        text.push_str(&format!("wrote {}\n", shown(&args.dir, path)));
+        wrote.push(format!("wrote {}", shown(&args.dir, path)));
     }
     let there = match args.dir.as_str() {
         "." => String::new(),
         dir => format!(" -C {}", shell_word(dir)),
     };
-    text.push_str("\nNext:\n");
-    text.push_str(&format!(
-        "  edit {}/hosts/desktop.yaml\n",
-        shown(&args.dir, &app.spec)
-    ));
-    text.push_str(&format!("  gen{there}                  write the flake\n"));
-    text.push_str(&format!(
-        "  gen{there} explain desktop  see what the host comes to\n"
-    ));
-    text.push_str(&format!(
-        "  gen{there} list features    see what can be switched on\n"
-    ));
-    app.console.out(&text)?;
+    let text = format!(
+        "{}
+
+Next:
+  edit {}/hosts/desktop.yaml
+  gen{there}                  write the flake
+  gen{there} explain desktop  see what the host comes to
+  gen{there} list features    see what can be switched on
+",
+        wrote.join("\n"),
+        shown(&args.dir, &app.spec),
+    );
+    console::out(&text)?;
     Ok(Status::Clean)
 }
 

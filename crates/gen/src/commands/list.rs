@@ -8,7 +8,9 @@ use model::{Fleet, PortNumbers};
 use resolve::FeatureSummary;
 use serde::Serialize;
 
+use crate::Generated;
 use crate::cli::{App, Sound};
+use crate::console;
 use crate::status::Status;
 use crate::table::Table;
 use crate::text::list;
@@ -35,30 +37,38 @@ enum What {
 /// Lists.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let json = app.wants_json()?;
-    let sound = match app.sound_fleet()? {
-        Ok(sound) => sound,
-        Err(status) => return Ok(status),
-    };
-    let fleet = &sound.fleet;
     match args.what {
-        What::Hosts => show(app, json, &hosts(fleet)),
-        What::Users => show(app, json, &users(fleet)),
-        What::Features => show(app, json, &features(sound)),
-        What::Profiles => show(app, json, &profiles(fleet)),
-        What::Templates => show(app, json, &templates(fleet)),
-        What::Files => show(app, json, &files(&sound)),
+        What::Features => {
+            let (generated, status) = app.any_fleet()?;
+            Ok(status.max(show(json, &features(generated))?))
+        }
+        What::Hosts => of_sound(app, |sound| show(json, &hosts(&sound.fleet))),
+        What::Users => of_sound(app, |sound| show(json, &users(&sound.fleet))),
+        What::Profiles => of_sound(app, |sound| show(json, &profiles(&sound.fleet))),
+        What::Templates => of_sound(app, |sound| show(json, &templates(&sound.fleet))),
+        What::Files => of_sound(app, |sound| show(json, &files(&sound))),
     }
 }
 
-fn show<R: Row>(app: &App, json: bool, rows: &[R]) -> anyhow::Result<Status> {
+fn of_sound(
+    app: &App,
+    show: impl FnOnce(Sound) -> anyhow::Result<Status>,
+) -> anyhow::Result<Status> {
+    match app.sound_fleet()? {
+        Ok(sound) => show(sound),
+        Err(status) => Ok(status),
+    }
+}
+
+fn show<R: Row>(json: bool, rows: &[R]) -> anyhow::Result<Status> {
     if json {
-        app.console.json(&rows)?;
+        console::json(&rows)?;
     } else {
         let mut table = Table::new(R::HEADINGS);
         for row in rows {
             table.row(row.cells());
         }
-        app.console.out(&table.render())?;
+        console::out(&table.render())?;
     }
     Ok(Status::Clean)
 }
@@ -216,13 +226,13 @@ impl Row for FeatureRow {
     }
 }
 
-fn features(sound: Sound) -> Vec<FeatureRow> {
-    let Sound {
+fn features(generated: Generated) -> Vec<FeatureRow> {
+    let Generated {
         mut sources,
         spec,
         fleet,
         ..
-    } = sound;
+    } = generated;
     // The catalog's own files are tested; the spec's were checked already.
     let mut diagnostics = Diagnostics::new();
     let summaries = resolve::feature_summaries(&spec, &mut sources, &mut diagnostics);
@@ -337,7 +347,7 @@ fn files(sound: &Sound) -> Vec<FileRow> {
     let row = |(path, file): (&str, &output::File)| FileRow {
         path: path.to_owned(),
         bytes: file.bytes.len(),
-        lines: file.bytes.iter().filter(|byte| **byte == b'\n').count(),
+        lines: file.bytes.split(|byte| *byte == b'\n').count() - 1,
         from: sound.fleet.sources.get(path).cloned(),
     };
     sound.tree.iter().map(row).collect()

@@ -2,7 +2,8 @@
 
 use camino::Utf8PathBuf;
 
-use crate::cli::{self, App};
+use crate::cli;
+use crate::console;
 use crate::status::Status;
 
 /// Arguments.
@@ -13,14 +14,14 @@ pub(crate) struct Args {
 }
 
 /// Prints or writes them.
-pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<Status> {
     if let Some(dir) = &args.dir {
         std::fs::create_dir_all(dir)?;
         clap_mangen::generate_to(cli::command(), dir)?;
     } else {
         let mut page = Vec::new();
         clap_mangen::Man::new(cli::command()).render(&mut page)?;
-        app.console.out(&String::from_utf8_lossy(&page))?;
+        console::out(&String::from_utf8_lossy(&page))?;
     }
     Ok(Status::Clean)
 }

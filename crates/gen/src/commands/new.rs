@@ -9,6 +9,7 @@ use spec::Spec;
 
 use crate::cli::App;
 use crate::commands::init::{SCHEMA_FILE, write_new};
+use crate::console;
 use crate::status::Status;
 
 /// Arguments.
@@ -62,7 +63,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         );
     }
     if diagnostics.iter().any(|d| BLIND.contains(&d.code)) {
-        app.console.report(&diagnostics, &sources.map)?;
+        console::report(app.format, &diagnostics, &sources.map)?;
         return Ok(Status::of(&diagnostics));
     }
     let path: Utf8PathBuf = app.spec.join(format!("{}s/{name}.yaml", kind.word()));
@@ -75,7 +76,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         }
         Kind::Profile => "fill it in and name it below a user of a host, then run `gen`",
     };
-    app.console.out(&format!("wrote {path}\n{next}\n"))?;
+    console::out(&format!("wrote {path}\n{next}\n"))?;
     Ok(Status::Clean)
 }
 
@@ -227,7 +228,7 @@ fn host(name: &str, spec: &Spec) -> String {
     hardware:
       cpu: amd # amd, intel, arm or none
       # gpu: [{{ vendor: amd }}]
-      # disks: {name}-disk # a name from `disks`, below
+      disks: {name}-disk
       boot: {{ loader: systemd-boot }}
     # network:
     #   address: 192.168.1.20 # the address that others use
@@ -236,8 +237,10 @@ fn host(name: &str, spec: &Spec) -> String {
     features: {{}} # {{ virtualization: [docker], gaming: {{ steam: false }} }}
     settings: {{}} # any NixOS option
 
-# disks:
-#   {name}-disk: {{ layout: ext4, device: /dev/nvme0n1 }}
+disks:
+  {name}-disk:
+    layout: ext4 # or luks-btrfs, zfs; none for file systems by hand
+    device: /dev/nvme0n1
 "
     )
 }

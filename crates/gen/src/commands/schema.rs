@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use crate::cli::App;
+use crate::console;
 use crate::status::Status;
 
 /// Arguments.
@@ -14,7 +14,7 @@ pub(crate) struct Args {
 }
 
 /// Prints or writes it.
-pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<Status> {
     let schema = schema();
     if let Some(path) = &args.output {
         if let Some(folder) = path.parent() {
@@ -25,7 +25,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             format!("{}\n", serde_json::to_string_pretty(&schema)?),
         )?;
     } else {
-        app.console.json(&schema)?;
+        console::json(&schema)?;
     }
     Ok(Status::Clean)
 }

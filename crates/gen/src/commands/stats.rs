@@ -11,6 +11,7 @@ use output::FileTree;
 use serde::Serialize;
 
 use crate::cli::{App, Sound};
+use crate::console;
 use crate::status::Status;
 use crate::table::Table;
 
@@ -85,7 +86,7 @@ pub(crate) fn run(app: &App) -> anyhow::Result<Status> {
     };
     let rows = rows(&sound);
     if json {
-        app.console.json(&rows)?;
+        console::json(&rows)?;
         return Ok(Status::Clean);
     }
     let mut headings = vec!["host", ">definitions"];
@@ -112,7 +113,7 @@ pub(crate) fn run(app: &App) -> anyhow::Result<Status> {
         cells.push(format!("{:.1} %", row.shared));
         table.row(cells);
     }
-    app.console.out(&table.render())?;
+    console::out(&table.render())?;
     Ok(Status::Clean)
 }
 

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::host::{self, FeatureView};
 use super::tree::Tree;
-use crate::cli::Sound;
+use crate::Generated;
 use crate::commands::list::enabled_on;
-use crate::text::list;
+use crate::text::{list, one_line};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,10 +28,16 @@ struct Use {
 }
 
 /// The view of a feature, or all ids if there is none of that name.
-pub(super) fn view(sound: &mut Sound, id: &str) -> Result<FleetFeatureView, Vec<String>> {
+pub(super) fn view(generated: &mut Generated, id: &str) -> Result<FleetFeatureView, Vec<String>> {
+    let Generated {
+        sources,
+        spec,
+        fleet,
+        ..
+    } = generated;
     // The catalog's own files are tested; the spec's were checked already.
     let mut diagnostics = Diagnostics::new();
-    let summaries = resolve::feature_summaries(&sound.spec, &mut sound.sources, &mut diagnostics);
+    let summaries = resolve::feature_summaries(spec, sources, &mut diagnostics);
     let ids: Vec<String> = summaries.iter().map(|summary| summary.id.clone()).collect();
     let summary = summaries
         .into_iter()
@@ -39,7 +45,7 @@ pub(super) fn view(sound: &mut Sound, id: &str) -> Result<FleetFeatureView, Vec<
         .ok_or(ids)?;
     let mut uses = Vec::new();
     let mut add = |at: String, enabled| {
-        for feature in host::features(enabled, &sound.sources) {
+        for feature in host::features(enabled, sources) {
             if feature.id == id {
                 uses.push(Use {
                     at: at.clone(),
@@ -48,14 +54,14 @@ pub(super) fn view(sound: &mut Sound, id: &str) -> Result<FleetFeatureView, Vec<
             }
         }
     };
-    for host in sound.fleet.hosts.values() {
+    for host in fleet.hosts.values() {
         add(host.name.to_string(), &host.enabled);
         for user in host.users.values() {
             add(format!("{}@{}", user.name, host.name), &user.enabled);
         }
     }
     Ok(FleetFeatureView {
-        enabled_on: enabled_on(&sound.fleet, id),
+        enabled_on: enabled_on(fleet, id),
         summary,
         uses,
     })
@@ -92,15 +98,12 @@ pub(super) fn draw(view: &FleetFeatureView) -> String {
             let default = option
                 .default
                 .as_ref()
-                .map(|d| format!(" = {d}"))
-                .unwrap_or_default();
-            let text = format!(
-                "{}: {}{}",
-                option.name,
-                option.ty,
-                default.replace('\n', " ")
-            );
-            tree.line(1, text, option.description.replace('\n', " "));
+                .map(|d| format!(" = {}", one_line(d)));
+            let default = default.unwrap_or_default();
+            tree.line(1, format!("{}: {}{default}", option.name, option.ty), "");
+            for line in option.description.trim().lines() {
+                tree.line(3, line, "");
+            }
         }
     }
     if view.uses.is_empty() {

@@ -12,6 +12,7 @@ use diag::did_you_mean;
 use serde::Serialize;
 
 use crate::cli::{App, Sound};
+use crate::console;
 use crate::status::Status;
 
 /// Arguments.
@@ -45,36 +46,34 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         }
         words => (Kind::Host, &words[0]),
     };
-    let mut sound = match app.sound_fleet()? {
+    if let Kind::Feature = kind {
+        let (mut generated, status) = app.any_fleet()?;
+        return match feature::view(&mut generated, name) {
+            Ok(view) => Ok(status.max(show(json, &view, feature::draw)?)),
+            Err(ids) => Err(unknown("feature", name, &ids)),
+        };
+    }
+    let sound = match app.sound_fleet()? {
         Ok(sound) => sound,
         Err(status) => return Ok(status),
     };
-    match kind {
-        Kind::Host => match host::view(&sound, name) {
-            Some(view) => show(app, json, &view, host::draw),
-            None => Err(unknown_host(&sound, name)),
-        },
-        Kind::Feature => match feature::view(&mut sound, name) {
-            Ok(view) => show(app, json, &view, feature::draw),
-            Err(ids) => Err(unknown("feature", name, &ids)),
-        },
-        Kind::User => match user::view(&sound, name) {
-            Some(view) => show(app, json, &view, user::draw),
+    if let Kind::User = kind {
+        return match user::view(&sound, name) {
+            Some(view) => show(json, &view, user::draw),
             None => Err(unknown("user", name, &names(sound.fleet.users.keys()))),
-        },
+        };
+    }
+    match host::view(&sound, name) {
+        Some(view) => show(json, &view, host::draw),
+        None => Err(unknown_host(&sound, name)),
     }
 }
 
-fn show<V: Serialize>(
-    app: &App,
-    json: bool,
-    view: &V,
-    draw: impl Fn(&V) -> String,
-) -> anyhow::Result<Status> {
+fn show<V: Serialize>(json: bool, view: &V, draw: impl Fn(&V) -> String) -> anyhow::Result<Status> {
     if json {
-        app.console.json(view)?;
+        console::json(view)?;
     } else {
-        app.console.out(&draw(view))?;
+        console::out(&draw(view))?;
     }
     Ok(Status::Clean)
 }
