@@ -11,6 +11,7 @@ use output::{OutputError, Target};
 
 use crate::commands;
 use crate::console;
+use crate::load::tidy;
 use crate::panic;
 use crate::progress::Progress;
 use crate::status::Status;
@@ -142,7 +143,7 @@ impl App {
     pub(crate) fn load(&self) -> anyhow::Result<Sources> {
         let same = |a: &Utf8Path, b: &Utf8Path| match (a.canonicalize(), b.canonicalize()) {
             (Ok(a), Ok(b)) => a == b,
-            _ => a == b,
+            _ => tidy(a) == tidy(b),
         };
         if same(&self.spec, &self.out) {
             anyhow::bail!("`{}` is both the spec and the output", self.spec);

@@ -205,7 +205,7 @@ pub(crate) fn folder_name(root: &str) -> &str {
 }
 
 /// A path as messages show it: without `./` and a `/` at the end.
-fn tidy(path: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn tidy(path: &Utf8Path) -> Utf8PathBuf {
     let tidy: Utf8PathBuf = path.components().collect();
     match tidy.strip_prefix(".") {
         Ok(rest) if !rest.as_str().is_empty() => rest.to_owned(),

@@ -67,3 +67,16 @@ fn layer(layer: &Layer) -> String {
 pub(crate) fn nix(value: &Value) -> String {
     one_line(&nix::render(value).unwrap_or_else(|error| format!("<{error}>")))
 }
+
+/// A value without the priority of its layer.
+pub(crate) fn without_priority(value: &Value) -> &Value {
+    match value {
+        Value::Apply(function, inner)
+            if function.starts_with("lib.mkOverride ") || function == "lib.mkDefault" =>
+        {
+            inner
+        }
+        Value::Commented(_, inner) => without_priority(inner),
+        other => other,
+    }
+}

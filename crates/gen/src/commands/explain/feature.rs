@@ -1,6 +1,7 @@
 //! A feature: what it is for, its options, and where it is on.
 
 use diag::Diagnostics;
+use model::Definition;
 use resolve::FeatureSummary;
 use serde::Serialize;
 
@@ -44,8 +45,8 @@ pub(super) fn view(generated: &mut Generated, id: &str) -> Result<FleetFeatureVi
         .find(|summary| summary.id == id)
         .ok_or(ids)?;
     let mut uses = Vec::new();
-    let mut add = |at: String, enabled| {
-        for feature in host::features(enabled, sources) {
+    let mut add = |at: String, enabled, layers: &[&[Definition]]| {
+        for feature in host::features(enabled, layers, fleet, sources) {
             if feature.id == id {
                 uses.push(Use {
                     at: at.clone(),
@@ -55,9 +56,14 @@ pub(super) fn view(generated: &mut Generated, id: &str) -> Result<FleetFeatureVi
         }
     };
     for host in fleet.hosts.values() {
-        add(host.name.to_string(), &host.enabled);
+        add(
+            host.name.to_string(),
+            &host.enabled,
+            &host::layers(host, fleet),
+        );
         for user in host.users.values() {
-            add(format!("{}@{}", user.name, host.name), &user.enabled);
+            let at = format!("{}@{}", user.name, host.name);
+            add(at, &user.enabled, &host::home_layers(user, fleet));
         }
     }
     Ok(FleetFeatureView {

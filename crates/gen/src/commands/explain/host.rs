@@ -6,6 +6,7 @@ use diag::SourceMap;
 use model::{
     BootLoader, Definition, DiskLayout, Enabled, FeatureId, Fleet, Host, PortNumbers, Protocol,
 };
+use nix::AttrPath;
 use serde::Serialize;
 
 use super::tree::Tree;
@@ -60,10 +61,24 @@ pub(super) struct FeatureView {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct OptionView {
     pub(super) name: String,
     pub(super) value: String,
     pub(super) from: Place,
+    /// Nothing gives it. Programs get it, people see it with `gen explain feature`.
+    pub(super) is_default: bool,
+}
+
+impl OptionView {
+    fn new(name: &str, value: &nix::Value, from: Place) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: origin::nix(value),
+            from,
+            is_default: false,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -113,11 +128,7 @@ pub(super) fn view(sound: &Sound, name: &str) -> Option<HostView> {
         .template
         .as_ref()
         .and_then(|name| fleet.templates.get(name));
-    let layers = [
-        host.definitions.as_slice(),
-        template.map_or(&[], |template| template.definitions.as_slice()),
-        fleet.definitions.as_slice(),
-    ];
+    let layers = layers(host, fleet);
     Some(HostView {
         name: host.name.to_string(),
         description: host.description.clone(),
@@ -134,7 +145,7 @@ pub(super) fn view(sound: &Sound, name: &str) -> Option<HostView> {
         address: host.address.clone(),
         zones: host.zones.clone(),
         hardware: hardware(host),
-        features: features(&host.enabled, sources),
+        features: features(&host.enabled, &layers, fleet, sources),
         disabled: host.disabled.iter().map(ToString::to_string).collect(),
         settings: settings(&layers, fleet, sources),
         users: host
@@ -161,18 +172,52 @@ pub(super) fn view(sound: &Sound, name: &str) -> Option<HostView> {
 
 /// A user on a host.
 pub(super) fn user_view(user: &model::HostUser, fleet: &Fleet, sources: &SourceMap) -> UserView {
+    let layers = home_layers(user, fleet);
     UserView {
         name: user.name.to_string(),
         profiles: user.profiles.iter().map(ToString::to_string).collect(),
         home_manager: user.has_home,
-        features: features(&user.enabled, sources),
+        features: features(&user.enabled, &layers, fleet, sources),
         settings: settings(&[&user.definitions, &user.home], fleet, sources),
     }
 }
 
-/// Features that are on.
+/// The Home Manager definitions of a user on a host, the highest layer first.
+pub(super) fn home_layers<'a>(
+    user: &'a model::HostUser,
+    fleet: &'a Fleet,
+) -> Vec<&'a [Definition]> {
+    let everywhere = fleet.users.get(&user.name).map(|user| user.home.as_slice());
+    let profiles = user
+        .profiles
+        .iter()
+        .rev()
+        .filter_map(|name| fleet.profiles.get(name));
+    std::iter::once(user.home.as_slice())
+        .chain(everywhere)
+        .chain(profiles.map(|profile| profile.definitions.as_slice()))
+        .collect()
+}
+
+/// The NixOS definitions of a host, the highest layer first.
+pub(super) fn layers<'a>(host: &'a Host, fleet: &'a Fleet) -> [&'a [Definition]; 3] {
+    let template = host
+        .template
+        .as_ref()
+        .and_then(|name| fleet.templates.get(name));
+    [
+        host.definitions.as_slice(),
+        template.map_or(&[], |template| template.definitions.as_slice()),
+        fleet.definitions.as_slice(),
+    ]
+}
+
+/// Features that are on. `layers` are the definitions that apply, the highest layer first: they hold
+/// what templates and profiles give.
 pub(super) fn features(
     enabled: &BTreeMap<FeatureId, Enabled>,
+    layers: &[&[Definition]],
+    fleet: &Fleet,
     sources: &SourceMap,
 ) -> Vec<FeatureView> {
     let view = |(id, enabled): (&FeatureId, &Enabled)| FeatureView {
@@ -182,17 +227,62 @@ pub(super) fn features(
             .iter()
             .map(|r| Place::of_reason(r, sources))
             .collect(),
-        options: enabled
-            .options
-            .iter()
-            .map(|(name, option)| OptionView {
-                name: name.clone(),
-                value: origin::nix(&option.value),
-                from: Place::of(&option.origin, sources),
-            })
-            .collect(),
+        options: options(id, enabled, layers, fleet, sources),
     };
     enabled.iter().map(view).collect()
+}
+
+/// The options of a feature by name, defaults among them.
+fn options(
+    id: &FeatureId,
+    enabled: &Enabled,
+    layers: &[&[Definition]],
+    fleet: &Fleet,
+    sources: &SourceMap,
+) -> Vec<OptionView> {
+    let mut views: BTreeMap<String, OptionView> = BTreeMap::new();
+    for (name, option) in &enabled.options {
+        let from = Place::of(&option.origin, sources);
+        views.insert(name.clone(), OptionView::new(name, &option.value, from));
+    }
+    let prefix = AttrPath::parse(&fleet.namespace).unwrap_or_default();
+    let prefix = prefix.child(id.category()).child(id.name());
+    for definition in layers.iter().flat_map(|layer| layer.iter()) {
+        if !definition.path.starts_with(&prefix) {
+            continue;
+        }
+        let below = &definition.path.parts()[prefix.parts().len()..];
+        let (Some(option), below) = (below.first(), AttrPath(below.to_vec())) else {
+            continue;
+        };
+        if option == "enable" || enabled.options.contains_key(option) {
+            continue;
+        }
+        let name = below.to_string();
+        let from = Place::of(&definition.origin, sources);
+        let value = origin::without_priority(&definition.value);
+        views
+            .entry(name.clone())
+            .or_insert_with(|| OptionView::new(&name, value, from));
+    }
+    let declared = fleet.features.get(id).map(|feature| &feature.options);
+    for (name, option) in declared.into_iter().flatten() {
+        let is_given = |given: &String| {
+            AttrPath::parse(given).is_ok_and(|path| path.parts().first() == Some(name))
+        };
+        if let (Some(default), false) = (&option.default, views.keys().any(is_given)) {
+            let from = Place {
+                layer: format!("default of {id}"),
+                place: None,
+            };
+            let view = OptionView {
+                is_default: true,
+                ..OptionView::new(name, default, from)
+            };
+            views.insert(name.clone(), view);
+        }
+    }
+    views.into_values().collect()
 }
 
 /// What is defined besides features' options, which are shown with their features. A path is shown
@@ -376,7 +466,7 @@ pub(super) fn draw_features(tree: &mut Tree, depth: usize, features: &[FeatureVi
     for feature in features {
         let reasons: Vec<String> = feature.reasons.iter().map(ToString::to_string).collect();
         tree.line(depth, &feature.id, reasons.join("; "));
-        for option in &feature.options {
+        for option in feature.options.iter().filter(|option| !option.is_default) {
             let text = format!("{} = {}", option.name, option.value);
             tree.line(depth + 1, text, option.from.to_string());
         }
