@@ -241,7 +241,7 @@ fn build(world: &World<'_>, definition: &table::Definition, d: &mut Diagnostics)
                 example: decl
                     .example
                     .as_ref()
-                    .map(|v| lower(world, Place::SYSTEM, v, &mut uses, d)),
+                    .map(|v| example(lower(world, Place::SYSTEM, v, &mut Uses::default(), d))),
             },
         );
     }
@@ -292,6 +292,23 @@ fn build(world: &World<'_>, definition: &table::Definition, d: &mut Diagnostics)
         },
         uses,
     }
+}
+
+/// An example that is code is shown as code, not evaluated.
+fn example(value: nix::Value) -> nix::Value {
+    fn is_data(value: &nix::Value) -> bool {
+        match value {
+            nix::Value::List(items) => items.iter().all(is_data),
+            nix::Value::Attrs(attrs) => attrs.values().all(is_data),
+            nix::Value::Expr(_) | nix::Value::Apply(..) | nix::Value::Concat(_) | nix::Value::Path(_) => false,
+            _ => true,
+        }
+    }
+    if is_data(&value) {
+        return value;
+    }
+    let text = nix::render(&value).unwrap_or_default();
+    nix::Value::apply("lib.literalExpression", text.into())
 }
 
 /// `!opt` must name an option.

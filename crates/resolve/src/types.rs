@@ -56,14 +56,11 @@ fn bounds<T: std::fmt::Display>(min: Option<&T>, max: Option<&T>) -> String {
     }
 }
 
-/// Whether definitions of the type merge in the module system.
-pub(crate) fn merges(ty: &OptionType) -> bool {
+/// Whether text given for the type merges with other text, so that it carries no priority.
+pub(crate) fn is_lines(ty: &OptionType) -> bool {
     match ty {
-        OptionType::List(_)
-        | OptionType::Attrs(_)
-        | OptionType::Lines
-        | OptionType::Submodule(_) => true,
-        OptionType::Nullable(inner) => merges(inner),
+        OptionType::Lines => true,
+        OptionType::Nullable(inner) => is_lines(inner),
         _ => false,
     }
 }
