@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::code::Code;
 use crate::error::{Problem, Result};
+use crate::memo::Memo;
 use crate::module;
 use crate::views::{
     disks, feature, flake, halves, hardware, home_manager, host, index, layer, readme, secrets,
@@ -56,8 +57,6 @@ pub(crate) enum View {
 /// Around the body of a module.
 #[derive(Debug, Serialize)]
 struct ModuleView {
-    header: Code,
-    intro: Option<Code>,
     arguments: Option<Code>,
     body: Code,
 }
@@ -181,30 +180,35 @@ impl File<'_> {
     }
 
     /// Its text.
-    pub(crate) fn render(self, env: &Environment<'_>, fleet: &Fleet) -> Result<String> {
+    pub(crate) fn render(
+        self,
+        env: &Environment<'_>,
+        memo: &Memo,
+        fleet: &Fleet,
+    ) -> Result<String> {
         let view = self.view(env, fleet)?;
         let text = env.get_template(self.template())?.render(Serde(view))?;
-        match self {
-            File::Attributes | File::Readme | File::SopsRules => Ok(text),
-            File::Flake | File::SecretRules => format(&text),
-            _ => format(&self.module(env, fleet, text)?),
-        }
+        let module = match self {
+            File::Attributes | File::Readme | File::SopsRules => return Ok(text),
+            File::Flake | File::SecretRules => return format(&text),
+            File::Disks(_) | File::Hardware(_) => memo.get(text, |text| module(env, text))?,
+            _ => module(env, &text)?,
+        };
+        let header = self.header(fleet);
+        Ok(match self.intro() {
+            Some(intro) => format!("{header}\n{intro}\n{module}"),
+            None => format!("{header}\n{module}"),
+        })
     }
 
-    /// The module with the given body.
-    fn module(self, env: &Environment<'_>, fleet: &Fleet, body: String) -> Result<String> {
-        let view = ModuleView {
-            header: self.header(fleet),
-            intro: match self {
-                File::Host(host) => host.description.as_deref().map(Code::comment),
-                File::Profile(profile) => Some(layer::profile_intro(profile)),
-                File::Template(template) => Some(layer::template_intro(template)),
-                _ => None,
-            },
-            arguments: module::arguments(&body)?,
-            body: Code::new(body),
-        };
-        Ok(env.get_template("module.nix.j2")?.render(Serde(view))?)
+    /// What a reader should know before the module.
+    fn intro(self) -> Option<Code> {
+        match self {
+            File::Host(host) => host.description.as_deref().map(Code::comment),
+            File::Profile(profile) => Some(layer::profile_intro(profile)),
+            File::Template(template) => Some(layer::template_intro(template)),
+            _ => None,
+        }
     }
 
     /// The first line.
@@ -222,6 +226,15 @@ fn folder(half: Half) -> &'static str {
         Half::System => "modules",
         Half::Home => "home",
     }
+}
+
+/// A body with the arguments that it needs, laid out.
+fn module(env: &Environment<'_>, body: &str) -> Result<String> {
+    let view = ModuleView {
+        arguments: module::arguments(body)?,
+        body: Code::new(body),
+    };
+    format(&env.get_template("module.nix.j2")?.render(Serde(view))?)
 }
 
 fn format(text: &str) -> Result<String> {

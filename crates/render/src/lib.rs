@@ -13,6 +13,7 @@ mod code;
 mod env;
 mod error;
 mod file;
+mod memo;
 mod module;
 mod tree;
 mod views;
@@ -37,9 +38,10 @@ pub fn render(
     assets: &BTreeMap<String, Vec<u8>>,
 ) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let env = env::environment().map_err(|error| RenderError::new("", &error.into()))?;
+    let memo = memo::Memo::default();
     let rendered: Vec<(String, Vec<u8>)> = file::files(fleet)
         .into_par_iter()
-        .map(|file| match file.render(&env, fleet) {
+        .map(|file| match file.render(&env, &memo, fleet) {
             Ok(text) => Ok((file.path(), text.into_bytes())),
             Err(problem) => Err(RenderError::new(file.path(), &problem)),
         })

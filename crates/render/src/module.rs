@@ -1,7 +1,6 @@
 //! Modules: the arguments that a body needs, and the parts of a written body.
 
-use std::collections::BTreeSet;
-
+use nix::FreeVariables;
 use rnix::ast::{self, HasEntry};
 
 use crate::code::Code;
@@ -22,24 +21,32 @@ const ARGUMENTS: &[&str] = &[
 /// The argument pattern of a module with the given body, such as `{ config, lib, ... }`; none if the
 /// body needs no argument.
 pub(crate) fn arguments(body: &str) -> Result<Option<Code>> {
-    let mut free = free_names(body)?;
+    let names = names(body)?;
     let used: Vec<&str> = ARGUMENTS
         .iter()
         .copied()
-        .filter(|&name| free.remove(name))
+        .filter(|&name| reads(&names, name))
         .collect();
-    if let Some(name) = free.pop_first() {
-        return Err(Problem::Unbound(name));
+    match names
+        .free
+        .iter()
+        .find(|name| !ARGUMENTS.contains(&name.as_str()))
+    {
+        Some(name) => Err(Problem::Unbound(name.clone())),
+        None if used.is_empty() => Ok(None),
+        None => Ok(Some(Code::new(format!("{{ {}, ... }}", used.join(", "))))),
     }
-    Ok((!used.is_empty()).then(|| Code::new(format!("{{ {}, ... }}", used.join(", ")))))
+}
+
+/// Whether a text reads the argument `name`. Below a `with` it is the argument that is meant too,
+/// because what is bound around a `with` comes first.
+pub(crate) fn reads(names: &FreeVariables, name: &str) -> bool {
+    names.free.contains(name) || names.maybe.contains(name)
 }
 
 /// The names that a text uses and does not bind.
-pub(crate) fn free_names(code: &str) -> Result<BTreeSet<String>> {
-    match nix::free_variables(code) {
-        Ok(names) => Ok(names.free),
-        Err(problems) => Err(Problem::code(&problems, code)),
-    }
+pub(crate) fn names(code: &str) -> Result<FreeVariables> {
+    nix::free_variables(code).map_err(|problems| Problem::code(&problems, code))
 }
 
 /// The written body of a feature, taken apart.
@@ -142,6 +149,97 @@ impl Body<'_> {
         match self.inside {
             Some(_) => Code::new(self.expr.trim()),
             None => Code::new(format!("({}\n)", self.expr.trim())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{arguments, body};
+    use crate::code::Code;
+
+    #[test]
+    fn arguments_that_are_used() {
+        let cases = [
+            ("{ a = 1; }", None),
+            (
+                "{ a = lib.mkForce pkgs.hello; }",
+                Some("{ lib, pkgs, ... }"),
+            ),
+            (
+                "{ a = pkgs-unstable.b; c = config.d; }",
+                Some("{ config, pkgs-unstable, ... }"),
+            ),
+            ("let lib = 1; in { a = lib; }", None),
+            (
+                "{ a = with lib; mkIf config.b c; }",
+                Some("{ config, lib, ... }"),
+            ),
+        ];
+        for (code, expected) in cases {
+            let arguments = arguments(code).unwrap();
+            assert_eq!(arguments.as_ref().map(Code::as_str), expected, "{code}");
+        }
+        assert!(arguments("{ a = other; }").is_err());
+    }
+
+    #[test]
+    fn bodies_taken_apart() {
+        let cases = [
+            ("{ a = 1; }", None, "{ a = 1; }"),
+            (
+                "let\n  # Why.\n  a = 1;\nin\n{ b = a; }\n",
+                Some("# Why.\n  a = 1;"),
+                "{ b = a; }",
+            ),
+            (
+                "let a = 1; in lib.mkIf a { }",
+                Some("a = 1;"),
+                "(lib.mkIf a { }\n)",
+            ),
+            // Not around the rest of the module.
+            (
+                "let lib = 1; in { a = lib; }",
+                None,
+                "(let lib = 1; in { a = lib; }\n)",
+            ),
+            (
+                "let inherit (cfg) lib; in { a = lib; }",
+                None,
+                "(let inherit (cfg) lib; in { a = lib; }\n)",
+            ),
+            (
+                "# Why.\nlet a = 1; in { }",
+                None,
+                "(# Why.\nlet a = 1; in { }\n)",
+            ),
+            ("rec { a = 1; }", None, "(rec { a = 1; }\n)"),
+            ("a // b # why", None, "(a // b # why\n)"),
+        ];
+        for (code, bindings, argument) in cases {
+            let body = body(code);
+            assert_eq!(body.bindings, bindings, "{code}");
+            assert_eq!(body.argument().as_str(), argument, "{code}");
+        }
+    }
+
+    #[test]
+    fn bodies_merged_with_bindings() {
+        let cases = [
+            (
+                "{\n  # Why.\n  a.b = 1;\n}",
+                "{\na.c = 2;\n\n# Why.\n  a.b = 1;\n}",
+            ),
+            ("{ }", "{\na.c = 2;\n\n}"),
+            (
+                "{ a = lib.mkForce { }; }",
+                "(lib.mkMerge [ {\na.c = 2;\n} ({ a = lib.mkForce { }; }\n) ])",
+            ),
+            ("a // b", "(lib.mkMerge [ {\na.c = 2;\n} (a // b\n) ])"),
+        ];
+        for (code, expected) in cases {
+            let merged = body(code).merged(&Code::new("a.c = 2;"));
+            assert_eq!(merged.as_str(), expected, "{code}");
         }
     }
 }

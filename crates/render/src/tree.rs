@@ -285,3 +285,137 @@ fn merged(values: &[Cow<'_, Value>]) -> Value {
     }
     Value::apply("lib.mkMerge", Value::List(owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{Definition, Layer, Origin};
+    use nix::{AttrPath, Expr, Value};
+
+    use super::{Order, Tree};
+
+    fn definition(path: &str, value: Value) -> Definition {
+        Definition {
+            path: AttrPath::parse(path).unwrap(),
+            value,
+            origin: Origin {
+                layer: Layer::Fleet,
+                span: None,
+            },
+            over: vec![],
+            comment: None,
+        }
+    }
+
+    fn list(elements: &[i64]) -> Value {
+        Value::List(elements.iter().copied().map(Value::Int).collect())
+    }
+
+    fn written(definitions: &[Definition]) -> Result<String, String> {
+        let tree = Tree::new(definitions).map_err(|problem| problem.to_string())?;
+        let code = tree.code(Order::top(&["z"])).unwrap();
+        Ok(nix::format(&format!("{{ {code} }}")).unwrap())
+    }
+
+    #[test]
+    fn definitions_become_one_set() {
+        let definitions = [
+            definition("b.c.d", Value::Int(1)),
+            definition("b.c.\"e f\".enable", Value::Bool(true)),
+            definition("b.c.\"e f\".a", Value::Null),
+            definition(
+                "b.g",
+                Value::attrs([
+                    ("h", Value::Int(2)),
+                    ("i", Value::attrs([("j", Value::Int(3))])),
+                ]),
+            ),
+            definition("b.g.k", Value::Int(4)),
+            definition("l", Value::attrs::<&str>([])),
+            definition("m", Value::Int(5)),
+            Definition {
+                comment: Some("Why.\nAnd how.".to_owned()),
+                ..definition(
+                    "n.o",
+                    Value::Commented("Inner.".to_owned(), Box::new(Value::Int(6))),
+                )
+            },
+            definition("z", Value::from("first")),
+        ];
+        let expected = "\
+{
+  z = \"first\";
+
+  b = {
+    c = {
+      d = 1;
+      \"e f\" = {
+        enable = true;
+        a = null;
+      };
+    };
+    g = {
+      h = 2;
+      i.j = 3;
+      k = 4;
+    };
+  };
+
+  l = { };
+  m = 5;
+
+  # Why.
+  # And how.
+  # Inner.
+  n.o = 6;
+}
+";
+        assert_eq!(written(&definitions).unwrap(), expected);
+    }
+
+    #[test]
+    fn lists_append_and_lines_merge() {
+        let lines = |text: &str| Value::Lines(text.to_owned());
+        let expr = Value::Expr(Expr::parse("lib.optional c 3").unwrap());
+        let cases = [
+            (
+                [list(&[1]), list(&[2])],
+                "{\n  a = [\n    1\n    2\n  ];\n}\n",
+            ),
+            (
+                [list(&[1]), Value::Concat(vec![list(&[2]), expr])],
+                "{ a = [ 1 ] ++ [ 2 ] ++ lib.optional c 3; }\n",
+            ),
+            (
+                [list(&[1]), Value::apply("lib.mkAfter", list(&[2]))],
+                "{\n  a = lib.mkMerge [\n    [ 1 ]\n    (lib.mkAfter [ 2 ])\n  ];\n}\n",
+            ),
+            (
+                [lines("x"), lines("y")],
+                "{\n  a = lib.mkMerge [\n    \"x\"\n    \"y\"\n  ];\n}\n",
+            ),
+        ];
+        for (values, expected) in cases {
+            let definitions = values.map(|value| definition("a", value));
+            assert_eq!(written(&definitions).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn conflicts() {
+        let cases = [
+            (("a", Value::Int(1)), ("a", Value::Int(1))),
+            (("a", Value::Int(1)), ("a.b", Value::Int(1))),
+            (("a.b", Value::Int(1)), ("a", Value::Int(1))),
+            (("a", list(&[1])), ("a", Value::Int(1))),
+            (
+                ("a", Value::attrs([("b", Value::Int(1))])),
+                ("a.b", Value::Int(2)),
+            ),
+        ];
+        for ((path, value), (other_path, other)) in cases {
+            let definitions = [definition(path, value), definition(other_path, other)];
+            let expected = format!("`{other_path}` is defined twice");
+            assert_eq!(written(&definitions).unwrap_err(), expected);
+        }
+    }
+}

@@ -7,6 +7,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stderr,
+    clippy::unwrap_used,
     reason = "tests run programs on files and tell why they do not"
 )]
 

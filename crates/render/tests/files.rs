@@ -1,5 +1,7 @@
 //! The rendered files: what they look like, and what holds for all of them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod fixture;
 
 use std::collections::BTreeMap;
@@ -22,9 +24,8 @@ fn listing(files: &BTreeMap<String, String>) -> String {
     let files = files
         .iter()
         .filter(|(path, _)| !path.starts_with("custom/"));
-    files
-        .map(|(path, text)| format!("──── {path}\n{text}\n"))
-        .collect()
+    let files = files.map(|(path, text)| format!("──── {path}\n{text}\n"));
+    files.collect::<Vec<_>>().concat()
 }
 
 /// What holds for every Nix file.
@@ -161,6 +162,37 @@ fn text_of_the_spec_stays_text() {
     check(&rendered(&fleet));
 }
 
+#[test]
+fn modules_of_further_inputs() {
+    let mut fleet = fixture::fleet(Backend::Agenix, true);
+    for (name, module) in [
+        ("stylix", "stylix.homeModules.stylix"),
+        ("my.theme", "inputs.\"my.theme\".x"),
+    ] {
+        let mut input = fleet.inputs["disko"].clone();
+        input.flake = name == "stylix";
+        input.home_module = Some(module.to_owned());
+        fleet.inputs.insert(name.to_owned(), input);
+    }
+    let files = rendered(&fleet);
+    check(&files);
+    insta::assert_snapshot!(files["flake.nix"]);
+}
+
+#[test]
+fn a_feature_alone() {
+    let mut fleet = fixture::fleet(Backend::Agenix, false);
+    let server = fleet
+        .features
+        .get_mut(&FeatureId::new("web.certificates"))
+        .unwrap();
+    server.options.clear();
+    server.system.as_mut().unwrap().definitions.clear();
+    let files = rendered(&fleet);
+    check(&files);
+    insta::assert_snapshot!(files["modules/web/certificates.nix"]);
+}
+
 fn problem(change: impl FnOnce(&mut Fleet)) -> String {
     let mut fleet = fixture::fleet(Backend::Agenix, false);
     change(&mut fleet);
@@ -205,7 +237,7 @@ fn problems() {
             fleet.features.values_mut().for_each(|it| {
                 it.options
                     .values_mut()
-                    .for_each(|it| it.ty = "(".to_owned())
+                    .for_each(|it| it.ty = "(".to_owned());
             });
         }),
     ];

@@ -114,7 +114,7 @@ fn option_view(name: &str, option: &FeatureOption) -> Result<OptionView> {
     let default = option.default.as_ref().map(Code::value).transpose()?;
     let default_text = match &default {
         // Documentation shows the text, because the value depends on the package set.
-        Some(code) if !module::free_names(code.as_str())?.is_empty() => {
+        Some(code) if !module::names(code.as_str())?.free.is_empty() => {
             Some(Code::string(code.as_str())?)
         }
         _ => None,

@@ -126,18 +126,15 @@ fn arguments(fleet: &Fleet, home_modules: &[&str]) -> Result<Code> {
         used.insert(UNSTABLE.to_owned());
     }
     for expr in exprs {
-        used.extend(module::free_names(expr)?);
+        used.extend(module::names(expr)?.free);
     }
     let all = if used.remove("inputs") { "inputs@" } else { "" };
     let is_input = |name: &&String| *name == "self" || fleet.inputs.contains_key(*name);
     if let Some(name) = used.iter().find(|name| !is_input(name)) {
         return Err(Problem::Unbound(name.clone()));
     }
-    let names = used
-        .iter()
-        .map(|name| format!("{name}, "))
-        .collect::<String>();
-    Ok(Code::new(format!("{all}{{ {names}... }}")))
+    let names: Vec<&str> = used.iter().map(String::as_str).chain(["..."]).collect();
+    Ok(Code::new(format!("{all}{{ {} }}", names.join(", "))))
 }
 
 fn unstable(fleet: &Fleet, systems: &BTreeSet<&str>) -> Result<Unstable> {

@@ -47,21 +47,18 @@ pub(crate) fn view(host: &Host) -> Result<View> {
     }
     let mut kernel_modules: Vec<&str> =
         hardware.kernel_modules.iter().map(String::as_str).collect();
-    if let Some(vendor @ ("amd" | "intel")) = hardware.cpu.as_deref() {
-        if is_physical {
-            let follow = expr("config.hardware.enableRedistributableFirmware")?;
-            tree.set(
-                &["hardware", "cpu", vendor, "updateMicrocode"],
-                default(follow),
-            )?;
-            let kvm = if vendor == "amd" {
-                "kvm-amd"
-            } else {
-                "kvm-intel"
-            };
-            if hardware.facter.is_none() && !kernel_modules.contains(&kvm) {
-                kernel_modules.insert(0, kvm);
-            }
+    if let (true, Some(vendor @ ("amd" | "intel"))) = (is_physical, hardware.cpu.as_deref()) {
+        let follow = expr("config.hardware.enableRedistributableFirmware")?;
+        tree.set(
+            &["hardware", "cpu", vendor, "updateMicrocode"],
+            default(follow),
+        )?;
+        let kvm = match vendor {
+            "amd" => "kvm-amd",
+            _ => "kvm-intel",
+        };
+        if hardware.facter.is_none() && !kernel_modules.contains(&kvm) {
+            kernel_modules.insert(0, kvm);
         }
     }
     if hardware.firmware {

@@ -117,10 +117,9 @@ fn assemble(
 /// The arguments of a home, if it must be a function. The arguments of the module around it serve as
 /// well as long as it reads neither its own configuration nor Home Manager's library.
 fn home_arguments(home: &str) -> Result<Option<Code>> {
-    let free = module::free_names(home)?;
-    let is_function = ["config", "options", "osConfig"]
-        .iter()
-        .any(|&name| free.contains(name));
+    let names = module::names(home)?;
+    let own = ["config", "options", "osConfig"];
+    let is_function = own.iter().any(|name| module::reads(&names, name));
     if is_function || home.contains("lib.hm.") {
         module::arguments(home)
     } else {
