@@ -270,7 +270,7 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         Some(Command::List(args)) => commands::list::run(&app, &args),
         Some(Command::Explain(args)) => commands::explain::run(&app, &args),
         Some(Command::Stats) => commands::stats::run(&app),
-        Some(Command::Schema(args)) => commands::schema::run(&args),
+        Some(Command::Schema(args)) => commands::schema::run(&app, &args),
         Some(Command::Init(args)) => commands::init::run(&app, &args),
         Some(Command::New(args)) => commands::new::run(&app, &args),
         Some(Command::Completions(args)) => commands::completions::run(&args),

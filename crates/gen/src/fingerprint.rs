@@ -40,3 +40,25 @@ pub fn fingerprint(sources: &Sources) -> String {
             text
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(root: &str, files: &[(&str, &str)]) -> String {
+        fingerprint(&Sources::from_memory(root, files.iter().copied()))
+    }
+
+    #[test]
+    fn depends_on_names_and_contents_only() {
+        let one = of("spec", &[("a.yaml", "x"), ("b.nix", "y")]);
+        assert_eq!(
+            one,
+            of("/elsewhere/spec", &[("b.nix", "y"), ("a.yaml", "x")])
+        );
+        assert_ne!(one, of("spec", &[("a.yaml", "xb"), (".nix", "y")]));
+        assert_ne!(one, of("spec", &[("a.yaml", "x"), ("b.nix", "z")]));
+        assert_ne!(one, of("spec", &[("a.yaml", "x"), ("c.nix", "y")]));
+        assert_ne!(one, of("spec", &[("a.yaml", "x"), ("b.yaml", "y")]));
+    }
+}

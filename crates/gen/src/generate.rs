@@ -103,3 +103,37 @@ fn name_sources(fleet: &mut Fleet, root: &str) {
         .map(|feature| &mut feature.source)
         .for_each(rename);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(root: &str, text: &str) -> Sources {
+        Sources::from_memory(root, [("fleet.yaml", text)])
+    }
+
+    const SPEC: &str = "fleet: { name: x, stateVersion: \"25.11\", system: x86_64-linux }
+hosts:
+  a: { hardware: { cpu: none, platform: lxc } }
+";
+
+    #[test]
+    fn headers_do_not_say_where_the_spec_is() {
+        let here = generate(sources("spec", SPEC));
+        let there = generate(sources("/home/alice/fleets/spec", SPEC));
+        assert!(here.tree.is_some());
+        assert_eq!(here.tree, there.tree);
+    }
+
+    #[test]
+    fn unknown_names_are_not_reported_while_a_file_cannot_be_read() {
+        let files = [
+            ("a.yaml", "hosts: { a: { template: t } }"),
+            ("b.yaml", "templates: ["),
+        ];
+        let generated = generate(Sources::from_memory("spec", files));
+        let codes: Vec<&str> = generated.diagnostics.iter().map(|d| d.code).collect();
+        assert_eq!(codes, ["yaml-syntax"]);
+        assert!(generated.tree.is_none());
+    }
+}

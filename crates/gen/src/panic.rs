@@ -28,3 +28,24 @@ fn report(info: &PanicHookInfo<'_>) {
 fn file(path: &str) -> &str {
     path.rfind("crates/").map_or(path, |at| &path[at..])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bug_is_a_failure() {
+        assert_eq!(guard(|| Status::Findings), Status::Findings);
+        assert_eq!(guard(|| panic!("bug")), Status::Failure);
+        let _ = std::panic::take_hook();
+    }
+
+    #[test]
+    fn places_are_below_the_workspace() {
+        assert_eq!(
+            file("/somewhere/crates/gen/src/cli.rs"),
+            "crates/gen/src/cli.rs"
+        );
+        assert_eq!(file("src/cli.rs"), "src/cli.rs");
+    }
+}

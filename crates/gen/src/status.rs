@@ -39,3 +39,23 @@ impl From<Status> for ExitCode {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diag::Diagnostic;
+
+    use super::*;
+
+    #[test]
+    fn the_worst_finding_counts() {
+        let mut diagnostics = Diagnostics::new();
+        assert_eq!(Status::of(&diagnostics), Status::Clean);
+        diagnostics.push(Diagnostic::note("output-missing", None, "a"));
+        assert_eq!(Status::of(&diagnostics), Status::Clean);
+        diagnostics.push(Diagnostic::warning("output-orphan-edited", None, "b"));
+        assert_eq!(Status::of(&diagnostics), Status::Findings);
+        diagnostics.push(Diagnostic::error("internal-error", None, "c"));
+        diagnostics.push(Diagnostic::error("output-edited", None, "d"));
+        assert_eq!(Status::of(&diagnostics), Status::Failure);
+    }
+}

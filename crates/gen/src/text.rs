@@ -64,3 +64,28 @@ pub(crate) fn one_line(text: &str) -> String {
     cut.push('…');
     cut
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words() {
+        assert_eq!(count(1, "file"), "1 file");
+        assert_eq!(count(0, "file"), "0 files");
+        assert_eq!(list(Vec::<String>::new()), "-");
+        assert_eq!(list(["a", "b"]), "a, b");
+        assert_eq!(size(64 << 30), "64 GiB");
+        assert_eq!(size(1500), "1500 B");
+        assert_eq!(one_line(" a\n  b "), "a b");
+        assert_eq!(one_line(&"é".repeat(200)).chars().count(), 100);
+    }
+
+    #[test]
+    fn paths_for_a_shell() {
+        assert_eq!(shell_word("generated/a-b_c.nix"), "generated/a-b_c.nix");
+        assert_eq!(shell_word("a b"), "'a b'");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word("-n"), "'-n'");
+    }
+}

@@ -421,16 +421,38 @@ fn completions_and_manual() {
 }
 
 #[test]
-fn schema_is_json() {
+fn schema() {
     let project = Project::empty();
-    let text = project.clean(&["schema"]).stdout;
+    let general = project.clean(&["schema"]).stdout;
     assert!(
-        serde_json::from_str::<serde_json::Value>(&text)
+        serde_json::from_str::<serde_json::Value>(&general)
             .unwrap()
             .is_object()
     );
+    let project = Project::new();
+    let own = project.clean(&["schema"]).stdout;
+    assert_ne!(own, general, "it has this fleet's names");
     project.clean(&["schema", "--output", "x/schema.json"]);
-    assert_eq!(project.read("x/schema.json"), text);
+    assert_eq!(project.read("x/schema.json"), own);
+}
+
+#[test]
+fn schema_follows_the_spec() {
+    let project = Project::empty();
+    project.clean(&["init"]);
+    assert_eq!(
+        project.read("spec/.schema.json"),
+        project.clean(&["schema"]).stdout
+    );
+    let run = project.clean(&[]);
+    assert!(!run.stderr.contains("schema"), "{run}");
+    project.clean(&["new", "host", "laptop"]);
+    let run = project.clean(&[]);
+    assert!(run.stderr.contains("updated spec/.schema.json"), "{run}");
+    assert_eq!(
+        project.read("spec/.schema.json"),
+        project.clean(&["schema"]).stdout
+    );
 }
 
 #[test]

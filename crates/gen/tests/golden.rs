@@ -68,7 +68,7 @@ fn check(
     assert!(cases > 0, "{folder} holds no case");
     assert!(
         failures.is_empty(),
-        "{} of {cases} cases differ; see whether that is meant, then run with GOLDEN_UPDATE=1\n\n{}",
+        "{} problems in {cases} cases; if that is meant, run with GOLDEN_UPDATE=1\n\n{}",
         failures.len(),
         failures.join("\n")
     );

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use output::{Applied, FileTree, Manifest, Meta, Options, Outcome, Plan};
 
 use crate::cli::{App, generate_visibly};
+use crate::commands::schema;
 use crate::console;
 use crate::status::Status;
 use crate::text::{count, shell_word};
@@ -72,6 +73,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let generated = generate_visibly(sources);
     let Generated {
         sources,
+        spec,
         tree,
         mut diagnostics,
         ..
@@ -92,6 +94,9 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     diagnostics.extend(applied.diagnostics.clone());
     console::report(app.format, &diagnostics, &sources)?;
     console::say(&summary(app, &plan, &applied));
+    if applied.outcome != Outcome::Refused {
+        schema::refresh(app, &spec)?;
+    }
     if applied.outcome == Outcome::Written
         && let Some(hint) = untracked(app, &tree)
     {

@@ -4,7 +4,9 @@ use std::fs;
 use std::io::{self, Write as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use diag::Diagnostics;
 
+use crate::Sources;
 use crate::cli::App;
 use crate::commands::schema;
 use crate::console;
@@ -18,9 +20,6 @@ pub(crate) struct Args {
     #[arg(default_value = ".")]
     dir: Utf8PathBuf,
 }
-
-/// The schema's file in the spec folder; hidden, so that it is no part of the spec.
-pub(crate) const SCHEMA_FILE: &str = ".schema.json";
 
 /// Files of the fleet, below the spec folder.
 const SPEC: &[(&str, &str)] = &[
@@ -99,14 +98,15 @@ Next:
 }
 
 fn files(spec: &Utf8Path) -> anyhow::Result<Vec<(Utf8PathBuf, String)>> {
-    let schema = format!("{}\n", serde_json::to_string_pretty(&schema::schema())?);
+    let sources = Sources::from_memory(spec.as_str(), SPEC.iter().copied());
+    let names = spec::load(&sources.map, &sources.yaml, &mut Diagnostics::new());
     let mut files = vec![
         (
             ".gitignore".into(),
             include_str!("../../init/gitignore").to_owned(),
         ),
         (".vscode/settings.json".into(), editor_settings(spec)?),
-        (spec.join(SCHEMA_FILE), schema),
+        (spec.join(schema::FILE), schema::text(&names)?),
     ];
     files.extend(
         SPEC.iter()
@@ -122,7 +122,7 @@ fn editor_settings(spec: &Utf8Path) -> anyhow::Result<String> {
         .iter()
         .flat_map(|(tag, kinds)| kinds.iter().map(move |kind| format!("{tag} {kind}")))
         .collect();
-    let schema = format!("./{}", spec.join(SCHEMA_FILE));
+    let schema = format!("./{}", spec.join(schema::FILE));
     let settings = serde_json::json!({
         "yaml.customTags": tags,
         "yaml.schemas": { schema: [format!("{spec}/**/*.yaml")] },

@@ -8,7 +8,8 @@ use diag::Span;
 use spec::Spec;
 
 use crate::cli::App;
-use crate::commands::init::{SCHEMA_FILE, write_new};
+use crate::commands::init::write_new;
+use crate::commands::schema;
 use crate::console;
 use crate::status::Status;
 
@@ -138,7 +139,7 @@ fn existing(spec: &Spec, kind: Kind, name: &str) -> Option<Span> {
 }
 
 fn skeleton(kind: Kind, name: &str, spec: &Spec) -> String {
-    let modeline = format!("# yaml-language-server: $schema=../{SCHEMA_FILE}\n");
+    let modeline = format!("# yaml-language-server: $schema=../{}\n", schema::FILE);
     let body = match kind {
         Kind::Host => host(name, spec),
         Kind::User => format!(
