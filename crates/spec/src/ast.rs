@@ -415,7 +415,7 @@ pub enum NeedKind {
 pub struct GpuNeed {
     /// Vendor.
     pub vendor: String,
-    /// With ROCm.
+    /// With `ROCm`.
     pub rocm: bool,
     /// With CUDA.
     pub cuda: bool,
@@ -522,7 +522,7 @@ pub struct Hardware {
 pub struct Gpu {
     /// Vendor.
     pub vendor: Text,
-    /// ROCm wanted.
+    /// `ROCm` wanted.
     pub rocm: bool,
     /// CUDA wanted.
     pub cuda: bool,

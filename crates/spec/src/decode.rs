@@ -45,7 +45,7 @@ fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
     let Some(mut f) = Fields::of(root, "the spec", d) else {
         return;
     };
-    if let Some(node) = f.take("version") {
+    if let Some(node) = f.take_some("version") {
         match int(node, "version", d) {
             Some(v) if v.value == FORMAT_VERSION => {}
             Some(v) => d.push(
@@ -194,7 +194,8 @@ fn decode_nix(node: &Node, d: &mut Diagnostics) -> NixSettings {
 }
 
 fn is_false(node: &Node) -> bool {
-    matches!(&node.kind, NodeKind::Scalar(text, Style::Plain) if text == "false")
+    node.tag.is_none()
+        && matches!(&node.kind, NodeKind::Scalar(text, Style::Plain) if text == "false")
 }
 
 fn decode_input(node: &Node, d: &mut Diagnostics) -> Option<Input> {
@@ -582,7 +583,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Like `take`, but an empty value counts as absent.
-    fn take_some(&mut self, key: &'static str) -> Option<&'n Node> {
+    pub(crate) fn take_some(&mut self, key: &'static str) -> Option<&'n Node> {
         self.take(key).filter(|node| !node.is_null())
     }
 
@@ -591,17 +592,15 @@ impl<'n> Fields<'n> {
     }
 
     pub(crate) fn required_text(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Text> {
-        match self.take_some(key) {
-            Some(node) => text(node, &format!("`{key}`"), d),
-            None => {
-                d.push(Diagnostic::error(
-                    "missing-key",
-                    self.span,
-                    format!("{} lacks `{key}`", self.what),
-                ));
-                None
-            }
+        if let Some(node) = self.take_some(key) {
+            return text(node, &format!("`{key}`"), d);
         }
+        d.push(Diagnostic::error(
+            "missing-key",
+            self.span,
+            format!("{} lacks `{key}`", self.what),
+        ));
+        None
     }
 
     pub(crate) fn texts(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<Text> {
@@ -730,7 +729,18 @@ impl<'n> Fields<'n> {
                     }
                     None => continue,
                 },
-                _ => value(node, cx, d),
+                (Some(_), NodeKind::Scalar(..)) => value(node, cx, d),
+                _ => {
+                    d.push(
+                        Diagnostic::error(
+                            "wrong-type",
+                            node.span,
+                            format!("a package must be a name, found {}", node.describe()),
+                        )
+                        .help("write it as below `pkgs`, or `!nix EXPR`"),
+                    );
+                    continue;
+                }
             };
             result.push(package);
         }
@@ -834,15 +844,15 @@ fn feature_uses(node: &Node, d: &mut Diagnostics) -> Vec<FeatureUse> {
             Spanned::new(format!("{}.{}", category.value, name.value), name.span)
         };
         match &node.kind {
-            NodeKind::List(items) => {
-                for item in items {
+            NodeKind::List(_) => {
+                for item in list(node, &category.value, d) {
                     let Some(name) = text(item, "a feature name", d) else {
                         continue;
                     };
                     result.push(FeatureUse {
                         id: id(&name),
                         enable: true,
-                        options: Default::default(),
+                        options: OptionValues::default(),
                     });
                 }
             }

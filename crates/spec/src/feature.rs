@@ -49,7 +49,9 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
         home_body: f.text("homeBody", d),
     };
     if let Some(summary) = &feature.summary
-        && (summary.value.ends_with('.') || summary.value.contains('\n'))
+        && (summary.value.is_empty()
+            || summary.value.ends_with('.')
+            || summary.value.contains('\n'))
     {
         d.push(Diagnostic::error(
             "bad-summary",
@@ -305,7 +307,18 @@ fn package_need(node: &Node, d: &mut Diagnostics) -> Option<PackageNeed> {
         });
     }
     let mut f = Fields::of(node, "a package need", d)?;
-    let names = f.texts("packages", d);
+    let span = f.span();
+    let names = match f.take_some("packages") {
+        Some(node) => texts(node, "`packages`", d),
+        None => {
+            d.push(Diagnostic::error(
+                "missing-key",
+                span,
+                "a package need lacks `packages`",
+            ));
+            Vec::new()
+        }
+    };
     let when = conditions(&mut f, d);
     f.finish(d);
     Some(PackageNeed { names, when })
@@ -351,10 +364,10 @@ fn needs(node: &Node, d: &mut Diagnostics) -> Vec<Need> {
             });
         }
     };
-    if let Some(node) = f.take("cpu") {
+    if let Some(node) = f.take_some("cpu") {
         push(Some(NeedKind::Cpu(words(node, "`cpu`", d))), node);
     }
-    if let Some(node) = f.take("gpu") {
+    if let Some(node) = f.take_some("gpu") {
         let gpus = list(node, "gpu", d)
             .into_iter()
             .filter_map(|node| gpu_need(node, d))
@@ -371,13 +384,13 @@ fn needs(node: &Node, d: &mut Diagnostics) -> Vec<Need> {
         });
         push(bytes, node);
     }
-    if let Some(node) = f.take("system") {
+    if let Some(node) = f.take_some("system") {
         push(Some(NeedKind::System(words(node, "`system`", d))), node);
     }
-    if let Some(node) = f.take("disks") {
+    if let Some(node) = f.take_some("disks") {
         push(Some(NeedKind::Disks(words(node, "`disks`", d))), node);
     }
-    if let Some(node) = f.take("zone") {
+    if let Some(node) = f.take_some("zone") {
         push(Some(NeedKind::Zone(words(node, "`zone`", d))), node);
     }
     f.finish(d);
@@ -411,19 +424,32 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
         return Vec::new();
     };
     let span = f.span();
+    let mut given = 0;
+    let mut count = |node: &Node| given += usize::from(!matches!(&node.kind, NodeKind::List(items) if items.is_empty()));
     let mut sources: Vec<PortSource> = f
-        .texts("option", d)
-        .into_iter()
-        .map(PortSource::Option)
-        .collect();
+        .take("option")
+        .inspect(|n| count(n))
+        .map(|n| port_options(n, d))
+        .unwrap_or_default();
     let fixed = f
         .take("port")
+        .inspect(|n| count(n))
         .and_then(|n| port_number(n, d))
         .map(PortSource::Fixed);
-    let range = f.take("range").and_then(|n| {
+    let range = f.take("range").inspect(|n| count(n)).and_then(|n| {
         let mut f = Fields::of(n, "`range`", d)?;
-        let from = f.take("from").and_then(|n| port_number(n, d));
-        let to = f.take("to").and_then(|n| port_number(n, d));
+        let mut end = |key| match f.take(key) {
+            Some(node) => port_number(node, d),
+            None => {
+                d.push(Diagnostic::error(
+                    "missing-key",
+                    n.span,
+                    format!("`range` lacks `{key}`"),
+                ));
+                None
+            }
+        };
+        let (from, to) = (end("from"), end("to"));
         f.finish(d);
         Some(PortSource::Range(from?, to?))
     });
@@ -449,10 +475,7 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
     let zones = f.texts("zones", d);
     let when = f.text("when", d);
     f.finish(d);
-    let kinds = usize::from(!sources.is_empty())
-        + usize::from(fixed.is_some())
-        + usize::from(range.is_some());
-    if kinds != 1 {
+    if given != 1 {
         d.push(Diagnostic::error(
             "missing-key",
             span,
@@ -471,6 +494,16 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
             span,
         })
         .collect()
+}
+
+/// The options of a port entry.
+fn port_options(node: &Node, d: &mut Diagnostics) -> Vec<PortSource> {
+    let names = if let NodeKind::Scalar(..) = node.kind {
+        text(node, "`option`", d).into_iter().collect()
+    } else {
+        texts(node, "`option`", d)
+    };
+    names.into_iter().map(PortSource::Option).collect()
 }
 
 fn port_number(node: &Node, d: &mut Diagnostics) -> Option<u16> {

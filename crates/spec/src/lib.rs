@@ -13,6 +13,7 @@ pub mod decode;
 mod feature;
 pub mod node;
 mod scalar;
+pub mod schema;
 mod value;
 
 pub use ast::Spec;

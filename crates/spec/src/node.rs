@@ -10,8 +10,10 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
 
 /// Most nodes of one file.
 const MAX_NODES: usize = 8_000_000;
-/// Most nodes that the aliases of one file may add.
+/// Most nodes that the aliases of one file may add; long text counts as several.
 const MAX_ALIAS_NODES: usize = 100_000;
+/// Bytes of text that count as one node of an alias.
+const BYTES_PER_NODE: usize = 64;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 64;
 /// Longest scalar in bytes.
@@ -35,6 +37,82 @@ pub struct Node {
     pub kind: NodeKind,
     /// Place of the content.
     pub span: Span,
+    /// Where the lines of code (`!nix`) stand, if it is written as it is read.
+    pub(crate) lines: Option<Lines>,
+}
+
+/// Where parts of a scalar's text stand in the file: pairs of an offset into the text and one into
+/// the file, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lines(Box<[(usize, usize)]>);
+
+impl Lines {
+    /// The offset into the file of an offset into the text.
+    pub(crate) fn locate(&self, offset: usize) -> usize {
+        let after = self.0.partition_point(|(text, _)| *text <= offset);
+        match after.checked_sub(1).and_then(|i| self.0.get(i)) {
+            Some((text, file)) => file + (offset - text),
+            None => offset,
+        }
+    }
+
+    /// Follows the text through the file. `None` where an escape or folding makes them differ.
+    fn of(text: &str, raw: &str, start: usize, style: ScalarStyle, indent: usize) -> Option<Self> {
+        match style {
+            ScalarStyle::Literal => Self::of_block(text, raw, start, indent),
+            ScalarStyle::Plain => Self::of_flow(text, raw, start),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+                let inner = raw.get(1..raw.len().checked_sub(1)?)?;
+                Self::of_flow(text, inner, start + 1)
+            }
+            ScalarStyle::Folded => None,
+        }
+    }
+
+    /// A block: each line without its indentation.
+    fn of_block(text: &str, raw: &str, start: usize, indent: usize) -> Option<Self> {
+        let mut pairs = Vec::new();
+        let (mut text_at, mut raw_at) = (0, 0);
+        let mut raw_lines = raw.split_inclusive('\n');
+        for line in text.split_inclusive('\n') {
+            let raw_line = raw_lines.next()?;
+            let blanks = raw_line.len() - raw_line.trim_start_matches(' ').len();
+            // The place of the content begins behind the first line's indentation.
+            let skip = if raw_at == 0 { 0 } else { blanks.min(indent) };
+            let line_text = line.trim_end_matches('\n');
+            if raw_line[skip..].trim_end_matches(['\r', '\n']) != line_text {
+                return None;
+            }
+            pairs.push((text_at, start + raw_at + skip));
+            text_at += line.len();
+            raw_at += raw_line.len();
+        }
+        Some(Self(pairs.into()))
+    }
+
+    /// Plain or quoted text: a break and the blanks around it are read as one space or as breaks.
+    fn of_flow(text: &str, raw: &str, start: usize) -> Option<Self> {
+        const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
+        let mut pairs = Vec::new();
+        let (mut text_at, mut raw_at) = (0, 0);
+        loop {
+            let (text_rest, raw_rest) = (&text[text_at..], &raw[raw_at..]);
+            pairs.push((text_at, start + raw_at));
+            let end = |s: &str| s.find(BLANK).unwrap_or(s.len());
+            let word = &text_rest[..end(text_rest)];
+            if word != &raw_rest[..end(raw_rest)] {
+                return None;
+            }
+            let blanks = |s: &str| s.len() - s[word.len()..].trim_start_matches(BLANK).len();
+            text_at += blanks(text_rest);
+            raw_at += blanks(raw_rest);
+            match (text.len() - text_at, raw.len() - raw_at) {
+                (0, 0) => return Some(Self(pairs.into())),
+                (0, _) | (_, 0) => return None,
+                _ => {}
+            }
+        }
+    }
 }
 
 /// What a node is.
@@ -78,6 +156,7 @@ pub fn parse(sources: &SourceMap, file: FileId, diagnostics: &mut Diagnostics) -
         text,
         diagnostics,
         stack: Vec::new(),
+        has_aliases: text.contains('*'),
         anchors: HashMap::new(),
         nodes: 0,
         alias_nodes: 0,
@@ -140,7 +219,8 @@ struct Builder<'a> {
     text: &'a str,
     diagnostics: &'a mut Diagnostics,
     stack: Vec<Open>,
-    anchors: HashMap<usize, (Node, usize)>,
+    has_aliases: bool,
+    anchors: HashMap<usize, Anchor>,
     nodes: usize,
     alias_nodes: usize,
     root: Option<Node>,
@@ -148,11 +228,28 @@ struct Builder<'a> {
     stop: bool,
 }
 
+/// A node that aliases repeat.
+struct Anchor {
+    node: Node,
+    size: Size,
+}
+
+/// What a node holds, aliases included.
+#[derive(Clone, Copy)]
+struct Size {
+    /// Nodes, where long text counts as several.
+    nodes: usize,
+    /// Levels below it.
+    height: usize,
+}
+
 struct Open {
     node: Node,
     anchor: usize,
     key: Option<Spanned<String>>,
-    first_node: usize,
+    size: Size,
+    /// End of the last thing in it.
+    end: usize,
 }
 
 impl Builder<'_> {
@@ -183,19 +280,36 @@ impl Builder<'_> {
                     );
                     return;
                 }
+                let written = style;
                 let style = if style == ScalarStyle::Plain {
                     Style::Plain
                 } else {
                     Style::Text
                 };
                 let tag = self.tag(tag.as_deref(), tag_start, range.start);
+                let lines = match &tag {
+                    Some(tag) if tag.value == "nix" => {
+                        let line = self.text[..range.start].rfind('\n').map_or(0, |i| i + 1);
+                        let raw = self.text.get(range.clone()).unwrap_or_default();
+                        Lines::of(&text, raw, range.start, written, range.start - line)
+                    }
+                    _ => None,
+                };
+                let size = Size {
+                    nodes: 1 + text.len() / BYTES_PER_NODE,
+                    height: 0,
+                };
+                // A block ends with its last line, not where the next key begins.
+                let raw = self.text.get(range.clone()).unwrap_or_default();
+                let end = range.start + raw.trim_end().len();
                 let node = Node {
                     tag,
                     kind: NodeKind::Scalar(text.into_owned(), style),
-                    span,
+                    span: Span::new(self.file, range.start, end),
+                    lines,
                 };
                 self.count(1, span);
-                self.add(node, anchor, 1);
+                self.add(node, anchor, size, end);
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.open(
@@ -217,9 +331,9 @@ impl Builder<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(range.end),
             Event::Alias(id) => match self.anchors.get(&id) {
-                Some((node, size)) => {
-                    let (node, size) = (node.clone(), *size);
-                    self.alias_nodes += size;
+                Some(Anchor { node, size }) => {
+                    let size = *size;
+                    self.alias_nodes += size.nodes;
                     if self.alias_nodes > MAX_ALIAS_NODES {
                         self.fail(
                             Diagnostic::error(
@@ -231,7 +345,12 @@ impl Builder<'_> {
                         );
                         return;
                     }
-                    self.add(node, 0, size);
+                    if self.stack.len() + size.height > MAX_DEPTH {
+                        self.fail(too_deep(span));
+                        return;
+                    }
+                    let node = node.clone();
+                    self.add(node, 0, size, range.end);
                 }
                 None => self.fail(Diagnostic::error(
                     "yaml-syntax",
@@ -297,21 +416,25 @@ impl Builder<'_> {
         tag_start: Option<usize>,
     ) {
         if self.stack.len() >= MAX_DEPTH {
-            self.fail(Diagnostic::error(
-                "yaml-budget",
-                span,
-                format!("nested deeper than {MAX_DEPTH} levels"),
-            ));
+            self.fail(too_deep(span));
             return;
         }
         self.count(1, span);
         let tag = self.tag(tag, tag_start, span.start as usize);
-        let first_node = self.nodes;
         self.stack.push(Open {
-            node: Node { tag, kind, span },
+            node: Node {
+                tag,
+                kind,
+                span,
+                lines: None,
+            },
             anchor,
             key: None,
-            first_node,
+            size: Size {
+                nodes: 1,
+                height: 1,
+            },
+            end: span.end as usize,
         });
     }
 
@@ -319,22 +442,27 @@ impl Builder<'_> {
         let Some(mut open) = self.stack.pop() else {
             return;
         };
-        // The end event of a block stands at the start of what follows it.
         let start = open.node.span.start as usize;
-        let text = self.text.get(start..end).unwrap_or_default();
-        open.node.span = Span::new(self.file, start, start + text.trim_end().len());
-        let size = self.nodes - open.first_node + 1;
-        self.add(open.node, open.anchor, size);
+        // The end event of a block stands at the start of what follows it.
+        let is_flow = self.text[start..].starts_with(['[', '{'])
+            && self.text[..end].ends_with([']', '}']);
+        let end = if is_flow { end } else { open.end };
+        open.node.span = Span::new(self.file, start, end);
+        self.add(open.node, open.anchor, open.size, end);
     }
 
-    fn add(&mut self, node: Node, anchor: usize, size: usize) {
-        if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), size));
+    fn add(&mut self, node: Node, anchor: usize, size: Size, end: usize) {
+        if anchor > 0 && self.has_aliases {
+            let node = node.clone();
+            self.anchors.insert(anchor, Anchor { node, size });
         }
         let Some(open) = self.stack.last_mut() else {
             self.root = Some(node);
             return;
         };
+        open.size.nodes += size.nodes;
+        open.size.height = open.size.height.max(size.height + 1);
+        open.end = open.end.max(end);
         match &mut open.node.kind {
             NodeKind::List(items) => items.push(node),
             NodeKind::Map(entries) => match open.key.take() {
@@ -347,6 +475,14 @@ impl Builder<'_> {
             NodeKind::Scalar(..) => {}
         }
     }
+}
+
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        "yaml-budget",
+        span,
+        format!("nested deeper than {MAX_DEPTH} levels"),
+    )
 }
 
 /// A key is text; anything else is reported and read as far as it can be.

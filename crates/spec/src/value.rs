@@ -178,7 +178,7 @@ fn tagged(
         "nix" => match scalar_text(node) {
             None => wrong_tag_content(tag, "code", tag_span, node, diagnostics),
             Some(text) => {
-                expression(text, node.span, diagnostics).map_or(ValueKind::Null, ValueKind::Nix)
+                expression(text, node, diagnostics).map_or(ValueKind::Null, ValueKind::Nix)
             }
         },
         "opt" | "pkg" | "secret" | "file" => {
@@ -255,6 +255,7 @@ fn wrapped(node: &Node, cx: Context, diagnostics: &mut Diagnostics) -> Value {
         tag: None,
         kind: node.kind.clone(),
         span: node.span,
+        lines: None,
     };
     value(&bare, cx, diagnostics)
 }
@@ -347,15 +348,21 @@ fn scalar_text(node: &Node) -> Option<&str> {
 }
 
 /// Parses code; what is wrong in it is reported at its place in the YAML where that is known.
-pub(crate) fn expression(
-    text: &str,
-    span: Span,
-    diagnostics: &mut Diagnostics,
-) -> Option<nix::Expr> {
+fn expression(text: &str, node: &Node, diagnostics: &mut Diagnostics) -> Option<nix::Expr> {
     match nix::Expr::parse(text) {
         Ok(expr) => Some(expr),
         Err(problems) => {
             for problem in problems {
+                let span = match &node.lines {
+                    None => node.span,
+                    Some(lines) => {
+                        let end = node.span.end as usize;
+                        let start = lines.locate(problem.start).min(end);
+                        let last = problem.end.max(problem.start + 1) - 1;
+                        let stop = (lines.locate(last) + 1).clamp(start, end);
+                        Span::new(node.span.file, start, stop)
+                    }
+                };
                 diagnostics.push(Diagnostic::error(
                     "nix-syntax",
                     span,
@@ -436,6 +443,17 @@ fn collect(
     into: &mut Settings,
     diagnostics: &mut Diagnostics,
 ) {
+    if let Some(tag) = &node.tag {
+        diagnostics.push(
+            Diagnostic::error(
+                "unexpected-tag",
+                tag.span,
+                format!("a tree of options cannot have the tag `!{}`", tag.value),
+            )
+            .help("tag the values in it"),
+        );
+        return;
+    }
     let NodeKind::Map(entries) = &node.kind else {
         if !node.is_null() {
             diagnostics.push(

@@ -1,0 +1,944 @@
+//! The surface of the language as schemars types: which keys stand where, and what they are for.
+//!
+//! Nothing is ever read into these types; the decoders of [`crate::decode`] do that, because derived
+//! ones stop at the first mistake. The corpus of `tests/corpus` proves that both accept the same
+//! documents. Doc comments are what an editor shows.
+//!
+//! An `Option` may be left out or empty; everything else is required. Types that are named in
+//! [`super::names`] are replaced by what this fleet defines.
+
+#![expect(dead_code, reason = "read by schemars only")]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+// A list; a single value counts as a list of one. (No doc comment: it would hide the key's own.)
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+enum Many<T> {
+    One(T),
+    List(Vec<T>),
+}
+
+macro_rules! names {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        $($(#[doc = $doc])* #[derive(JsonSchema)] struct $name(String);)*
+    };
+}
+
+names! {
+    /// A user of this fleet.
+    UserName,
+    /// A template of this fleet.
+    TemplateName,
+    /// A profile of this fleet.
+    ProfileName,
+    /// A disk layout of the section `disks`.
+    DiskName,
+    /// A zone of `fleet.zones`.
+    ZoneName,
+    /// A secret of `secrets.items`.
+    SecretName,
+    /// A flake input that follows ours: `nixpkgs`, one of the section `inputs`, or `""` for none.
+    FollowedInput,
+    /// A flake input: one of the section `inputs`, or one that comes by itself.
+    InputName,
+    /// `all`, a host or a group of `secrets.groups`.
+    SecretReader,
+    /// A user of `secrets.keys.users` or a group of `secrets.groups`.
+    SecretEditor,
+    /// A host, or a user of `secrets.keys.users`.
+    GroupMember,
+    /// A feature as `category.name`.
+    FeatureId,
+}
+
+/// What fits a pattern.
+macro_rules! patterns {
+    ($($(#[doc = $doc:literal])* $name:ident = $pattern:literal,)*) => {
+        $(
+            $(#[doc = $doc])*
+            #[derive(JsonSchema)]
+            struct $name(#[schemars(regex(pattern = $pattern))] String);
+        )*
+    };
+}
+
+patterns! {
+    /// A size such as `16GiB` or `512M`, in powers of 1024.
+    Size = "^[0-9]+(K|KiB|M|MiB|G|GiB|T|TiB)$",
+    /// A duration such as `90s`, `15m`, `12h`, `30d` or `4w`.
+    Duration = "^[0-9]+(s|m|min|h|d|w)$",
+    /// A release of NixOS such as `"25.11"`, in quotes.
+    Release = "^[0-9][0-9]\\.(05|11)$",
+    /// A branch of nixpkgs: `nixos-unstable`, or a release such as `nixos-25.11`.
+    Channel = "^nixos-(unstable|[0-9][0-9]\\.(05|11))(-small)?$",
+    /// A file mode such as `"0400"`, in quotes.
+    Mode = "^[0-7]{3,4}$",
+    /// A host id of eight hex digits, in quotes.
+    HostId = "^[0-9A-Fa-f]{8}$",
+    /// A public key: `ssh-ed25519 …` or `age1…`.
+    PublicKey = "^(ssh-ed25519 |ssh-rsa |ecdsa-sha2-|age1)",
+}
+
+macro_rules! words {
+    ($($(#[doc = $doc:literal])* $name:ident { $($(#[doc = $wdoc:literal])* $variant:ident = $word:literal),* $(,)? })*) => {
+        $(
+            $(#[doc = $doc])*
+            #[derive(JsonSchema)]
+            enum $name { $( $(#[doc = $wdoc])* #[schemars(rename = $word)] $variant,)* }
+        )*
+    };
+}
+
+words! {
+    /// A platform.
+    System { X86 = "x86_64-linux", Arm = "aarch64-linux" }
+    /// Who encrypts secrets.
+    Backend { Agenix = "agenix", Sops = "sops" }
+    /// A login shell.
+    Shell { Bash = "bash", Zsh = "zsh", Fish = "fish", Nushell = "nushell" }
+    /// Whether a host is emitted.
+    HostState {
+        /// Emitted.
+        Active = "active",
+        /// Kept in the spec, not emitted.
+        Retired = "retired",
+    }
+    /// A CPU vendor.
+    CpuVendor { Amd = "amd", Intel = "intel", Arm = "arm", None = "none" }
+    /// A GPU vendor.
+    GpuVendor { Amd = "amd", Intel = "intel", Nvidia = "nvidia", None = "none" }
+    /// A boot loader.
+    Loader { SystemdBoot = "systemd-boot", Grub = "grub", None = "none" }
+    /// What the host runs on.
+    Platform { Physical = "physical", Qemu = "qemu", Lxc = "lxc" }
+    /// How a disk is laid out.
+    Layout { Ext4 = "ext4", LuksBtrfs = "luks-btrfs", Zfs = "zfs", None = "none" }
+    /// Redundancy of a ZFS pool.
+    ZfsMode {
+        Stripe = "", Mirror = "mirror", Raidz = "raidz", Raidz1 = "raidz1", Raidz2 = "raidz2",
+        Raidz3 = "raidz3",
+    }
+    /// A transport protocol.
+    Protocol { Tcp = "tcp", Udp = "udp", Both = "both" }
+    /// How serious a finding is.
+    Level { Error = "error", Warning = "warning", Note = "note", Off = "off" }
+    /// A type without parameters.
+    SimpleType {
+        Bool = "bool", Int = "int", Float = "float", String = "string", Lines = "lines",
+        Port = "port", Path = "path", Package = "package", Duration = "duration", Size = "size",
+        Anything = "anything",
+    }
+}
+
+/// NixOS or Home Manager options; keys are attribute paths as Nix writes them.
+#[derive(JsonSchema)]
+struct Settings(BTreeMap<String, SettingsValue>);
+
+/// A value or further options; with or without a tag.
+#[derive(JsonSchema)]
+struct SettingsValue(serde_json::Value);
+
+/// Any value, or one with a tag.
+#[derive(JsonSchema)]
+struct Value(serde_json::Value);
+
+/// Features by category: a list enables, a mapping sets options and enables, `false` disables.
+#[derive(JsonSchema)]
+struct SystemFeatures(BTreeMap<String, serde_json::Value>);
+
+/// Features with a Home Manager half by category: a list enables, a mapping sets options and
+/// enables, `false` disables.
+#[derive(JsonSchema)]
+struct HomeFeatures(BTreeMap<String, serde_json::Value>);
+
+/// A file of a fleet's spec. All sections are optional; files merge by section.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct SpecFile {
+    /// Version of the spec format.
+    version: Option<Version>,
+    /// What all hosts share.
+    fleet: Option<Fleet>,
+    /// Further flake inputs.
+    inputs: Option<BTreeMap<String, Option<Input>>>,
+    /// People and service accounts, each defined once.
+    users: Option<Users>,
+    /// Feature definitions, by `category.name`.
+    features: Option<Features>,
+    /// Definitions of features with a Home Manager half only, by `category.name`.
+    home_features: Option<Features>,
+    /// What several hosts share.
+    templates: Option<Templates>,
+    /// Home Manager compositions, composed in order.
+    profiles: Option<Profiles>,
+    /// The machines.
+    hosts: Option<Hosts>,
+    /// Disk layouts, rendered to disko.
+    disks: Option<BTreeMap<String, Disk>>,
+    /// Who may read which secret.
+    secrets: Option<Secrets>,
+    /// Levels of and exceptions from lint rules.
+    lint: Option<Lint>,
+}
+
+/// Version of the spec format.
+#[derive(JsonSchema)]
+struct Version(#[schemars(range(min = 1, max = 1))] i64);
+
+/// Users by name.
+#[derive(JsonSchema)]
+struct Users(BTreeMap<String, Option<User>>);
+
+/// Features by `category.name`.
+#[derive(JsonSchema)]
+struct Features(BTreeMap<String, Feature>);
+
+/// Templates by name.
+#[derive(JsonSchema)]
+struct Templates(BTreeMap<String, Option<Template>>);
+
+/// Profiles by name.
+#[derive(JsonSchema)]
+struct Profiles(BTreeMap<String, Option<Profile>>);
+
+/// Hosts by name.
+#[derive(JsonSchema)]
+struct Hosts(BTreeMap<String, Option<Host>>);
+
+/// What all hosts share.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Fleet {
+    /// Name of the fleet.
+    name: String,
+    /// What the fleet is.
+    description: Option<String>,
+    /// Default `system.stateVersion` of hosts and of their Home Manager users.
+    state_version: Option<Release>,
+    /// Default platform of hosts.
+    system: Option<System>,
+    /// Names the branches of nixpkgs and Home Manager; `nixos-unstable` where not given.
+    channel: Option<Channel>,
+    /// Prefix of the emitted options; `features` where not given.
+    namespace: Option<String>,
+    /// DNS domain.
+    domain: Option<String>,
+    /// Language, time zone and keyboard.
+    locale: Option<Locale>,
+    /// Which packages are allowed, and overlays.
+    packages: Option<Packages>,
+    /// Settings of Nix itself.
+    nix: Option<NixSettings>,
+    /// How secrets are encrypted.
+    secrets: Option<SecretSettings>,
+    /// Names that hosts map to network interfaces; ports open in zones only.
+    zones: Option<Many<String>>,
+    /// Hand-written modules of every host, relative to the spec folder.
+    modules: Option<Many<String>>,
+}
+
+/// Language, time zone and keyboard.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Locale {
+    /// Such as `Europe/London`.
+    time_zone: Option<String>,
+    /// Such as `en_GB.UTF-8`.
+    language: Option<String>,
+    /// Locale of dates, numbers and money, where it differs from the language.
+    formats: Option<String>,
+    /// Console key map.
+    key_map: Option<String>,
+}
+
+/// Which packages are allowed, and overlays.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Packages {
+    /// Unfree packages that are allowed, as `lib.getName` names them.
+    unfree: Option<Many<String>>,
+    /// Insecure packages that are allowed, as `name-version`.
+    insecure: Option<Many<String>>,
+    /// Overlay files, relative to the spec folder.
+    overlays: Option<Many<String>>,
+    /// Whether modules get a second package set, `pkgs-unstable`.
+    unstable: Option<bool>,
+}
+
+/// Settings of Nix itself.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct NixSettings {
+    /// Binary caches.
+    caches: Option<Many<Cache>>,
+    /// Garbage collection; weekly, keeping 30 days, where not given.
+    gc: Option<Gc>,
+    /// Further trusted users.
+    trusted_users: Option<Many<String>>,
+    /// Further `nix.settings`.
+    settings: Option<Settings>,
+}
+
+/// A binary cache.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Cache {
+    /// Address.
+    url: String,
+    /// Public key, such as `cache.example.org-1:…`.
+    key: String,
+    /// Lower is asked first.
+    priority: Option<i64>,
+}
+
+/// Garbage collection, or `false`.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Gc {
+    Off(False),
+    On(GcSettings),
+}
+
+/// `false`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("const" = false))]
+struct False(bool);
+
+/// Garbage collection.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct GcSettings {
+    /// Calendar expression of systemd, such as `weekly`.
+    every: Option<String>,
+    /// Age of generations to keep.
+    keep: Option<Duration>,
+}
+
+/// How secrets are encrypted.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct SecretSettings {
+    /// `agenix` (the default) or `sops`.
+    backend: Option<Backend>,
+}
+
+/// A flake input.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Input {
+    /// Flake reference, such as `github:nix-community/stylix`.
+    url: Option<String>,
+    /// Inputs of that flake that follow ours of the same name, or a mapping `theirs: ours`.
+    follows: Option<Follows>,
+    /// Whether it is a flake.
+    flake: Option<bool>,
+    /// Attribute of `nixosModules` that every host imports.
+    nixos_module: Option<String>,
+    /// Attribute of `homeModules` that every Home Manager user imports.
+    home_module: Option<String>,
+}
+
+/// Inputs that follow ours.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Follows {
+    One(FollowedInput),
+    List(Vec<FollowedInput>),
+    Map(BTreeMap<String, FollowedInput>),
+}
+
+/// A person or a service account.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct User {
+    /// Full name.
+    full_name: Option<String>,
+    /// Mail address.
+    email: Option<String>,
+    /// Member of `wheel`.
+    admin: Option<bool>,
+    /// Numeric id.
+    #[schemars(range(min = 1, max = 4_294_967_294_i64))]
+    uid: Option<i64>,
+    /// Login shell; the hosts enable it.
+    shell: Option<Shell>,
+    /// Public keys that may log in by ssh.
+    ssh_keys: Option<Many<String>>,
+    /// Extra groups.
+    groups: Option<Many<String>>,
+    /// `!secret NAME`: the secret that holds the hashed password.
+    password: Option<String>,
+    /// A service account: no home, no login.
+    system: Option<bool>,
+    /// Home Manager, on every host of the user.
+    home: Option<UserHome>,
+}
+
+/// Home Manager of a user: a list of profiles, or a mapping.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum UserHome {
+    Profiles(Vec<ProfileName>),
+    Parts(HomeParts),
+}
+
+/// Home Manager of a user.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct HomeParts {
+    /// Profiles in order.
+    profiles: Option<Many<ProfileName>>,
+    /// Features with a Home Manager half.
+    features: Option<HomeFeatures>,
+    /// Packages, as below `pkgs`.
+    packages: Option<Many<String>>,
+    /// Home Manager options.
+    settings: Option<Settings>,
+    /// Hand-written Home Manager modules, relative to the spec folder.
+    modules: Option<Many<String>>,
+}
+
+/// A user of a host: a list of profiles, or a mapping.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum UserPart {
+    Profiles(Vec<ProfileName>),
+    Parts(UserParts),
+}
+
+/// A user of a host.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct UserParts {
+    /// Profiles in order.
+    profiles: Option<Many<ProfileName>>,
+    /// Features with a Home Manager half.
+    features: Option<HomeFeatures>,
+    /// Packages, as below `pkgs`.
+    packages: Option<Many<String>>,
+    /// Home Manager options.
+    settings: Option<Settings>,
+    /// Extra groups on this host.
+    groups: Option<Many<String>>,
+    /// Hand-written Home Manager modules, relative to the spec folder.
+    modules: Option<Many<String>>,
+}
+
+/// Users of a host: a list of profiles each, or a mapping.
+#[derive(JsonSchema)]
+struct HostUsers(BTreeMap<String, Option<UserPart>>);
+
+/// What several hosts share.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Template {
+    /// What it is for.
+    description: Option<String>,
+    /// The template below this one.
+    extends: Option<TemplateName>,
+    /// Features.
+    features: Option<SystemFeatures>,
+    /// System packages, as below `pkgs`.
+    packages: Option<Many<String>>,
+    /// NixOS options.
+    settings: Option<Settings>,
+    /// Users of the hosts.
+    users: Option<HostUsers>,
+    /// Hand-written NixOS modules, relative to the spec folder.
+    modules: Option<Many<String>>,
+}
+
+/// A Home Manager composition.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Profile {
+    /// What it is for.
+    description: Option<String>,
+    /// The profile below this one.
+    extends: Option<ProfileName>,
+    /// Features with a Home Manager half.
+    features: Option<HomeFeatures>,
+    /// Packages, as below `pkgs`.
+    packages: Option<Many<String>>,
+    /// Home Manager options.
+    settings: Option<Settings>,
+    /// Hand-written Home Manager modules, relative to the spec folder.
+    modules: Option<Many<String>>,
+}
+
+/// A machine.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Host {
+    /// What it is.
+    description: Option<String>,
+    /// `retired` keeps it in the spec without emitting it.
+    state: Option<HostState>,
+    /// What it shares with others.
+    template: Option<TemplateName>,
+    /// Words of your own.
+    tags: Option<Many<String>>,
+    /// Platform, where it differs from the fleet's.
+    system: Option<System>,
+    /// The release that the machine was installed with, never changed later.
+    state_version: Option<Release>,
+    /// What it is made of.
+    hardware: Option<Hardware>,
+    /// How it is reached.
+    network: Option<Network>,
+    /// Its users: a list of profiles each, or a mapping.
+    users: Option<HostUsers>,
+    /// Features.
+    features: Option<SystemFeatures>,
+    /// System packages, as below `pkgs`.
+    packages: Option<Many<String>>,
+    /// NixOS options.
+    settings: Option<Settings>,
+    /// Hand-written NixOS modules, relative to the spec folder.
+    modules: Option<Many<String>>,
+}
+
+/// What a host is made of.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Hardware {
+    /// CPU vendor: microcode and the KVM module follow.
+    cpu: Option<CpuVendor>,
+    /// GPUs, as vendors or in detail.
+    gpu: Option<Many<Gpu>>,
+    /// Size of the memory.
+    memory: Option<Size>,
+    /// Layouts of the section `disks`.
+    disks: Option<Many<DiskName>>,
+    /// Boot loader.
+    boot: Option<Boot>,
+    /// Module of nixos-hardware.
+    profile: Option<String>,
+    /// Report of nixos-facter, relative to the spec folder.
+    facter: Option<String>,
+    /// Kernel modules.
+    kernel_modules: Option<Many<String>>,
+    /// Kernel modules of the initial ramdisk.
+    initrd_modules: Option<Many<String>>,
+    /// Redistributable firmware; true where a CPU vendor is given.
+    firmware: Option<bool>,
+    /// What the host runs on.
+    platform: Option<Platform>,
+}
+
+/// A GPU.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Gpu {
+    Vendor(GpuVendor),
+    Detail(GpuDetail),
+}
+
+/// A GPU in detail.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct GpuDetail {
+    /// Vendor.
+    vendor: GpuVendor,
+    /// Whether ROCm is wanted (AMD).
+    rocm: Option<bool>,
+    /// Whether CUDA is wanted (NVIDIA).
+    cuda: Option<bool>,
+    /// PCI bus id, such as `PCI:1@0:0:0`.
+    bus_id: Option<String>,
+}
+
+/// Boot loader.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Boot {
+    /// Which one.
+    loader: Option<Loader>,
+    /// Device of GRUB.
+    device: Option<String>,
+    /// Seconds that the menu waits.
+    timeout: Option<i64>,
+    /// Where the EFI partition is mounted.
+    efi_mount_point: Option<String>,
+    /// Whether EFI variables may be written.
+    can_touch_efi_variables: Option<bool>,
+}
+
+/// How a host is reached.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Network {
+    /// The address that others use for it.
+    address: Option<String>,
+    /// Interfaces of each zone.
+    zones: Option<HostZones>,
+}
+
+/// Interfaces of each zone.
+#[derive(JsonSchema)]
+struct HostZones(BTreeMap<String, Option<Many<String>>>);
+
+/// A disk layout.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Disk {
+    /// `ext4`, `luks-btrfs`, `zfs`, or `none` for file systems by hand.
+    layout: Layout,
+    /// The disk, best by `/dev/disk/by-id/…`.
+    device: Option<String>,
+    /// The disks of a ZFS pool.
+    devices: Option<Many<String>>,
+    /// Size of swap.
+    swap: Option<Size>,
+    /// Size of the EFI system partition; 1G where not given.
+    esp: Option<Size>,
+    /// A BIOS boot partition as well.
+    bios: Option<bool>,
+    /// LUKS around btrfs; true where not given.
+    encrypt: Option<bool>,
+    /// Subvolumes of btrfs and where they are mounted.
+    subvolumes: Option<BTreeMap<String, String>>,
+    /// Mount options of btrfs.
+    mount_options: Option<Many<String>>,
+    /// Name of the ZFS pool.
+    pool: Option<String>,
+    /// Redundancy of the ZFS pool.
+    mode: Option<ZfsMode>,
+    /// Datasets of ZFS and where they are mounted.
+    datasets: Option<BTreeMap<String, String>>,
+    /// `networking.hostId`, which ZFS needs.
+    host_id: Option<HostId>,
+    /// File systems by hand, by mount point.
+    file_systems: Option<BTreeMap<String, FileSystem>>,
+    /// Swap devices by hand.
+    swap_devices: Option<Many<String>>,
+}
+
+/// A file system by hand.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct FileSystem {
+    /// Device.
+    device: String,
+    /// Type, such as `ext4`.
+    fs_type: String,
+    /// Mount options.
+    options: Option<Many<String>>,
+    /// Whether the initial ramdisk mounts it.
+    needed_for_boot: Option<bool>,
+}
+
+/// Who may read which secret.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Secrets {
+    /// Public keys.
+    keys: Option<Keys>,
+    /// Groups of hosts and users, by name.
+    groups: Option<BTreeMap<String, Option<Many<GroupMember>>>>,
+    /// The secrets, by name.
+    items: Option<BTreeMap<String, Option<Secret>>>,
+}
+
+/// Public keys.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Keys {
+    /// Keys of hosts, which decrypt at run time.
+    hosts: Option<HostKeys>,
+    /// Keys of users, who edit.
+    users: Option<BTreeMap<String, PublicKey>>,
+}
+
+/// Keys of hosts.
+#[derive(JsonSchema)]
+struct HostKeys(BTreeMap<String, PublicKey>);
+
+/// A secret.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Secret {
+    /// Who decrypts it at run time: `all`, hosts, groups.
+    hosts: Option<Many<SecretReader>>,
+    /// Who may edit it; everyone with a key where not given.
+    users: Option<Many<SecretEditor>>,
+    /// Owner of the decrypted file.
+    owner: Option<String>,
+    /// Group of the decrypted file.
+    group: Option<String>,
+    /// Mode of the decrypted file, such as `"0400"`.
+    mode: Option<Mode>,
+    /// Where the decrypted file is put.
+    path: Option<String>,
+}
+
+/// Levels of and exceptions from lint rules.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Lint {
+    /// Levels by rule; `"off"` needs quotes.
+    rules: Option<BTreeMap<String, Level>>,
+    /// Exceptions.
+    ignore: Option<Many<LintIgnore>>,
+}
+
+/// An exception.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct LintIgnore {
+    /// The rule.
+    rule: String,
+    /// Glob over the paths of the output.
+    path: String,
+    /// Why.
+    reason: String,
+}
+
+/// A feature definition.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Feature {
+    /// One line without a final period.
+    #[schemars(regex(pattern = r"^[^\n]*[^.\n]$"))]
+    summary: String,
+    /// Markdown for the reference.
+    description: Option<String>,
+    /// Its options; `enable` is implied.
+    options: Option<FeatureOptions>,
+    /// Features enabled along with it.
+    requires: Option<Many<Require>>,
+    /// Features never on one host with it.
+    conflicts: Option<Many<FeatureId>>,
+    /// Facts that its host must have.
+    needs: Option<Needs>,
+    /// Ports that it opens, in zones only.
+    ports: Option<Many<PortUse>>,
+    /// Secrets that its host must have.
+    secrets: Option<Many<SecretName>>,
+    /// Unfree packages that the fleet must allow.
+    unfree: Option<Many<PackageNeed>>,
+    /// Insecure packages that the fleet must allow.
+    insecure: Option<Many<PackageNeed>>,
+    /// Flake inputs whose module it needs.
+    inputs: Option<Many<InputName>>,
+    /// Groups that every admin of the host joins.
+    groups: Option<Many<String>>,
+    /// The system half: NixOS options.
+    nixos: Option<Settings>,
+    /// The Home Manager half: Home Manager options.
+    home: Option<Settings>,
+    /// File of the system half as Nix, relative to the spec folder.
+    body: Option<String>,
+    /// File of the Home Manager half as Nix, relative to the spec folder.
+    home_body: Option<String>,
+}
+
+/// Options of a feature by name; `enable` is implied.
+#[derive(JsonSchema)]
+struct FeatureOptions(BTreeMap<String, FeatureOption>);
+
+/// Fields of a submodule by name.
+#[derive(JsonSchema)]
+struct SubmoduleFields(BTreeMap<String, FeatureOption>);
+
+/// An option of a feature.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct FeatureOption {
+    /// Its type.
+    r#type: OptionType,
+    /// Its default; without one, hosts must set it.
+    default: Option<Value>,
+    /// What it is for.
+    description: String,
+    /// An example.
+    example: Option<Value>,
+    /// An expression over the fleet, evaluated at generation where the option is not set.
+    derive: Option<String>,
+}
+
+/// A type.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum OptionType {
+    Simple(SimpleType),
+    Compound(Box<CompoundType>),
+}
+
+/// A type with parameters: exactly one key.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+struct CompoundType {
+    /// An integer with bounds.
+    int: Option<IntBounds>,
+    /// A number with bounds.
+    float: Option<FloatBounds>,
+    /// Text with a pattern.
+    string: Option<Pattern>,
+    /// One of some words.
+    r#enum: Option<Many<String>>,
+    /// A list.
+    #[schemars(with = "OptionType", default)]
+    list: Option<Box<OptionType>>,
+    /// A mapping from names.
+    #[schemars(with = "OptionType", default)]
+    attrs: Option<Box<OptionType>>,
+    /// Or null.
+    #[schemars(with = "OptionType", default)]
+    nullable: Option<Box<OptionType>>,
+    /// A mapping with fields.
+    submodule: Option<SubmoduleFields>,
+    /// One of several types.
+    one_of: Option<Many<Box<OptionType>>>,
+}
+
+/// Inclusive bounds.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct IntBounds {
+    /// Least.
+    min: Option<i64>,
+    /// Greatest.
+    max: Option<i64>,
+}
+
+/// Inclusive bounds.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct FloatBounds {
+    /// Least.
+    #[schemars(with = "f64", default)]
+    min: Option<f64>,
+    /// Greatest.
+    #[schemars(with = "f64", default)]
+    max: Option<f64>,
+}
+
+/// A pattern.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Pattern {
+    /// A regular expression that must match all of the text.
+    pattern: Option<String>,
+}
+
+/// A feature, or one that is enabled under conditions.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Require {
+    Always(FeatureId),
+    When(ConditionalRequire),
+}
+
+/// A feature that is enabled along where all conditions hold.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct ConditionalRequire {
+    /// The feature.
+    feature: FeatureId,
+    /// Values that options of this feature must have.
+    when: Option<BTreeMap<String, Value>>,
+}
+
+/// A package name, or names under conditions.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum PackageNeed {
+    Always(String),
+    When(ConditionalPackages),
+}
+
+/// Packages that are needed where all conditions hold.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct ConditionalPackages {
+    /// Their names.
+    packages: Many<String>,
+    /// Values that options of this feature must have.
+    when: Option<BTreeMap<String, Value>>,
+}
+
+/// Facts that a host must have, all of them.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Needs {
+    /// One of these CPU vendors.
+    cpu: Option<Many<CpuVendor>>,
+    /// One of these GPUs.
+    gpu: Option<Many<GpuNeed>>,
+    /// At least so much memory.
+    #[schemars(with = "Size", default)]
+    memory: Option<Size>,
+    /// One of these platforms.
+    system: Option<Many<System>>,
+    /// One of these disk layouts.
+    disks: Option<Many<Layout>>,
+    /// Zones that the host must map.
+    zone: Option<Many<ZoneName>>,
+}
+
+/// A GPU of a vendor.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum GpuNeed {
+    Vendor(GpuVendor),
+    Detail(GpuNeedDetail),
+}
+
+/// A GPU of a vendor, with what it must be set up for.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct GpuNeedDetail {
+    /// Vendor.
+    vendor: GpuVendor,
+    /// With ROCm.
+    rocm: Option<bool>,
+    /// With CUDA.
+    cuda: Option<bool>,
+}
+
+/// A port, from exactly one of `option`, `port` and `range`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["option"] }, { "required": ["port"] }, { "required": ["range"] },
+]))]
+struct PortUse {
+    /// An option of type `port` or `{ list: port }`, or several.
+    #[schemars(with = "PortOptions", default)]
+    option: Option<PortOptions>,
+    /// A fixed number.
+    #[schemars(with = "u16", default)]
+    port: Option<u16>,
+    /// A range of numbers.
+    #[schemars(with = "PortRange", default)]
+    range: Option<PortRange>,
+    /// `tcp` where not given.
+    protocol: Option<Protocol>,
+    /// Zones in which it opens.
+    zones: Option<Many<ZoneName>>,
+    /// A boolean option that switches it.
+    when: Option<String>,
+}
+
+/// Options of this feature.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum PortOptions {
+    One(String),
+    List(#[schemars(length(min = 1))] Vec<String>),
+}
+
+/// A range of ports, both ends included.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct PortRange {
+    /// First.
+    from: u16,
+    /// Last.
+    to: u16,
+}
