@@ -1,4 +1,5 @@
-//! Lists the catalog's files, so that a new feature is a new file and nothing else.
+//! Lists the catalog's files, so that a new feature is a new file and nothing else, and reads its
+//! bodies once, so that a run does not have to.
 #![allow(
     clippy::disallowed_methods,
     reason = "a build script reads files and its environment"
@@ -71,11 +72,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let yaml = entry
             .yaml
             .ok_or_else(|| format!("{id} has a body but no YAML"))?;
-        let bodies: String = entry
-            .bodies
-            .iter()
-            .map(|(name, path)| format!("({name:?}, include_str!({path:?})), "))
-            .collect();
+        let mut bodies = String::new();
+        for (name, path) in &entry.bodies {
+            let text = fs::read_to_string(path)?;
+            let analysis = analysis(&text).map_err(|e| format!("{path}: {e}"))?;
+            write!(bodies, "Body {{ name: {name:?}, text: include_str!({path:?}), analysis: {analysis} }}, ")?;
+        }
         writeln!(
             code,
             "    Entry {{ id: {id:?}, home_only: {}, yaml: include_str!({yaml:?}), bodies: &[{bodies}] }},",
@@ -85,6 +87,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     code.push_str("];\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("entries.rs"), code)?;
     Ok(())
+}
+
+/// What is known of a body that is plain Nix, as code.
+fn analysis(text: &str) -> Result<String, String> {
+    if ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark)) {
+        return Ok("None".to_owned());
+    }
+    let problem = |problems: Vec<nix::ParseProblem>| {
+        problems.first().map(|p| format!("{} at byte {}", p.message, p.start)).unwrap_or_default()
+    };
+    let free: Vec<String> = nix::free_variables(text).map_err(problem)?.free.into_iter().collect();
+    let mut leaves = String::new();
+    for item in nix::definitions(text).map_err(problem)? {
+        let value = match item.value {
+            nix::DefValue::Bool(b) => format!("Scalar::Bool({b})"),
+            nix::DefValue::Int(i) => format!("Scalar::Int({i})"),
+            nix::DefValue::Float(f) => format!("Scalar::Float({f:?})"),
+            nix::DefValue::Str(s) => format!("Scalar::Str({s:?})"),
+            nix::DefValue::Null => "Scalar::Null".to_owned(),
+            nix::DefValue::Expr(code) => format!("Scalar::Code({code:?})"),
+            nix::DefValue::List(_) | nix::DefValue::Attrs => continue,
+        };
+        let (false, Some(priority)) = (item.conditional, item.priority) else { continue };
+        let path = item.path.0;
+        leaves.push_str(&format!("Leaf {{ path: &{path:?}, priority: {priority}, value: {value} }}, "));
+    }
+    Ok(format!("Some(Analysis {{ free: &{free:?}, leaves: &[{leaves}] }})"))
 }
 
 fn sorted(folder: &Path) -> Result<Vec<std::path::PathBuf>, Box<dyn Error>> {

@@ -20,7 +20,55 @@ pub struct Entry {
     /// Its definition.
     pub yaml: &'static str,
     /// Its templates by file name.
-    pub bodies: &'static [(&'static str, &'static str)],
+    pub bodies: &'static [Body],
+}
+
+/// A template of the catalog.
+#[derive(Clone, Copy, Debug)]
+pub struct Body {
+    /// File name.
+    pub name: &'static str,
+    /// Text.
+    pub text: &'static str,
+    /// What the build found in it; nothing where it is more than plain Nix.
+    pub analysis: Option<Analysis>,
+}
+
+/// What is known of a body that is plain, valid Nix.
+#[derive(Clone, Copy, Debug)]
+pub struct Analysis {
+    /// Names that it uses and does not bind.
+    pub free: &'static [&'static str],
+    /// Scalars that it defines unconditionally.
+    pub leaves: &'static [Leaf],
+}
+
+/// A scalar definition.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf {
+    /// Option path.
+    pub path: &'static [&'static str],
+    /// Priority in the module system.
+    pub priority: i64,
+    /// Value.
+    pub value: Scalar,
+}
+
+/// A scalar.
+#[derive(Clone, Copy, Debug)]
+pub enum Scalar {
+    /// `null`.
+    Null,
+    /// `true`, `false`.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A float.
+    Float(f64),
+    /// Text.
+    Str(&'static str),
+    /// Code.
+    Code(&'static str),
 }
 
 impl Entry {
@@ -30,11 +78,8 @@ impl Entry {
     }
 
     /// A template by file name.
-    pub fn body(&self, name: &str) -> Option<&'static str> {
-        self.bodies
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, text)| *text)
+    pub fn body(&self, name: &str) -> Option<&'static Body> {
+        self.bodies.iter().find(|body| body.name == name)
     }
 
     /// Decodes the definition; its text is added to the sources for messages.

@@ -33,7 +33,8 @@ pub(crate) fn render(
     } else {
         (definition.feature.body.as_ref(), definition.body.as_ref())
     };
-    let (name, text) = (name?, text?);
+    let (name, body) = (name?, text?);
+    let text = body.text.as_ref();
     let rendered = if has_template(text) {
         match template(world, definition, home, text, name.span, d) {
             Ok(rendered) => rendered,
@@ -51,8 +52,12 @@ pub(crate) fn render(
             }
         }
     } else {
-        text.clone()
+        text.to_owned()
     };
+    if let Some(analysis) = &body.analysis {
+        check_variables(name, home, analysis.free.iter().copied(), d);
+        return Some(rendered);
+    }
     let problems = nix::parse_problems(&rendered);
     for problem in &problems {
         let line = rendered[..problem.start.min(rendered.len())]
@@ -72,43 +77,33 @@ pub(crate) fn render(
         return None;
     }
     if let Ok(variables) = nix::free_variables(&rendered) {
-        let allowed: &[&str] = if home {
-            &[
-                "cfg",
-                "config",
-                "lib",
-                "pkgs",
-                "pkgs-unstable",
-                "osConfig",
-                "options",
-                "modulesPath",
-            ]
-        } else {
-            &[
-                "cfg",
-                "config",
-                "lib",
-                "pkgs",
-                "pkgs-unstable",
-                "options",
-                "modulesPath",
-                "utils",
-            ]
-        };
-        for variable in &variables.free {
-            if !allowed.contains(&variable.as_str()) {
-                d.push(
-                    Diagnostic::error(
-                        "undefined-variable",
-                        name.span,
-                        format!("`{}` uses `{variable}`, which is not defined", name.value),
-                    )
-                    .help(format!("a body may use {}", allowed.join(", "))),
-                );
-            }
-        }
+        check_variables(name, home, variables.free.iter().map(String::as_str), d);
     }
     Some(rendered)
+}
+
+/// A body may use the arguments of its module.
+fn check_variables<'v>(
+    name: &spec::ast::Text,
+    home: bool,
+    free: impl Iterator<Item = &'v str>,
+    d: &mut Diagnostics,
+) {
+    let allowed: &[&str] = if home {
+        &["cfg", "config", "lib", "pkgs", "pkgs-unstable", "osConfig", "options", "modulesPath"]
+    } else {
+        &["cfg", "config", "lib", "pkgs", "pkgs-unstable", "options", "modulesPath", "utils"]
+    };
+    for variable in free.filter(|variable| !allowed.contains(variable)) {
+        d.push(
+            Diagnostic::error(
+                "undefined-variable",
+                name.span,
+                format!("`{}` uses `{variable}`, which is not defined", name.value),
+            )
+            .help(format!("a body may use {}", allowed.join(", "))),
+        );
+    }
 }
 
 fn has_template(text: &str) -> bool {

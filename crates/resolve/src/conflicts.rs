@@ -34,34 +34,42 @@ pub(crate) type Map<'a> = BTreeMap<&'a AttrPath, Vec<&'a Leaf>>;
 pub(crate) fn leaves(
     definition: &table::Definition,
     tree: &[Definition],
-    body: Option<&str>,
+    template: Option<&table::Body>,
+    rendered: Option<&str>,
 ) -> Vec<Leaf> {
     let mut result = Vec::new();
     let mut push = |path: AttrPath, priority: i64, value: Scalar, span: Span| {
-        result.push(Leaf {
-            path,
-            priority,
-            value,
-            feature: definition.id.clone(),
-            span,
-        });
+        if !is_lines(&path, &value) {
+            result.push(Leaf { path, priority, value, feature: definition.id.clone(), span });
+        }
     };
     for item in tree {
-        if let Some((priority, value)) = scalar(&item.value, definition)
-            && !is_lines(&item.path, &value)
-        {
-            push(
-                item.path.clone(),
-                priority,
-                value,
-                item.origin.span.unwrap_or(definition.span),
-            );
+        if let Some((priority, value)) = scalar(&item.value, definition) {
+            push(item.path.clone(), priority, value, item.origin.span.unwrap_or(definition.span));
         }
     }
-    for item in body
-        .and_then(|text| nix::definitions(text).ok())
-        .unwrap_or_default()
-    {
+    if let Some(analysis) = template.and_then(|t| t.analysis) {
+        for leaf in analysis.leaves {
+            let value = match leaf.value {
+                catalog::Scalar::Null => Value::Null,
+                catalog::Scalar::Bool(b) => Value::Bool(b),
+                catalog::Scalar::Int(i) => Value::Int(i),
+                catalog::Scalar::Float(f) => Value::Float(f),
+                catalog::Scalar::Str(s) => Value::from(s),
+                catalog::Scalar::Code(code) => {
+                    if is_scalar_option(code, definition) {
+                        let path = AttrPath(leaf.path.iter().map(|&p| p.to_owned()).collect());
+                        push(path, leaf.priority, Scalar::Code(code.to_owned()), definition.span);
+                    }
+                    continue;
+                }
+            };
+            let path = AttrPath(leaf.path.iter().map(|&p| p.to_owned()).collect());
+            push(path, leaf.priority, Scalar::Literal(value), definition.span);
+        }
+        return result;
+    }
+    for item in rendered.and_then(|text| nix::definitions(text).ok()).unwrap_or_default() {
         let value = match item.value {
             DefValue::Bool(b) => Scalar::Literal(Value::Bool(b)),
             DefValue::Int(i) => Scalar::Literal(Value::Int(i)),
@@ -71,9 +79,7 @@ pub(crate) fn leaves(
             DefValue::Expr(code) if is_scalar_option(&code, definition) => Scalar::Code(code),
             _ => continue,
         };
-        if let (false, Some(priority)) = (item.conditional, item.priority)
-            && !is_lines(&item.path, &value)
-        {
+        if let (false, Some(priority)) = (item.conditional, item.priority) {
             push(item.path, priority, value, definition.span);
         }
     }

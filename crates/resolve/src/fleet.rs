@@ -267,14 +267,14 @@ fn build(world: &World<'_>, definition: &table::Definition, d: &mut Diagnostics)
     let home = definition
         .has_home_half()
         .then(|| half(feature.home.as_ref(), true, d));
-    let leaves = |half: &Option<FeatureHalf>| {
+    let leaves = |half: &Option<FeatureHalf>, template: Option<&table::Body>| {
         half.as_ref()
-            .map(|h| conflicts::leaves(definition, &h.definitions, h.body.as_deref()))
+            .map(|h| conflicts::leaves(definition, &h.definitions, template, h.body.as_deref()))
             .unwrap_or_default()
     };
     Built {
-        system_leaves: leaves(&system),
-        home_leaves: leaves(&home),
+        system_leaves: leaves(&system, definition.body.as_ref()),
+        home_leaves: leaves(&home, definition.home_body.as_ref()),
         secrets: uses.secrets.clone(),
         model: Feature {
             id: id.clone(),
@@ -406,7 +406,8 @@ fn requires(
         } else if let [one] = all.as_slice() {
             nix::Value::apply(format!("lib.mkIf ({one})"), nix::Value::Bool(true))
         } else {
-            let any: Vec<String> = all.iter().map(|c| format!("({c})")).collect();
+            let any: Vec<String> =
+                all.iter().map(|c| if c.contains(' ') { format!("({c})") } else { c.clone() }).collect();
             nix::Value::apply(
                 format!("lib.mkIf ({})", any.join(" || ")),
                 nix::Value::Bool(true),

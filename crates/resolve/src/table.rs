@@ -20,10 +20,17 @@ pub(crate) struct Definition {
     pub(crate) source: String,
     /// Whether it comes from the catalog.
     pub(crate) builtin: bool,
-    /// Text of the system half's template.
-    pub(crate) body: Option<String>,
-    /// Text of the home half's template.
-    pub(crate) home_body: Option<String>,
+    /// The system half's template.
+    pub(crate) body: Option<Body>,
+    /// The home half's template.
+    pub(crate) home_body: Option<Body>,
+}
+
+/// Text of a template, and what the build knows of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    pub(crate) text: std::borrow::Cow<'static, str>,
+    pub(crate) analysis: Option<catalog::Analysis>,
 }
 
 impl Definition {
@@ -178,7 +185,8 @@ impl Loader<'_, '_> {
         let (file, feature) = entry.decode(self.sources, self.d);
         let feature = feature?;
         let text = |name: &Option<spec::ast::Text>| {
-            name.as_ref().and_then(|n| entry.body(n)).map(str::to_owned)
+            let body = entry.body(name.as_ref()?)?;
+            Some(Body { text: body.text.into(), analysis: body.analysis })
         };
         Some(Definition {
             id: FeatureId::new(id),
@@ -191,7 +199,7 @@ impl Loader<'_, '_> {
         })
     }
 
-    fn spec_body(&mut self, name: Option<&spec::ast::Text>) -> Option<String> {
+    fn spec_body(&mut self, name: Option<&spec::ast::Text>) -> Option<Body> {
         let name = name?;
         let Some(bytes) = self.around.assets.get(&name.value) else {
             self.d
@@ -199,7 +207,7 @@ impl Loader<'_, '_> {
             return None;
         };
         match std::str::from_utf8(bytes) {
-            Ok(text) => Some(text.to_owned()),
+            Ok(text) => Some(Body { text: text.to_owned().into(), analysis: None }),
             Err(_) => {
                 self.d.push(Diagnostic::error(
                     "bad-file",
