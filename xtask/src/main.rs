@@ -1,2 +1,7 @@
-//! Chores of the project.
-fn main() {}
+//! Chores of the project: `cargo xtask TASK`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xtask::run()
+}

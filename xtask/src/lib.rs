@@ -1,0 +1,87 @@
+//! Chores of the project. Each task is a module; `cargo xtask help` lists them.
+//!
+//! Invariants:
+//! - What a task writes into the repository is the same on every machine, `evaluate` and `bench`
+//!   excepted: those measure.
+//! - A task that checks names the command that mends.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "chores read and write the repository, run programs, measure time and talk to people"
+)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod bench;
+pub mod codegen;
+pub mod evaluate;
+pub mod fleet_maker;
+pub mod fleets;
+pub mod golden;
+pub mod tidy;
+mod tree_hash;
+pub mod workspace;
+
+/// Chores of the project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Measure gen on synthetic fleets, against copying their output
+    Bench(bench::Args),
+    /// Write the reference, or check that it is fresh
+    Codegen(codegen::Args),
+    /// Evaluate every fleet with a real Nix and record it, or check the record
+    Evaluate(evaluate::Args),
+    /// Run the golden tests, or accept what they give
+    Golden(golden::Args),
+    /// Check the rules of the code base
+    Tidy,
+}
+
+/// Runs a task: 0 done, 1 findings, 2 it could not be done.
+pub fn run() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Bench(args) => bench::run(&args),
+        Task::Codegen(args) => codegen::run(&args),
+        Task::Evaluate(args) => evaluate::run(&args),
+        Task::Golden(args) => golden::run(&args),
+        Task::Tidy => tidy::run(),
+    };
+    match result {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing to report.
+    Clean,
+    /// Something is to be mended; it has been said what.
+    Findings,
+}
+
+impl Outcome {
+    /// Findings unless there is none.
+    fn of(findings: usize) -> Self {
+        if findings == 0 {
+            Self::Clean
+        } else {
+            Self::Findings
+        }
+    }
+}
