@@ -1,6 +1,6 @@
 //! The spec as written: one type per section, names unresolved, places kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diag::{Span, Spanned};
 
@@ -46,6 +46,18 @@ pub struct Spec {
     pub secrets: Secrets,
     /// Section `lint`.
     pub lint: Lint,
+    /// What is there but could not be read: section and name, without name the whole section.
+    pub lost: BTreeSet<(&'static str, String)>,
+}
+
+impl Spec {
+    /// Whether an entry of a section may be there although it could not be read, so that nothing
+    /// can be said about its absence.
+    pub fn is_lost(&self, section: &'static str, name: &str) -> bool {
+        [("", ""), (section, ""), (section, name)]
+            .into_iter()
+            .any(|(section, name)| self.lost.contains(&(section, name.to_owned())))
+    }
 }
 
 /// Section `fleet`.
@@ -488,6 +500,8 @@ pub struct Host {
     pub settings: Settings,
     /// Hand-written modules.
     pub modules: Vec<Text>,
+    /// Whether a part of it could not be read.
+    pub broken: bool,
 }
 
 /// `hosts.*.hardware`.
@@ -578,6 +592,8 @@ pub struct Disk {
     pub file_systems: Named<FileSystem>,
     /// Swap devices by hand.
     pub swap_devices: Vec<Text>,
+    /// Whether a part of it could not be read.
+    pub broken: bool,
 }
 
 /// A file system by hand.

@@ -43,6 +43,7 @@ pub fn decode_feature(
 
 fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
     let Some(mut f) = Fields::of(root, "the spec", d) else {
+        spec.lost.insert(("", String::new()));
         return;
     };
     if let Some(node) = f.take_some("version") {
@@ -61,44 +62,42 @@ fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
             None => {}
         }
     }
-    if let Some((key, node)) = f.take_with_key("fleet")
-        && let Some(fleet) = decode_fleet(node, d)
-    {
-        if let Some(first) = &spec.fleet {
-            d.push(duplicate("fleet", key.span, first.name.span));
-        } else {
-            spec.fleet = Some(Item {
-                name: key.clone(),
-                value: fleet,
-            });
+    if let Some((key, node)) = f.take_with_key("fleet") {
+        match (decode_fleet(node, d), &spec.fleet) {
+            (None, _) => {
+                spec.lost.insert(("fleet", String::new()));
+            }
+            (Some(_), Some(first)) => {
+                d.push(duplicate("fleet", key.span, first.name.span));
+            }
+            (Some(value), None) => {
+                let name = key.clone();
+                spec.fleet = Some(Item { name, value });
+            }
         }
     }
-    f.section("inputs", &mut spec.inputs, "input", decode_input, d);
-    f.section("users", &mut spec.users, "user", decode_user, d);
-    f.section(
-        "features",
-        &mut spec.features,
-        "feature",
-        |n, d| feature::decode(n, "feature", d),
-        d,
-    );
-    f.section(
-        "homeFeatures",
-        &mut spec.home_features,
-        "feature",
-        |n, d| feature::decode(n, "home feature", d),
-        d,
-    );
-    f.section(
-        "templates",
-        &mut spec.templates,
-        "template",
-        decode_template,
-        d,
-    );
-    f.section("profiles", &mut spec.profiles, "profile", decode_profile, d);
-    f.section("hosts", &mut spec.hosts, "host", decode_host, d);
-    f.section("disks", &mut spec.disks, "disk layout", decode_disk, d);
+    let mut lost: Vec<(&'static str, Vec<String>)> = Vec::new();
+    macro_rules! section {
+        ($key:literal, $field:ident, $what:literal, $decode:expr) => {
+            lost.push(($key, f.section($key, &mut spec.$field, $what, $decode, d)))
+        };
+    }
+    section!("inputs", inputs, "input", decode_input);
+    section!("users", users, "user", decode_user);
+    section!("features", features, "feature", |n, d| feature::decode(
+        n, "feature", d
+    ));
+    section!("homeFeatures", home_features, "feature", |n, d| {
+        feature::decode(n, "home feature", d)
+    });
+    section!("templates", templates, "template", decode_template);
+    section!("profiles", profiles, "profile", decode_profile);
+    section!("hosts", hosts, "host", decode_host);
+    section!("disks", disks, "disk layout", decode_disk);
+    for (section, names) in lost {
+        spec.lost
+            .extend(names.into_iter().map(|name| (section, name)));
+    }
     if let Some(node) = f.take("secrets") {
         decode_secrets(node, &mut spec.secrets, d);
     }
@@ -307,6 +306,7 @@ fn decode_profile(node: &Node, d: &mut Diagnostics) -> Option<Profile> {
 }
 
 fn decode_host(node: &Node, d: &mut Diagnostics) -> Option<Host> {
+    let before = d.len();
     let mut f = Fields::of(node, "a host", d)?;
     let mut host = Host {
         description: f.text("description", d),
@@ -340,6 +340,7 @@ fn decode_host(node: &Node, d: &mut Diagnostics) -> Option<Host> {
     }
     f.section("users", &mut host.users, "user", decode_composition, d);
     f.finish(d);
+    host.broken = d.len() > before;
     Some(host)
 }
 
@@ -405,6 +406,7 @@ fn decode_hardware(node: &Node, d: &mut Diagnostics) -> Hardware {
 }
 
 fn decode_disk(node: &Node, d: &mut Diagnostics) -> Option<Disk> {
+    let before = d.len();
     let mut f = Fields::of(node, "a disk layout", d)?;
     let mut disk = Disk {
         layout: f.required_text("layout", d),
@@ -431,6 +433,7 @@ fn decode_disk(node: &Node, d: &mut Diagnostics) -> Option<Disk> {
         d,
     );
     f.finish(d);
+    disk.broken = d.len() > before;
     Some(disk)
 }
 
@@ -483,17 +486,26 @@ fn decode_secret(node: &Node, d: &mut Diagnostics) -> Option<Secret> {
     Some(secret)
 }
 
+/// How serious a lint rule's findings are.
+fn level(node: &Node, d: &mut Diagnostics) -> Option<Text> {
+    const LEVELS: &[&str] = &["error", "warning", "note", "off"];
+    let word = text(node, "a level", d)?;
+    if !LEVELS.contains(&word.value.as_str()) {
+        let message = format!("`{}` is not a level", word.value);
+        let diagnostic = Diagnostic::error("bad-value", word.span, message);
+        d.push(match diag::did_you_mean(&word.value, LEVELS) {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+    }
+    Some(word)
+}
+
 fn decode_lint(node: &Node, into: &mut Lint, d: &mut Diagnostics) {
     let Some(mut f) = Fields::of(node, "`lint`", d) else {
         return;
     };
-    f.section(
-        "rules",
-        &mut into.rules,
-        "rule",
-        |n, d| text(n, "a level", d),
-        d,
-    );
+    f.section("rules", &mut into.rules, "rule", level, d);
     for node in f.list("ignore", d) {
         let Some(mut f) = Fields::of(node, "an exception", d) else {
             continue;
@@ -626,25 +638,11 @@ impl<'n> Fields<'n> {
     }
 
     fn size(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Spanned<u64>> {
-        let text = self.text(key, d)?;
-        match parse_size(&text.value) {
-            Ok(bytes) => Some(Spanned::new(bytes, text.span)),
-            Err(message) => {
-                d.push(Diagnostic::error("bad-size", text.span, message));
-                None
-            }
-        }
+        size(self.take_some(key)?, key, d).map(|(text, bytes)| Spanned::new(bytes, text.span))
     }
 
     fn size_text(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Text> {
-        let text = self.text(key, d)?;
-        match parse_size(&text.value) {
-            Ok(_) => Some(text),
-            Err(message) => {
-                d.push(Diagnostic::error("bad-size", text.span, message));
-                None
-            }
-        }
+        size(self.take_some(key)?, key, d).map(|(text, _)| text)
     }
 
     fn pairs(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<(Text, Text)> {
@@ -754,7 +752,8 @@ impl<'n> Fields<'n> {
         feature_uses(node, d)
     }
 
-    /// A section of named entries, merged into what other files gave.
+    /// A section of named entries, merged into what other files gave. Gives the names that could
+    /// not be read, or an empty one where that is the whole section.
     fn section<T>(
         &mut self,
         key: &'static str,
@@ -762,12 +761,13 @@ impl<'n> Fields<'n> {
         what: &str,
         decode: impl Fn(&Node, &mut Diagnostics) -> Option<T>,
         d: &mut Diagnostics,
-    ) {
+    ) -> Vec<String> {
+        let mut lost = Vec::new();
         let Some(node) = self.take_some(key) else {
-            return;
+            return lost;
         };
         let Some(entries) = entries(node, &format!("`{key}`"), d) else {
-            return;
+            return vec![String::new()];
         };
         for (name, node) in entries {
             if let Some(first) = into.get(&name.value) {
@@ -783,16 +783,24 @@ impl<'n> Fields<'n> {
                 );
                 continue;
             }
-            if let Some(value) = decode(node, d) {
-                into.insert(
-                    name.value.clone(),
-                    Item {
+            let before = d.len();
+            let decoded = decode(node, d);
+            if matches!(node.kind, NodeKind::Map(_)) {
+                // What an entry lacks is said at its name.
+                d.relocate(before, node.span, name.span);
+            }
+            match decoded {
+                Some(value) => {
+                    let item = Item {
                         name: name.clone(),
                         value,
-                    },
-                );
+                    };
+                    into.insert(name.value.clone(), item);
+                }
+                None => lost.push(name.value.clone()),
             }
         }
+        lost
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -810,11 +818,13 @@ impl<'n> Fields<'n> {
                 key.span,
                 format!("unknown key `{}` in {}", key.value, self.what),
             );
-            if let Some(best) = diag::closest(&key.value, &self.asked) {
-                diagnostic = diagnostic.help(format!("did you mean `{best}`?"));
-            }
-            let all: Vec<String> = self.asked.iter().map(|k| format!("`{k}`")).collect();
-            d.push(diagnostic.help(format!("keys here: {}", all.join(", "))));
+            diagnostic = if let Some(best) = diag::closest(&key.value, &self.asked) {
+                diagnostic.help(format!("did you mean `{best}`?"))
+            } else {
+                let all: Vec<String> = self.asked.iter().map(|k| format!("`{k}`")).collect();
+                diagnostic.help(format!("keys here: {}", all.join(", ")))
+            };
+            d.push(diagnostic);
         }
     }
 }
@@ -1009,6 +1019,7 @@ pub(crate) fn text(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Text>
 
 /// The items of a list; a single value counts as a list of one.
 pub(crate) fn list<'n>(node: &'n Node, what: &str, d: &mut Diagnostics) -> Vec<&'n Node> {
+    let what = what.trim_matches('`');
     if node.is_null() {
         return Vec::new();
     }
@@ -1042,17 +1053,64 @@ pub(crate) fn texts(node: &Node, what: &str, d: &mut Diagnostics) -> Vec<Text> {
         .collect()
 }
 
+/// A size, as text and in bytes.
+pub(crate) fn size(node: &Node, what: &str, d: &mut Diagnostics) -> Option<(Text, u64)> {
+    // A bare number lacks its unit; quotes would not help.
+    let text = match &node.kind {
+        NodeKind::Scalar(raw, Style::Plain)
+            if node.tag.is_none() && matches!(plain(raw), Plain::Int(_) | Plain::Float(_)) =>
+        {
+            Spanned::new(raw.clone(), node.span)
+        }
+        _ => text(node, &format!("`{what}`"), d)?,
+    };
+    match parse_size(&text.value) {
+        Ok(bytes) => Some((text, bytes)),
+        Err(message) => {
+            d.push(Diagnostic::error("bad-size", text.span, message));
+            None
+        }
+    }
+}
+
+/// An error that something must be a boolean or an integer.
+fn not_plain(node: &Node, what: &str, wanted: &str, fits: impl Fn(&Plain) -> bool) -> Diagnostic {
+    if let Some(tag) = &node.tag {
+        return Diagnostic::error(
+            "unexpected-tag",
+            tag.span,
+            format!(
+                "`{what}` must be {wanted}, without the tag `!{}`",
+                tag.value
+            ),
+        );
+    }
+    let quoted = match &node.kind {
+        NodeKind::Scalar(raw, Style::Text) if fits(&plain(raw)) => Some(raw),
+        _ => None,
+    };
+    let found = match (&node.kind, quoted) {
+        (_, Some(raw)) => format!("the text `{raw}`"),
+        (NodeKind::Scalar(raw, _), _) if !node.is_null() => format!("`{raw}`"),
+        _ => node.describe().to_owned(),
+    };
+    let message = format!("`{what}` must be {wanted}, found {found}");
+    let diagnostic = Diagnostic::error("wrong-type", node.span, message);
+    match quoted {
+        Some(_) => diagnostic.help("remove the quotes"),
+        None => diagnostic,
+    }
+}
+
 pub(crate) fn boolean(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Spanned<bool>> {
     if let (None, NodeKind::Scalar(raw, Style::Plain)) = (&node.tag, &node.kind)
         && let Plain::Bool(value) = plain(raw)
     {
         return Some(Spanned::new(value, node.span));
     }
-    d.push(Diagnostic::error(
-        "wrong-type",
-        node.span,
-        format!("`{what}` must be `true` or `false`, found {}", found(node)),
-    ));
+    d.push(not_plain(node, what, "`true` or `false`", |p| {
+        matches!(p, Plain::Bool(_))
+    }));
     None
 }
 
@@ -1067,17 +1125,8 @@ pub(crate) fn int(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Spanne
             _ => {}
         }
     }
-    d.push(Diagnostic::error(
-        "wrong-type",
-        node.span,
-        format!("`{what}` must be an integer, found {}", found(node)),
-    ));
+    d.push(not_plain(node, what, "an integer", |p| {
+        matches!(p, Plain::Int(_))
+    }));
     None
-}
-
-fn found(node: &Node) -> String {
-    match &node.kind {
-        NodeKind::Scalar(raw, _) if !node.is_null() => format!("`{raw}`"),
-        _ => node.describe().to_owned(),
-    }
 }

@@ -6,9 +6,9 @@ use crate::ast::{
     Feature, GpuNeed, Item, Named, Need, NeedKind, OptionDecl, OptionType, PackageNeed, Port,
     PortSource, Protocol, Require,
 };
-use crate::decode::{Fields, entries, int, list, text, texts};
+use crate::decode::{Fields, entries, int, list, size, text, texts};
 use crate::node::{Node, NodeKind, Style};
-use crate::scalar::{Plain, parse_size, plain};
+use crate::scalar::{Plain, plain};
 use crate::value::{Context, Keys, Value, value};
 
 /// Reads a feature definition.
@@ -84,6 +84,9 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
             Diagnostic::error("empty-feature", span, "the feature does nothing")
                 .help("give it a `nixos` or `home` tree, a `body` or a `homeBody`"),
         );
+        // What uses it is right.
+        feature.nixos = (what != "home feature").then(crate::Settings::new);
+        feature.home = Some(crate::Settings::new());
     }
     Some(feature)
 }
@@ -110,7 +113,12 @@ fn options(node: &Node, top: bool, d: &mut Diagnostics) -> Named<OptionDecl> {
             ));
             continue;
         }
-        if let Some(option) = option(node, d) {
+        let before = d.len();
+        let decoded = option(node, d);
+        if matches!(node.kind, NodeKind::Map(_)) {
+            d.relocate(before, node.span, name.span);
+        }
+        if let Some(option) = decoded {
             result.insert(
                 name.value.clone(),
                 Item {
@@ -125,16 +133,15 @@ fn options(node: &Node, top: bool, d: &mut Diagnostics) -> Named<OptionDecl> {
 
 fn option(node: &Node, d: &mut Diagnostics) -> Option<OptionDecl> {
     let mut f = Fields::of(node, "an option", d)?;
-    let ty = match f.take("type") {
-        Some(node) => option_type(node, d),
-        None => {
-            d.push(Diagnostic::error(
-                "missing-key",
-                f.span(),
-                "an option lacks `type`",
-            ));
-            None
-        }
+    let ty = if let Some(node) = f.take("type") {
+        option_type(node, d)
+    } else {
+        d.push(Diagnostic::error(
+            "missing-key",
+            f.span(),
+            "an option lacks `type`",
+        ));
+        None
     };
     let cx = Context {
         in_feature: true,
@@ -308,16 +315,15 @@ fn package_need(node: &Node, d: &mut Diagnostics) -> Option<PackageNeed> {
     }
     let mut f = Fields::of(node, "a package need", d)?;
     let span = f.span();
-    let names = match f.take_some("packages") {
-        Some(node) => texts(node, "`packages`", d),
-        None => {
-            d.push(Diagnostic::error(
-                "missing-key",
-                span,
-                "a package need lacks `packages`",
-            ));
-            Vec::new()
-        }
+    let names = if let Some(node) = f.take_some("packages") {
+        texts(node, "`packages`", d)
+    } else {
+        d.push(Diagnostic::error(
+            "missing-key",
+            span,
+            "a package need lacks `packages`",
+        ));
+        Vec::new()
     };
     let when = conditions(&mut f, d);
     f.finish(d);
@@ -365,49 +371,79 @@ fn needs(node: &Node, d: &mut Diagnostics) -> Vec<Need> {
         }
     };
     if let Some(node) = f.take_some("cpu") {
-        push(Some(NeedKind::Cpu(words(node, "`cpu`", d))), node);
+        let vendors = known_words(node, "cpu", CPUS, d);
+        push(Some(NeedKind::Cpu(vendors)), node);
     }
     if let Some(node) = f.take_some("gpu") {
-        let gpus = list(node, "gpu", d)
+        let gpus: Vec<GpuNeed> = list(node, "gpu", d)
             .into_iter()
             .filter_map(|node| gpu_need(node, d))
             .collect();
         push(Some(NeedKind::Gpu(gpus)), node);
     }
     if let Some(node) = f.take("memory") {
-        let bytes = text(node, "`memory`", d).and_then(|t| match parse_size(&t.value) {
-            Ok(bytes) => Some(NeedKind::Memory(bytes)),
-            Err(message) => {
-                d.push(Diagnostic::error("bad-size", t.span, message));
-                None
-            }
-        });
-        push(bytes, node);
+        let bytes = size(node, "memory", d);
+        push(bytes.map(|(_, bytes)| NeedKind::Memory(bytes)), node);
     }
     if let Some(node) = f.take_some("system") {
-        push(Some(NeedKind::System(words(node, "`system`", d))), node);
+        let systems = known_words(node, "system", SYSTEMS, d);
+        push(Some(NeedKind::System(systems)), node);
     }
     if let Some(node) = f.take_some("disks") {
-        push(Some(NeedKind::Disks(words(node, "`disks`", d))), node);
+        let layouts = known_words(node, "disks", LAYOUTS, d);
+        push(Some(NeedKind::Disks(layouts)), node);
     }
     if let Some(node) = f.take_some("zone") {
         push(Some(NeedKind::Zone(words(node, "`zone`", d))), node);
     }
     f.finish(d);
+    // A need of which no word is known has been reported, nothing can be checked against it.
+    result.retain(|need| match &need.kind {
+        NeedKind::Cpu(words) | NeedKind::System(words) | NeedKind::Disks(words) => {
+            !words.is_empty()
+        }
+        NeedKind::Gpu(gpus) => !gpus.is_empty(),
+        NeedKind::Memory(_) | NeedKind::Zone(_) => true,
+    });
     result
+}
+
+const CPUS: &[&str] = &["amd", "intel", "arm"];
+const GPUS: &[&str] = &["amd", "intel", "nvidia"];
+const SYSTEMS: &[&str] = &["x86_64-linux", "aarch64-linux"];
+const LAYOUTS: &[&str] = &["ext4", "luks-btrfs", "zfs", "none"];
+
+/// Words of a fixed set; others are reported and left out.
+fn known_words(node: &Node, what: &str, known: &[&str], d: &mut Diagnostics) -> Vec<String> {
+    let mut words = texts(node, &format!("`{what}`"), d);
+    words.retain(|word| is_known(word, known, d));
+    words.into_iter().map(|word| word.value).collect()
+}
+
+fn is_known(word: &Spanned<String>, known: &[&str], d: &mut Diagnostics) -> bool {
+    let is_known = known.contains(&word.value.as_str());
+    if !is_known {
+        let message = format!("no host can have `{}`", word.value);
+        let diagnostic = Diagnostic::error("bad-value", word.span, message);
+        d.push(match diag::did_you_mean(&word.value, known) {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+    }
+    is_known
 }
 
 fn gpu_need(node: &Node, d: &mut Diagnostics) -> Option<GpuNeed> {
     if let NodeKind::Scalar(..) = node.kind {
-        let vendor = text(node, "a GPU vendor", d)?.value;
-        return Some(GpuNeed {
-            vendor,
+        let vendor = text(node, "a GPU vendor", d)?;
+        return is_known(&vendor, GPUS, d).then_some(GpuNeed {
+            vendor: vendor.value,
             rocm: false,
             cuda: false,
         });
     }
     let mut f = Fields::of(node, "a GPU need", d)?;
-    let vendor = f.required_text("vendor", d);
+    let vendor = f.required_text("vendor", d).filter(|v| is_known(v, GPUS, d));
     let rocm = f.boolean("rocm", d).is_some_and(|b| b.value);
     let cuda = f.boolean("cuda", d).is_some_and(|b| b.value);
     f.finish(d);
@@ -425,7 +461,9 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
     };
     let span = f.span();
     let mut given = 0;
-    let mut count = |node: &Node| given += usize::from(!matches!(&node.kind, NodeKind::List(items) if items.is_empty()));
+    let mut count = |node: &Node| {
+        given += usize::from(!matches!(&node.kind, NodeKind::List(items) if items.is_empty()));
+    };
     let mut sources: Vec<PortSource> = f
         .take("option")
         .inspect(|n| count(n))
@@ -438,16 +476,13 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
         .map(PortSource::Fixed);
     let range = f.take("range").inspect(|n| count(n)).and_then(|n| {
         let mut f = Fields::of(n, "`range`", d)?;
-        let mut end = |key| match f.take(key) {
-            Some(node) => port_number(node, d),
-            None => {
-                d.push(Diagnostic::error(
-                    "missing-key",
-                    n.span,
-                    format!("`range` lacks `{key}`"),
-                ));
-                None
+        let mut end = |key| {
+            let end = f.take(key);
+            if end.is_none() {
+                let message = format!("`range` lacks `{key}`");
+                d.push(Diagnostic::error("missing-key", n.span, message));
             }
+            port_number(end?, d)
         };
         let (from, to) = (end("from"), end("to"));
         f.finish(d);

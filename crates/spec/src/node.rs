@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span, Spanned};
-use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, Tag};
 
 /// Most nodes of one file.
 const MAX_NODES: usize = 8_000_000;
@@ -180,9 +180,12 @@ pub fn parse(sources: &SourceMap, file: FileId, diagnostics: &mut Diagnostics) -
                     .byte_offset()
                     .unwrap_or(text.len())
                     .min(text.len());
-                builder
-                    .diagnostics
-                    .push(syntax_error(file, text, at, &error.info()));
+                let too_nested = matches!(error.kind(), ErrorKind::RecursionLimitExceeded);
+                builder.diagnostics.push(if too_nested {
+                    too_deep(Span::new(file, at, (at + 1).min(text.len())))
+                } else {
+                    syntax_error(file, text, at, &error.info())
+                });
                 return None;
             }
         }
@@ -192,11 +195,17 @@ pub fn parse(sources: &SourceMap, file: FileId, diagnostics: &mut Diagnostics) -
 
 /// The parser's message, with what to do about the usual causes.
 fn syntax_error(file: FileId, text: &str, at: usize, info: &str) -> Diagnostic {
-    let span = Span::new(file, at, (at + 1).min(text.len()));
     let line_start = text[..at].rfind('\n').map_or(0, |i| i + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
+    let tab = line.trim_start_matches(' ').starts_with('\t');
+    let at = if tab {
+        line_start + line.find('\t').unwrap_or_default()
+    } else {
+        at
+    };
+    let span = Span::new(file, at, (at + 1).min(text.len()));
     let mut diagnostic = Diagnostic::error("yaml-syntax", span, format!("invalid YAML: {info}"));
-    if line.contains('\t') && line.trim_start_matches(' ').starts_with('\t') {
+    if tab {
         diagnostic = diagnostic.help("indent with spaces; YAML does not allow tabs");
     } else if line.trim_start().starts_with('"') && line.contains("\".") {
         diagnostic = diagnostic
@@ -289,7 +298,12 @@ impl Builder<'_> {
                 let tag = self.tag(tag.as_deref(), tag_start, range.start);
                 let lines = match &tag {
                     Some(tag) if tag.value == "nix" => {
-                        let line = self.text[..range.start].rfind('\n').map_or(0, |i| i + 1);
+                        // Only a block has an indentation; looking for it in one long line costs.
+                        let line = if written == ScalarStyle::Literal {
+                            self.text[..range.start].rfind('\n').map_or(0, |i| i + 1)
+                        } else {
+                            range.start
+                        };
                         let raw = self.text.get(range.clone()).unwrap_or_default();
                         Lines::of(&text, raw, range.start, written, range.start - line)
                     }
@@ -389,9 +403,13 @@ impl Builder<'_> {
     ) -> Option<Spanned<String>> {
         let tag = tag?;
         let start = start.unwrap_or(content);
-        let end = self.text[start..]
-            .find(|c: char| c.is_whitespace() || matches!(c, ',' | '}' | ']' | '{' | '['))
-            .map_or(self.text.len(), |i| start + i);
+        let rest = &self.text[start..];
+        let length = if rest.starts_with("!<") {
+            rest.find('>').map(|i| i + 1)
+        } else {
+            rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | '}' | ']' | '{' | '['))
+        };
+        let end = start + length.unwrap_or(rest.len());
         let span = Span::new(self.file, start, end);
         if tag.original_handle() == "!" && !tag.suffix().is_empty() {
             return Some(Spanned::new(tag.suffix().to_owned(), span));
@@ -444,8 +462,8 @@ impl Builder<'_> {
         };
         let start = open.node.span.start as usize;
         // The end event of a block stands at the start of what follows it.
-        let is_flow = self.text[start..].starts_with(['[', '{'])
-            && self.text[..end].ends_with([']', '}']);
+        let is_flow =
+            self.text[start..].starts_with(['[', '{']) && self.text[..end].ends_with([']', '}']);
         let end = if is_flow { end } else { open.end };
         open.node.span = Span::new(self.file, start, end);
         self.add(open.node, open.anchor, open.size, end);
@@ -465,13 +483,13 @@ impl Builder<'_> {
         open.end = open.end.max(end);
         match &mut open.node.kind {
             NodeKind::List(items) => items.push(node),
-            NodeKind::Map(entries) => match open.key.take() {
-                Some(key) => entries.push((key, node)),
-                None => {
-                    let key = key_of(node, self.diagnostics);
-                    open.key = Some(key);
+            NodeKind::Map(entries) => {
+                if let Some(key) = open.key.take() {
+                    entries.push((key, node));
+                } else {
+                    open.key = Some(key_of(node, self.diagnostics));
                 }
-            },
+            }
             NodeKind::Scalar(..) => {}
         }
     }
@@ -532,3 +550,6 @@ fn node_word(kind: &NodeKind) -> &'static str {
         NodeKind::Map(_) => "a mapping",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,10 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
     if !names.inputs.is_empty() {
         words(
             "FollowedInput",
-            &mut [&nixpkgs].into_iter().chain(&names.inputs).chain([&nothing]),
+            &mut [&nixpkgs]
+                .into_iter()
+                .chain(&names.inputs)
+                .chain([&nothing]),
         );
     }
     if !names.hosts.is_empty() {
@@ -89,10 +92,7 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
         ("Users", "^[a-z][a-z0-9_-]{0,30}$"),
         ("Templates", word),
         ("Profiles", word),
-        (
-            "Features",
-            "^[a-z][a-z0-9-]{0,62}\\.[a-z][a-z0-9-]{0,62}$",
-        ),
+        ("Features", "^[a-z][a-z0-9-]{0,62}\\.[a-z][a-z0-9-]{0,62}$"),
         ("SubmoduleFields", "^[A-Za-z_][A-Za-z0-9_'-]*$"),
         ("FeatureOptions", "^[A-Za-z_][A-Za-z0-9_'-]*$"),
         ("Settings", ATTRIBUTE_PATH),
@@ -104,7 +104,10 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
     // Keys are paths at every level, below lists and tags too.
     if let Some(Json::Object(schema)) = definitions.get_mut("SettingsValue") {
         let deeper = json!({ "$ref": "#/definitions/SettingsValue" });
-        schema.insert("propertyNames".to_owned(), json!({ "pattern": ATTRIBUTE_PATH }));
+        schema.insert(
+            "propertyNames".to_owned(),
+            json!({ "pattern": ATTRIBUTE_PATH }),
+        );
         schema.insert("additionalProperties".to_owned(), deeper.clone());
         schema.insert("items".to_owned(), deeper);
     }
@@ -150,7 +153,10 @@ fn features(
         std::collections::BTreeMap::new();
     for feature in names.features.iter().filter(|f| has_half(f)) {
         if let Some((category, name)) = feature.id.split_once('.') {
-            categories.entry(category).or_default().push((name, feature));
+            categories
+                .entry(category)
+                .or_default()
+                .push((name, feature));
         }
     }
     let mut properties = Map::new();

@@ -192,7 +192,7 @@ fn tagged(
                         Diagnostic::error("tag-outside-feature", tag_span, "`!opt` outside a feature")
                             .help("it names an option of the feature whose body it stands in; elsewhere write the value, or `!nix config.…`"),
                     );
-                    ValueKind::Null
+                    broken()
                 }
                 "opt" => {
                     if !text.split('.').all(nix::is_identifier) {
@@ -201,7 +201,7 @@ fn tagged(
                             node.span,
                             format!("`{text}` is not an option name"),
                         ));
-                        return ValueKind::Null;
+                        return broken();
                     }
                     ValueKind::Opt(text)
                 }
@@ -211,7 +211,7 @@ fn tagged(
                             Diagnostic::error("bad-name", node.span, format!("`{text}` is not a package path"))
                                 .help("write it as below `pkgs`, such as `!pkg hello` or `!pkg python3Packages.requests`"),
                         );
-                        return ValueKind::Null;
+                        return broken();
                     }
                     ValueKind::Pkg(text)
                 }
@@ -232,13 +232,15 @@ fn tagged(
         "after" => ValueKind::After(inner(diagnostics)),
         "if" => condition(tag_span, node, cx, diagnostics),
         other => {
-            let diagnostic =
-                Diagnostic::error("unknown-tag", tag_span, format!("unknown tag `!{other}`"));
-            diagnostics.push(match diag::did_you_mean(other, TAGS) {
+            let written = format!("!{other}");
+            let tags: Vec<String> = TAGS.iter().map(|tag| format!("!{tag}")).collect();
+            let message = format!("unknown tag `{written}`");
+            let diagnostic = Diagnostic::error("unknown-tag", tag_span, message);
+            diagnostics.push(match diag::did_you_mean(&written, &tags) {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic,
             });
-            ValueKind::Null
+            broken()
         }
     }
 }
@@ -266,7 +268,7 @@ fn condition(tag_span: Span, node: &Node, cx: Context, diagnostics: &mut Diagnos
             Diagnostic::error("tag-outside-feature", tag_span, "`!if` outside a feature")
                 .help("a host or profile knows what it wants: write the value, or `!nix if … then … else …`"),
         );
-        return ValueKind::Null;
+        return broken();
     }
     let NodeKind::Map(entries) = &node.kind else {
         return wrong_tag_content(
@@ -278,20 +280,20 @@ fn condition(tag_span: Span, node: &Node, cx: Context, diagnostics: &mut Diagnos
         );
     };
     let mut parts: [Option<Value>; 3] = [None, None, None];
+    let mut misspelt = false;
     for (key, inner) in entries {
         let slot = match key.value.as_str() {
             "when" => 0,
             "then" => 1,
             "else" => 2,
             other => {
-                diagnostics.push(
-                    Diagnostic::error(
-                        "unknown-key",
-                        key.span,
-                        format!("unknown key `{other}` in `!if`"),
-                    )
-                    .help("expected one of `when`, `then`, `else`"),
-                );
+                let message = format!("unknown key `{other}` in `!if`");
+                let diagnostic = Diagnostic::error("unknown-key", key.span, message);
+                diagnostics.push(match diag::did_you_mean(other, &["when", "then", "else"]) {
+                    Some(help) => diagnostic.help(help),
+                    None => diagnostic,
+                });
+                misspelt = true;
                 continue;
             }
         };
@@ -305,8 +307,19 @@ fn condition(tag_span: Span, node: &Node, cx: Context, diagnostics: &mut Diagnos
         parts[slot] = Some(value(inner, cx, diagnostics));
     }
     let [when, then, otherwise] = parts;
-    let (Some(when), Some(then)) = (when, then) else {
-        return wrong_tag_content("if", "`when` and `then`", tag_span, node, diagnostics);
+    let (when, then) = match (when, then) {
+        (Some(when), Some(then)) => (when, then),
+        // Said already, most likely.
+        _ if misspelt => return broken(),
+        (when, _) => {
+            let missing = if when.is_none() { "when" } else { "then" };
+            diagnostics.push(Diagnostic::error(
+                "bad-tag-content",
+                tag_span,
+                format!("`!if` lacks `{missing}`"),
+            ));
+            return broken();
+        }
     };
     if !matches!(when.kind, ValueKind::Opt(_) | ValueKind::Nix(_)) {
         diagnostics.push(
@@ -337,7 +350,12 @@ fn wrong_tag_content(
         tag_span,
         format!("`!{tag}` wants {wanted}, not {}", node.describe()),
     ));
-    ValueKind::Null
+    broken()
+}
+
+/// Stands for a value that was reported: code, about which nothing more is said.
+fn broken() -> ValueKind {
+    nix::Expr::parse("null").map_or(ValueKind::Null, ValueKind::Nix)
 }
 
 fn scalar_text(node: &Node) -> Option<&str> {

@@ -543,7 +543,7 @@ enum Gpu {
 struct GpuDetail {
     /// Vendor.
     vendor: GpuVendor,
-    /// Whether ROCm is wanted (AMD).
+    /// Whether `ROCm` is wanted (AMD).
     rocm: Option<bool>,
     /// Whether CUDA is wanted (NVIDIA).
     cuda: Option<bool>,
@@ -895,7 +895,7 @@ enum GpuNeed {
 struct GpuNeedDetail {
     /// Vendor.
     vendor: GpuVendor,
-    /// With ROCm.
+    /// With `ROCm`.
     rocm: Option<bool>,
     /// With CUDA.
     cuda: Option<bool>,
