@@ -21,6 +21,7 @@ mod inputs;
 mod lower;
 mod names;
 mod profile;
+mod schema;
 mod secrets;
 mod table;
 mod template;
@@ -35,6 +36,7 @@ use diag::{Diagnostics, SourceMap};
 use model::Fleet;
 use spec::Spec;
 
+pub use schema::schema_names;
 pub use table::{FeatureSummary, OptionSummary, feature_summaries};
 
 /// What resolution reads besides the spec.
@@ -57,4 +59,20 @@ pub fn resolve(
     let table = table::load(spec, sources, around, diagnostics);
     let world = world::World::new(spec, sources, around, table, diagnostics);
     fleet::resolve(&world, diagnostics)
+}
+
+/// The whole catalog as the features of a fleet without hosts, every half emitted, in the default
+/// namespace: what a build lays out once.
+pub fn catalog_fleet() -> Fleet {
+    let spec = Spec::default();
+    let around = Surroundings::default();
+    let mut sources = SourceMap::new();
+    let mut diagnostics = Diagnostics::new();
+    let table = table::load_all(&spec, &mut sources, &around, &mut diagnostics);
+    let world = world::World::new(&spec, &sources, &around, table, &mut diagnostics);
+    Fleet {
+        namespace: world.namespace.clone(),
+        features: fleet::whole_catalog(&world),
+        ..Fleet::default()
+    }
 }
