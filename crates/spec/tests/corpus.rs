@@ -5,7 +5,11 @@
 //! a schema cannot see. `names`: what the schema knows and loading leaves to resolution: the names
 //! of this fleet, closed vocabularies, and types of options.
 
-#![allow(clippy::disallowed_methods, reason = "a test reads its corpus")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test reads its corpus"
+)]
 
 use std::path::{Path, PathBuf};
 

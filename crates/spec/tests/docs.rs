@@ -1,6 +1,10 @@
 //! Every example of the documentation of the spec language loads, and fits the schema.
 
-#![allow(clippy::disallowed_methods, reason = "a test reads the documentation")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test reads the documentation"
+)]
 
 use diag::{Diagnostics, SourceMap};
 use spec::schema::{Names, schema};
