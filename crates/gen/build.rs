@@ -46,5 +46,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         write!(name, "{byte:02x}")?;
     }
     println!("cargo::rustc-env=GEN_BUILD={name}");
+    write_layouts()
+
+}
+
+/// Lays the modules of the catalog out once, so that runs need not.
+fn write_layouts() -> Result<(), Box<dyn Error>> {
+    let layouts = render::layouts(&resolve::catalog_fleet())
+        .map_err(|error| format!("{}: {error}", error.path))?;
+    let mut code = String::from("static LAYOUTS: &render::Layouts = &[\n");
+    for (key, text) in layouts {
+        writeln!(code, "    ({key:?}, {text:?}),")?;
+    }
+    code.push_str("];\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("layouts.rs"), code)?;
     Ok(())
 }

@@ -46,5 +46,4 @@
     ];
 
   time.timeZone = lib.mkDefault "Europe/London";
-
 }

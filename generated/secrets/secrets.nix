@@ -7,12 +7,10 @@ let
     p620 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHPYbbRSGAPSUwFYPXDUHprguLvsY2D4tuc3HkCIho9v";
     razer = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOTvlE53YFHfrw22bSLH8RBsejJRaTQTO1obaEOrYH1n";
     samsung = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICEETilAQsqBrtMxIiBqlD0yIiQPy63au56eEmZoLO/a";
-
   };
   allHosts = builtins.attrValues hosts;
   users = {
     alice = "age120jpt78v6e7u0t0tqk5rttaupk5jlnvm7fv2z3rzlk90rndkj4pq3lw0h4";
-
   };
 in
 {

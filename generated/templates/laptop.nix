@@ -114,5 +114,4 @@
     };
     virtualization.podman.enable = lib.mkOverride 900 true;
   };
-
 }

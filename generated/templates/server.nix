@@ -73,5 +73,4 @@
   };
 
   networking.useNetworkd = lib.mkOverride 900 true;
-
 }

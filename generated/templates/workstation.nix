@@ -119,5 +119,4 @@
       libvirt.enable = lib.mkOverride 900 true;
     };
   };
-
 }

@@ -163,6 +163,20 @@ impl Diagnostics {
         self.0.is_empty()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Moves what was found after the first `count` findings from one place to a better one.
+    pub fn relocate(&mut self, count: usize, from: Span, to: Span) {
+        for diagnostic in self.0.iter_mut().skip(count) {
+            if diagnostic.span == Some(from) {
+                diagnostic.span = Some(to);
+            }
+        }
+    }
+
     /// How many there are of one severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.0.iter().filter(|d| d.severity == severity).count()

@@ -186,8 +186,8 @@ codes! {
         "They refer to the options of the feature whose body they stand in.";
     "undeclared-secret": "a body uses a secret that its feature does not list",
         "Listed secrets are checked against the hosts' access, so every secret of a body is listed.";
-    "undefined-variable": "a body uses a name that is not defined",
-        "A body may use the arguments of its module and what it binds itself.";
+    "undefined-variable": "code uses a name that is not defined",
+        "Code may use the arguments of the module that it stands in and what it binds itself; `cfg` is for features.";
     "unexpected-tag": "a tag where none is allowed",
         "The key takes plain data.";
     "unknown-disk": "a disk layout that is not defined",
@@ -199,7 +199,7 @@ codes! {
     "unknown-input": "a flake input that is not defined",
         "Declare it under `inputs`.";
     "unknown-key": "a key that is not part of the language here",
-        "Keys are checked at every level; the help lists those that are known here.";
+        "Keys are checked at every level; the help names the nearest, or all that are known here.";
     "unknown-key-holder": "an editor of a secret without a public key",
         "Users who edit secrets are named in `secrets.keys.users`.";
     "unknown-option": "an option that the feature does not have",

@@ -7,6 +7,8 @@ use spec::Spec;
 
 use crate::Sources;
 
+include!(concat!(env!("OUT_DIR"), "/layouts.rs"));
+
 /// What generation gives.
 #[derive(Clone, Debug)]
 pub struct Generated {
@@ -27,10 +29,11 @@ pub fn generate(sources: Sources) -> Generated {
     let Sources {
         mut map,
         yaml,
-        around,
+        mut around,
         mut diagnostics,
         root,
     } = sources;
+    around.root.clone_from(&root);
     let spec = spec::load(&map, &yaml, &mut diagnostics);
     let mut fleet = Fleet::default();
     // Names in a file that could not be read are not unknown: nothing can be said about them.
@@ -56,7 +59,7 @@ pub fn generate(sources: Sources) -> Generated {
 
 /// Whether a finding means that a part of the spec was not seen at all.
 fn hides_names(code: &str) -> bool {
-    code == "yaml-syntax" || crate::load::CODES.contains(&code)
+    code.starts_with("yaml-") || code == "merge-key" || crate::load::CODES.contains(&code)
 }
 
 fn tree(
@@ -64,7 +67,7 @@ fn tree(
     around: &resolve::Surroundings,
     diagnostics: &mut Diagnostics,
 ) -> Option<FileTree> {
-    let files = match render::render(fleet, &around.assets) {
+    let files = match render::render(fleet, &around.assets, LAYOUTS) {
         Ok(files) => files,
         Err(error) => {
             let message = format!("`{}` cannot be rendered: {}", error.path, error.message);

@@ -26,6 +26,9 @@ impl RenderError {
 /// Why one file cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
+    /// A feature cannot be named.
+    #[error("{0}")]
+    Key(String),
     /// A value has no Nix text.
     #[error(transparent)]
     Value(#[from] nix::RenderError),

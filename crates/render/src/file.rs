@@ -1,8 +1,10 @@
 //! The files of a fleet: which there are, where they go and what they show.
 
+use std::collections::BTreeMap;
+
 use minijinja::Environment;
 use minijinja::value::Serde;
-use model::{Backend, Feature, FeatureHalf, Fleet, Half, Host, HostUser, Profile, Template, User};
+use model::{Backend, Disk, Feature, FeatureHalf, Fleet, Half, Host, HostUser, Profile, Template, User};
 use serde::Serialize;
 
 use crate::code::Code;
@@ -18,13 +20,14 @@ use crate::views::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum File<'a> {
     Attributes,
-    Disks(&'a Host),
+    Disks(&'a str, &'a Disk),
     Feature(Half, &'a Feature, &'a FeatureHalf),
     Flake,
     FleetModule,
     Hardware(&'a Host),
     HomeManager,
     Host(&'a Host),
+    HostDisks(&'a Host),
     HostUser(&'a Host, &'a HostUser),
     Index(Half),
     Profile(&'a Profile),
@@ -90,10 +93,17 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
     files.extend(profiles.map(File::Profile));
     let users = fleet.users.values().filter(|it| user::has_module(it));
     files.extend(users.map(File::User));
+    let layouts: BTreeMap<&str, &Disk> = fleet
+        .hosts
+        .values()
+        .filter(|host| disks::is_shared(host))
+        .flat_map(|host| host.disks.iter().map(|(name, disk)| (name.as_str(), disk)))
+        .collect();
+    files.extend(layouts.into_iter().map(|(name, disk)| File::Disks(name, disk)));
     for host in fleet.hosts.values() {
         files.extend([File::Host(host), File::Hardware(host)]);
-        if !host.disks.is_empty() {
-            files.push(File::Disks(host));
+        if !host.disks.is_empty() && !disks::is_shared(host) {
+            files.push(File::HostDisks(host));
         }
         let users = host.users.values().filter(|it| user::has_host_module(it));
         files.extend(users.map(|user| File::HostUser(host, user)));
@@ -112,7 +122,8 @@ impl File<'_> {
     pub(crate) fn path(self) -> String {
         match self {
             File::Attributes => ".gitattributes".to_owned(),
-            File::Disks(host) => format!("hosts/{}/disks.nix", host.name),
+            File::Disks(name, _) => format!("disks/{name}.nix"),
+            File::HostDisks(host) => format!("hosts/{}/disks.nix", host.name),
             File::Feature(half, feature, _) => {
                 format!(
                     "{}/{}/{}.nix",
@@ -141,7 +152,7 @@ impl File<'_> {
     pub(crate) fn template(self) -> &'static str {
         match self {
             File::Attributes => "attributes.j2",
-            File::Disks(_) => "disks.nix.j2",
+            File::Disks(..) | File::HostDisks(_) => "disks.nix.j2",
             File::Feature(..) => "feature.nix.j2",
             File::Flake => "flake.nix.j2",
             File::FleetModule => "fleet.nix.j2",
@@ -161,7 +172,8 @@ impl File<'_> {
     pub(crate) fn view(self, env: &Environment<'_>, fleet: &Fleet) -> Result<View> {
         Ok(match self {
             File::Attributes => View::Nothing {},
-            File::Disks(host) => View::Disks(disks::view(host)?),
+            File::Disks(name, disk) => View::Disks(disks::shared(name, disk)?),
+            File::HostDisks(host) => View::Disks(disks::own(host)?),
             File::Feature(_, feature, half) => View::Feature(feature::view(fleet, feature, half)?),
             File::Flake => View::Flake(flake::view(fleet, self.header(fleet))?),
             File::FleetModule => View::Layer(layer::fleet(fleet)?),
@@ -179,19 +191,38 @@ impl File<'_> {
         })
     }
 
+    /// The name of its layout for [`Memo`], if it is a module of a feature.
+    pub(crate) fn feature_key(self, fleet: &Fleet) -> Result<Option<String>> {
+        match self {
+            File::Feature(half, feature, part) => feature_key(fleet, half, feature, part).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// What its template prints, not laid out.
+    pub(crate) fn text(self, env: &Environment<'_>, fleet: &Fleet) -> Result<String> {
+        let view = self.view(env, fleet)?;
+        Ok(env.get_template(self.template())?.render(Serde(view))?)
+    }
+
     /// Its text.
     pub(crate) fn render(
         self,
         env: &Environment<'_>,
-        memo: &Memo,
+        memo: &Memo<'_>,
         fleet: &Fleet,
     ) -> Result<String> {
-        let view = self.view(env, fleet)?;
-        let text = env.get_template(self.template())?.render(Serde(view))?;
+        if let File::Feature(half, feature, part) = self {
+            let module = memo.get(&feature_key(fleet, half, feature, part)?, |_| {
+                module(env, &self.text(env, fleet)?)
+            })?;
+            return Ok(format!("{}\n{module}", self.header(fleet)));
+        }
+        let text = self.text(env, fleet)?;
         let module = match self {
             File::Attributes | File::Readme | File::SopsRules => return Ok(text),
             File::Flake | File::SecretRules => return format(&text),
-            File::Disks(_) | File::Hardware(_) => memo.get(text, |text| module(env, text))?,
+            File::Hardware(_) => memo.get(&text, |text| module(env, text))?,
             _ => module(env, &text)?,
         };
         let header = self.header(fleet);
@@ -228,8 +259,21 @@ fn folder(half: Half) -> &'static str {
     }
 }
 
+/// Everything that a feature's module is made from.
+fn feature_key(fleet: &Fleet, half: Half, feature: &Feature, part: &FeatureHalf) -> Result<String> {
+    let made_from = (
+        &fleet.namespace,
+        half,
+        &feature.id,
+        &feature.summary,
+        &feature.options,
+        (&part.imports, &part.definitions, &part.body),
+    );
+    serde_json::to_string(&made_from).map_err(|error| Problem::Key(error.to_string()))
+}
+
 /// A body with the arguments that it needs, laid out.
-fn module(env: &Environment<'_>, body: &str) -> Result<String> {
+pub(crate) fn module(env: &Environment<'_>, body: &str) -> Result<String> {
     let view = ModuleView {
         arguments: module::arguments(body)?,
         body: Code::new(body),

@@ -28,7 +28,12 @@ use crate::error::Problem;
 
 pub use error::RenderError;
 
-/// Renders all files: output path → bytes. `assets` are the files below the spec folder.
+/// Laid-out modules by the hash of what they are laid out from, sorted by hash: a table that a build
+/// makes with [`layouts`] so that a run does not lay the catalog out again.
+pub type Layouts = [([u8; 16], &'static str)];
+
+/// Renders all files: output path → bytes. `assets` are the files below the spec folder. What is in
+/// `known` is taken from there, which changes no byte.
 ///
 /// # Errors
 ///
@@ -36,9 +41,10 @@ pub use error::RenderError;
 pub fn render(
     fleet: &Fleet,
     assets: &BTreeMap<String, Vec<u8>>,
+    known: &Layouts,
 ) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let env = env::environment().map_err(|error| RenderError::new("", &error.into()))?;
-    let memo = memo::Memo::default();
+    let memo = memo::Memo::new(known);
     let rendered: Vec<(String, Vec<u8>)> = file::files(fleet)
         .into_par_iter()
         .map(|file| match file.render(&env, &memo, fleet) {
@@ -58,6 +64,28 @@ pub fn render(
         add(&mut tree, path.clone(), bytes.clone())?;
     }
     Ok(tree)
+}
+
+/// The layouts of the features of a fleet, for a table of [`Layouts`].
+///
+/// # Errors
+///
+/// See [`render`].
+pub fn layouts(fleet: &Fleet) -> Result<BTreeMap<[u8; 16], String>, RenderError> {
+    let env = env::environment().map_err(|error| RenderError::new("", &error.into()))?;
+    let laid_out: Vec<Option<([u8; 16], String)>> = file::files(fleet)
+        .into_par_iter()
+        .map(|file| {
+            let error = |problem: Problem| RenderError::new(file.path(), &problem);
+            let Some(name) = file.feature_key(fleet).map_err(error)? else {
+                return Ok(None);
+            };
+            let text = file.text(&env, fleet).map_err(error)?;
+            let module = file::module(&env, &text).map_err(error)?;
+            Ok(Some((memo::key(&name), module)))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(laid_out.into_iter().flatten().collect())
 }
 
 fn add(

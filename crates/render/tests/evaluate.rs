@@ -31,7 +31,7 @@ fn evaluates(fleet: &Fleet) {
         fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).unwrap();
         fs::write(path, bytes).unwrap();
     };
-    for (path, bytes) in render::render(fleet, &fixture::assets()).unwrap() {
+    for (path, bytes) in render::render(fleet, &fixture::assets(), &[]).unwrap() {
         write(&path, &bytes);
     }
     for name in fleet.secrets.items.keys() {

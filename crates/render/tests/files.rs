@@ -12,7 +12,7 @@ use rnix::ast::{self, HasEntry};
 use rowan::ast::AstNode;
 
 fn rendered(fleet: &Fleet) -> BTreeMap<String, String> {
-    let files = render::render(fleet, &fixture::assets()).unwrap();
+    let files = render::render(fleet, &fixture::assets(), &[]).unwrap();
     let files = files
         .into_iter()
         .map(|(path, bytes)| (path, String::from_utf8(bytes).unwrap()));
@@ -196,7 +196,7 @@ fn a_feature_alone() {
 fn problem(change: impl FnOnce(&mut Fleet)) -> String {
     let mut fleet = fixture::fleet(Backend::Agenix, false);
     change(&mut fleet);
-    render::render(&fleet, &fixture::assets())
+    render::render(&fleet, &fixture::assets(), &[])
         .unwrap_err()
         .to_string()
 }

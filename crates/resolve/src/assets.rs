@@ -88,12 +88,23 @@ pub(crate) fn modules(
     result
 }
 
+/// What is wrong in a file that is copied as it is.
+pub(crate) struct Problem {
+    /// Path below the spec folder.
+    pub(crate) path: String,
+    /// Byte offsets.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// The finding, still without a place.
+    pub(crate) diagnostic: Diagnostic,
+}
+
 /// All files behind the named ones: folders expanded, Nix files followed. Output path → path below
 /// the spec folder.
 pub(crate) fn closure(
     named: &BTreeSet<String>,
     around: &Surroundings,
-    d: &mut Diagnostics,
+    problems: &mut Vec<Problem>,
 ) -> std::collections::BTreeMap<String, String> {
     let mut result = std::collections::BTreeMap::new();
     let mut todo: Vec<String> = named.iter().cloned().collect();
@@ -113,18 +124,27 @@ pub(crate) fn closure(
         let Some(text) = std::str::from_utf8(bytes).ok().filter(|_| is_nix) else {
             continue;
         };
-        for problem in nix::parse_problems(text) {
-            d.push(
-                Diagnostic::error(
-                    "nix-syntax",
-                    None,
-                    format!("`{path}` is not valid Nix: {}", problem.message),
-                )
-                .help(format!("at {}", line_column(text, problem.start))),
+        let mut report = |start, end, diagnostic| {
+            problems.push(Problem {
+                path: path.clone(),
+                start,
+                end,
+                diagnostic,
+            });
+        };
+        // What follows the first problem mostly follows from it.
+        if let Some(problem) = nix::parse_problems(text).into_iter().next() {
+            let message = format!("invalid Nix: {}", problem.message);
+            report(
+                problem.start,
+                problem.end,
+                Diagnostic::error("nix-syntax", None, message),
             );
         }
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for reference in relative_references(text) {
+            let (start, end) = (reference.start, reference.end);
+            let reference = reference.path;
             let joined = if folder.is_empty() {
                 reference.clone()
             } else {
@@ -132,19 +152,22 @@ pub(crate) fn closure(
             };
             match resolve_path(&joined) {
                 Some(target) if exists(&target, around) => todo.push(target),
-                Some(target) => d.push(
+                Some(target) => report(
+                    start,
+                    end,
                     Diagnostic::error(
                         "missing-file",
                         None,
-                        format!("`{path}` names `{reference}`, which is not there"),
-                    )
-                    .help(format!("expected `{target}` below the spec folder")),
+                        format!("no file `{target}` below the spec folder"),
+                    ),
                 ),
-                None => d.push(
+                None => report(
+                    start,
+                    end,
                     Diagnostic::error(
                         "bad-path",
                         None,
-                        format!("`{path}` names `{reference}`, outside the spec folder"),
+                        format!("`{reference}` leads outside the spec folder"),
                     )
                     .help("move the file below the spec folder: the output must stand alone"),
                 ),
@@ -154,15 +177,9 @@ pub(crate) fn closure(
     result
 }
 
-fn relative_references(text: &str) -> Vec<String> {
+fn relative_references(text: &str) -> Vec<nix::RelativePath> {
     nix::relative_paths(text)
-        .map(|paths| {
-            paths
-                .into_iter()
-                .filter(|p| !p.dynamic)
-                .map(|p| p.path)
-                .collect()
-        })
+        .map(|paths| paths.into_iter().filter(|p| !p.dynamic).collect())
         .unwrap_or_default()
 }
 
@@ -178,11 +195,4 @@ fn resolve_path(path: &str) -> Option<String> {
         }
     }
     Some(parts.join("/"))
-}
-
-fn line_column(text: &str, at: usize) -> String {
-    let before = &text[..at.min(text.len())];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-    format!("line {line}, column {column}")
 }

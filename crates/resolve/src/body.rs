@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use diag::{Diagnostic, Diagnostics, Span};
+use diag::{Diagnostic, Diagnostics, FileId, Span};
 use minijinja::value::Value;
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context,
@@ -25,7 +25,7 @@ pub(crate) fn render(
     home: bool,
     d: &mut Diagnostics,
 ) -> Option<String> {
-    let (name, text) = if home {
+    let (name, body) = if home {
         (
             definition.feature.home_body.as_ref(),
             definition.home_body.as_ref(),
@@ -33,21 +33,27 @@ pub(crate) fn render(
     } else {
         (definition.feature.body.as_ref(), definition.body.as_ref())
     };
-    let (name, body) = (name?, text?);
+    let (name, body) = (name?, body?);
     let text = body.text.as_ref();
-    let rendered = if has_template(text) {
+    let is_template = has_template(text);
+    // A place in the file, where the text is what is written there.
+    let place = |start: usize, end: usize| match body.file {
+        Some(file) if !is_template => Span::new(file, start, end),
+        _ => name.span,
+    };
+    let rendered = if is_template {
         match template(world, definition, home, text, name.span, d) {
             Ok(rendered) => rendered,
             Err(error) => {
-                let mut diagnostic = Diagnostic::error(
+                let span = match (body.file, error.line()) {
+                    (Some(file), Some(line)) => line_span(file, text, line),
+                    _ => name.span,
+                };
+                d.push(Diagnostic::error(
                     "body-template",
-                    name.span,
+                    span,
                     format!("`{}` cannot be rendered: {}", name.value, message(&error)),
-                );
-                if let Some(line) = error.line() {
-                    diagnostic = diagnostic.help(format!("at `{}`, line {line}", name.value));
-                }
-                d.push(diagnostic);
+                ));
                 return None;
             }
         }
@@ -55,55 +61,76 @@ pub(crate) fn render(
         text.to_owned()
     };
     if let Some(analysis) = &body.analysis {
-        check_variables(name, home, analysis.free.iter().copied(), d);
+        check_variables(home, analysis.free.iter().copied(), |_| name.span, d);
         return Some(rendered);
     }
     let problems = nix::parse_problems(&rendered);
-    for problem in &problems {
-        let line = rendered[..problem.start.min(rendered.len())]
-            .matches('\n')
-            .count()
-            + 1;
-        d.push(
-            Diagnostic::error(
-                "nix-syntax",
-                name.span,
-                format!("`{}` is not valid Nix: {}", name.value, problem.message),
-            )
-            .help(format!("at line {line} of the rendered body")),
+    // What follows the first problem mostly follows from it.
+    if let Some(problem) = problems.first() {
+        let mut diagnostic = Diagnostic::error(
+            "nix-syntax",
+            place(problem.start, problem.end),
+            format!("`{}` is not valid Nix: {}", name.value, problem.message),
         );
-    }
-    if !problems.is_empty() {
+        if is_template {
+            let line = rendered[..problem.start.min(rendered.len())]
+                .matches('\n')
+                .count()
+                + 1;
+            diagnostic = diagnostic.help(format!("at line {line} of the rendered body"));
+        }
+        d.push(diagnostic);
         return None;
     }
     if let Ok(variables) = nix::free_variables(&rendered) {
-        check_variables(name, home, variables.free.iter().map(String::as_str), d);
+        let at = |variable: &str| {
+            word(&rendered, variable)
+                .map_or(name.span, |start| place(start, start + variable.len()))
+        };
+        check_variables(home, variables.free.iter().map(String::as_str), at, d);
     }
     Some(rendered)
 }
 
 /// A body may use the arguments of its module.
 fn check_variables<'v>(
-    name: &spec::ast::Text,
     home: bool,
     free: impl Iterator<Item = &'v str>,
+    at: impl Fn(&str) -> Span,
     d: &mut Diagnostics,
 ) {
-    let allowed: &[&str] = if home {
-        &["cfg", "config", "lib", "pkgs", "pkgs-unstable", "osConfig", "options", "modulesPath"]
-    } else {
-        &["cfg", "config", "lib", "pkgs", "pkgs-unstable", "options", "modulesPath", "utils"]
-    };
+    let allowed = crate::lower::arguments(home);
     for variable in free.filter(|variable| !allowed.contains(variable)) {
         d.push(
             Diagnostic::error(
                 "undefined-variable",
-                name.span,
-                format!("`{}` uses `{variable}`, which is not defined", name.value),
+                at(variable),
+                format!("`{variable}` is not defined in a body"),
             )
             .help(format!("a body may use {}", allowed.join(", "))),
         );
     }
+}
+
+/// Where a word stands in a text.
+fn word(text: &str, word: &str) -> Option<usize> {
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\'' | '.' | '"');
+    text.match_indices(word).map(|(at, _)| at).find(|at| {
+        !text[..*at].ends_with(part)
+            && !text[at + word.len()..].starts_with(|c: char| c != '.' && part(c))
+    })
+}
+
+/// A line of a file, from 1, without its indentation.
+fn line_span(file: FileId, text: &str, line: usize) -> Span {
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let line = text[start..].lines().next().unwrap_or_default();
+    let indent = line.len() - line.trim_start().len();
+    Span::new(file, start + indent, start + line.trim_end().len().max(indent))
 }
 
 fn has_template(text: &str) -> bool {

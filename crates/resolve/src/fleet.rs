@@ -17,7 +17,12 @@ use crate::world::World;
 use crate::{assets, body, inputs, profile, secrets, template, types, user};
 
 /// Resolves everything.
-pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Fleet {
+///
+/// What is wrong in files that are copied as they are is returned, since those are no sources yet.
+pub(crate) fn resolve(
+    world: &World<'_>,
+    d: &mut Diagnostics,
+) -> (Fleet, Vec<assets::Problem>) {
     let mut uses = Uses::default();
     let mut fleet = shared(world, &mut uses, d);
     let features = features(world, d);
@@ -98,9 +103,10 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Fleet {
     keep_used(world, base, features, &mut fleet, &mut uses, d);
     inputs::resolve(world, &mut fleet, d);
     secrets::check_files(world, &fleet, d);
-    fleet.assets = assets::closure(&uses.assets, world.around, d);
+    let mut problems = Vec::new();
+    fleet.assets = assets::closure(&uses.assets, world.around, &mut problems);
     fleet.sources = sources(world, &fleet);
-    fleet
+    (fleet, problems)
 }
 
 /// The second pass over the hosts: what depends on the others.
@@ -219,6 +225,19 @@ fn features(world: &World<'_>, d: &mut Diagnostics) -> BTreeMap<FeatureId, Built
         result.insert(id, built);
     }
     result
+}
+
+/// Every feature of the table with both halves emitted.
+pub(crate) fn whole_catalog(world: &World<'_>) -> BTreeMap<FeatureId, Feature> {
+    features(world, &mut Diagnostics::new())
+        .into_iter()
+        .map(|(id, mut built)| {
+            for half in [&mut built.model.system, &mut built.model.home].into_iter().flatten() {
+                half.emitted = true;
+            }
+            (id, built.model)
+        })
+        .collect()
 }
 
 fn build(world: &World<'_>, definition: &table::Definition, d: &mut Diagnostics) -> Built {
@@ -404,7 +423,9 @@ fn requires(
         let value = if all.iter().any(String::is_empty) {
             nix::Value::Bool(true)
         } else if let [one] = all.as_slice() {
-            nix::Value::apply(format!("lib.mkIf ({one})"), nix::Value::Bool(true))
+            let is_word = one.starts_with("cfg.") && !one.contains(' ');
+            let condition = if is_word { one.clone() } else { format!("({one})") };
+            nix::Value::apply(format!("lib.mkIf {condition}"), nix::Value::Bool(true))
         } else {
             let any: Vec<String> =
                 all.iter().map(|c| if c.contains(' ') { format!("({c})") } else { c.clone() }).collect();
@@ -1060,9 +1081,10 @@ fn sources(world: &World<'_>, fleet: &Fleet) -> BTreeMap<String, String> {
         for file in ["default", "hardware", "disks"] {
             result.insert(format!("hosts/{name}/{file}.nix"), path(host.span));
         }
-        for disk in host.disks.values() {
+        for (layout, disk) in &host.disks {
             if let Some(span) = disk.span {
                 result.insert(format!("hosts/{name}/disks.nix"), path(span));
+                result.insert(format!("disks/{layout}.nix"), path(span));
             }
         }
         for user in host.users.keys() {

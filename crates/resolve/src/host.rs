@@ -605,7 +605,8 @@ fn system_halves(
         }
     }
     for (id, features) in flags {
-        let names: Vec<&str> = features.iter().map(FeatureId::as_str).collect();
+        let names: BTreeSet<&str> = features.iter().map(FeatureId::as_str).collect();
+        let names: Vec<&str> = names.into_iter().collect();
         let comment = if features == [id.clone()] {
             format!("The system half of {id}.")
         } else {
@@ -720,6 +721,12 @@ fn hardware(
         uses.assets.insert(path.clone());
         Some(format!("custom/{path}"))
     });
+    let boots_by_efi = match &loader {
+        BootLoader::SystemdBoot => true,
+        BootLoader::Grub(device) => device == "nodev",
+        BootLoader::None => false,
+        BootLoader::Unset => platform != "lxc",
+    };
     let texts = |list: &[ast::Text]| list.iter().map(|t| t.value.clone()).collect();
     Hardware {
         firmware: spec
@@ -737,7 +744,7 @@ fn hardware(
                 .boot
                 .can_touch_efi_variables
                 .as_ref()
-                .is_none_or(|b| b.value),
+                .map_or(boots_by_efi, |b| b.value),
         },
         profile: spec.profile.as_ref().map(|p| p.value.clone()),
         facter,

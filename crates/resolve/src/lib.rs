@@ -32,7 +32,7 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diag::{Diagnostics, SourceMap};
+use diag::{Diagnostics, FileId, SourceMap, Span};
 use model::Fleet;
 use spec::Spec;
 
@@ -46,6 +46,19 @@ pub struct Surroundings {
     pub assets: BTreeMap<String, Vec<u8>>,
     /// Names of the files in the output's `secrets` folder.
     pub secret_files: BTreeSet<String>,
+    /// The spec folder as messages show it.
+    pub root: String,
+}
+
+impl Surroundings {
+    /// A file below the spec folder as messages show it.
+    fn shown(&self, path: &str) -> String {
+        if self.root.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", self.root)
+        }
+    }
 }
 
 /// Resolves a spec. Mistakes are reported; the fleet is complete only when there is no error.
@@ -58,7 +71,18 @@ pub fn resolve(
     names::check(spec, diagnostics);
     let table = table::load(spec, sources, around, diagnostics);
     let world = world::World::new(spec, sources, around, table, diagnostics);
-    fleet::resolve(&world, diagnostics)
+    let (fleet, problems) = fleet::resolve(&world, diagnostics);
+    let mut files: BTreeMap<String, FileId> = BTreeMap::new();
+    for problem in problems {
+        let file = *files.entry(problem.path).or_insert_with_key(|path| {
+            let text = around.assets.get(path).map(|b| String::from_utf8_lossy(b));
+            sources.add(around.shown(path), text.unwrap_or_default())
+        });
+        let mut diagnostic = problem.diagnostic;
+        diagnostic.span = Some(Span::new(file, problem.start, problem.end));
+        diagnostics.push(diagnostic);
+    }
+    fleet
 }
 
 /// The whole catalog as the features of a fleet without hosts, every half emitted, in the default

@@ -36,6 +36,33 @@ impl Place {
     };
 }
 
+/// The names that code may use: `cfg` in features, and the arguments of modules.
+pub(crate) fn arguments(home: bool) -> &'static [&'static str] {
+    if home {
+        &[
+            "cfg",
+            "config",
+            "lib",
+            "pkgs",
+            "pkgs-unstable",
+            "osConfig",
+            "options",
+            "modulesPath",
+        ]
+    } else {
+        &[
+            "cfg",
+            "config",
+            "lib",
+            "pkgs",
+            "pkgs-unstable",
+            "options",
+            "modulesPath",
+            "utils",
+        ]
+    }
+}
+
 /// What lowered values refer to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Uses {
@@ -85,6 +112,20 @@ pub(crate) fn lower(
         ValueKind::Nix(expr) => {
             if expr.as_str().contains("pkgs-unstable") && !world.unstable {
                 d.push(no_unstable(value.span));
+            }
+            let allowed = arguments(place.home);
+            let variables = nix::free_variables(expr.as_str()).unwrap_or_default();
+            for name in variables.free {
+                if !allowed.contains(&name.as_str()) {
+                    d.push(
+                        Diagnostic::error(
+                            "undefined-variable",
+                            value.span,
+                            format!("`{name}` is not defined"),
+                        )
+                        .help(format!("code may use {}", allowed[1..].join(", "))),
+                    );
+                }
             }
             nix::Value::Expr(expr.clone())
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use diag::{Diagnostic, Diagnostics, SourceMap, Span};
+use diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use model::FeatureId;
 use spec::Spec;
 use spec::ast::{Feature, FeatureUse, OptionType};
@@ -31,6 +31,8 @@ pub(crate) struct Definition {
 pub(crate) struct Body {
     pub(crate) text: std::borrow::Cow<'static, str>,
     pub(crate) analysis: Option<catalog::Analysis>,
+    /// Its file, where it is one of the spec.
+    pub(crate) file: Option<FileId>,
 }
 
 impl Definition {
@@ -105,6 +107,20 @@ pub(crate) fn load(
     table
 }
 
+/// Loads the whole catalog.
+pub(crate) fn load_all(
+    spec: &Spec,
+    sources: &mut SourceMap,
+    around: &Surroundings,
+    d: &mut Diagnostics,
+) -> Table {
+    let mut loader = Loader { spec, sources, around, d, table: Table::new() };
+    for entry in catalog::entries() {
+        loader.load(entry.id);
+    }
+    loader.table
+}
+
 struct Loader<'a, 'b> {
     spec: &'a Spec,
     sources: &'b mut SourceMap,
@@ -131,7 +147,7 @@ impl Loader<'_, '_> {
         }
         let Some(definition) = self.definition(id) else {
             // A definition that is there but broken has been reported.
-            return catalog::entry(id).is_some();
+            return self.is_there(id);
         };
         let requires: Vec<_> = definition
             .feature
@@ -140,6 +156,12 @@ impl Loader<'_, '_> {
             .map(|r| r.feature.clone())
             .collect();
         let span = definition.span;
+        for other in definition.feature.conflicts.iter().filter(|_| !definition.builtin) {
+            if !self.is_there(&other.value) {
+                let diagnostic = unknown_feature(self.spec, &other.value, other.span);
+                self.d.push(diagnostic);
+            }
+        }
         self.table.insert(definition.id.clone(), definition);
         for required in requires {
             if !self.load(&required.value) {
@@ -149,6 +171,14 @@ impl Loader<'_, '_> {
             }
         }
         true
+    }
+
+    fn is_there(&self, id: &str) -> bool {
+        self.spec.features.contains_key(id)
+            || self.spec.home_features.contains_key(id)
+            || catalog::entry(id).is_some()
+            || self.spec.is_lost("features", id)
+            || self.spec.is_lost("homeFeatures", id)
     }
 
     fn definition(&mut self, id: &str) -> Option<Definition> {
@@ -186,7 +216,7 @@ impl Loader<'_, '_> {
         let feature = feature?;
         let text = |name: &Option<spec::ast::Text>| {
             let body = entry.body(name.as_ref()?)?;
-            Some(Body { text: body.text.into(), analysis: body.analysis })
+            Some(Body { text: body.text.into(), analysis: body.analysis, file: None })
         };
         Some(Definition {
             id: FeatureId::new(id),
@@ -201,13 +231,18 @@ impl Loader<'_, '_> {
 
     fn spec_body(&mut self, name: Option<&spec::ast::Text>) -> Option<Body> {
         let name = name?;
-        let Some(bytes) = self.around.assets.get(&name.value) else {
+        let path = crate::assets::normal(&name.value, name.span, self.d)?;
+        let Some(bytes) = self.around.assets.get(&path) else {
             self.d
-                .push(crate::assets::missing(&name.value, name.span, self.around));
+                .push(crate::assets::missing(&path, name.span, self.around));
             return None;
         };
         match std::str::from_utf8(bytes) {
-            Ok(text) => Some(Body { text: text.to_owned().into(), analysis: None }),
+            Ok(text) => Some(Body {
+                text: text.to_owned().into(),
+                analysis: None,
+                file: Some(self.sources.add(self.around.shown(&path), text)),
+            }),
             Err(_) => {
                 self.d.push(Diagnostic::error(
                     "bad-file",
@@ -312,11 +347,9 @@ fn check_definition(definition: &mut Definition, d: &mut Diagnostics) {
         .chain(feature.requires.iter().map(|r| &r.feature))
     {
         if other.value == id.as_str() {
-            d.push(Diagnostic::error(
-                "self-reference",
-                other.span,
-                format!("`{id}` names itself"),
-            ));
+            let message = format!("`{id}` names itself");
+            let diagnostic = Diagnostic::error("self-reference", other.span, message);
+            d.push(diagnostic.help("remove the entry"));
         }
     }
     for other in &feature.conflicts {
@@ -331,7 +364,8 @@ fn check_definition(definition: &mut Definition, d: &mut Diagnostics) {
                     other.span,
                     format!("`{id}` both requires and conflicts with `{}`", other.value),
                 )
-                .related(require.feature.span, "required here"),
+                .related(require.feature.span, "required here")
+                .help("remove one of the two"),
             );
         }
     }

@@ -301,6 +301,17 @@ pub(crate) fn on_host<'a>(
             )),
         }
     }
+    // What a later profile extends is in it already; twice, lists would hold everything twice.
+    let extended: BTreeSet<&ProfileName> = chosen
+        .iter()
+        .enumerate()
+        .filter(|(i, earlier)| {
+            let name = &earlier.model.name;
+            chosen[i + 1..].iter().any(|later| later.model.chain.contains(name))
+        })
+        .map(|(_, flat)| &flat.model.name)
+        .collect();
+    chosen.retain(|flat| !extended.contains(&flat.model.name));
     let mut uses = user.uses.clone();
     let mut states = States::new();
     for flat in &chosen {

@@ -832,6 +832,17 @@ impl<'n> Fields<'n> {
 /// `features:` of a host, template, profile or user.
 fn feature_uses(node: &Node, d: &mut Diagnostics) -> Vec<FeatureUse> {
     let mut result = Vec::new();
+    if let NodeKind::List(_) = node.kind {
+        d.push(
+            Diagnostic::error(
+                "wrong-type",
+                node.span,
+                "`features` must be a mapping of categories, found a list",
+            )
+            .help("write `category: [name]` for `category.name`"),
+        );
+        return result;
+    }
     let Some(categories) = entries(node, "`features`", d) else {
         return result;
     };

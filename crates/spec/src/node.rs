@@ -255,7 +255,8 @@ struct Size {
 struct Open {
     node: Node,
     anchor: usize,
-    key: Option<Spanned<String>>,
+    /// The key whose value comes next; nothing inside where it was refused.
+    key: Option<Option<Spanned<String>>>,
     size: Size,
     /// End of the last thing in it.
     end: usize,
@@ -485,7 +486,7 @@ impl Builder<'_> {
             NodeKind::List(items) => items.push(node),
             NodeKind::Map(entries) => {
                 if let Some(key) = open.key.take() {
-                    entries.push((key, node));
+                    entries.extend(key.map(|key| (key, node)));
                 } else {
                     open.key = Some(key_of(node, self.diagnostics));
                 }
@@ -503,8 +504,8 @@ fn too_deep(span: Span) -> Diagnostic {
     )
 }
 
-/// A key is text; anything else is reported and read as far as it can be.
-fn key_of(node: Node, diagnostics: &mut Diagnostics) -> Spanned<String> {
+/// A key is text; anything else is reported.
+fn key_of(node: Node, diagnostics: &mut Diagnostics) -> Option<Spanned<String>> {
     if let Some(tag) = &node.tag {
         diagnostics.push(
             Diagnostic::error(
@@ -526,19 +527,30 @@ fn key_of(node: Node, diagnostics: &mut Diagnostics) -> Spanned<String> {
                     )
                     .help("put what several places share into a template or a profile"),
                 );
+                return None;
             }
-            Spanned::new(text, node.span)
+            Some(Spanned::new(text, node.span))
         }
         NodeKind::List(_) | NodeKind::Map(_) => {
-            diagnostics.push(
-                Diagnostic::error(
-                    "key-not-text",
-                    node.span,
-                    format!("a key must be text, not {}", node_word(&node.kind)),
-                )
-                .help("quote the key if it holds brackets or braces"),
-            );
-            Spanned::new(String::new(), node.span)
+            // A key inside it that is none either has been reported, as in `{{ name }}: …`.
+            let within = |d: &Diagnostic| {
+                d.code == "key-not-text"
+                    && d.span.is_some_and(|s| {
+                        s.file == node.span.file
+                            && (node.span.start..node.span.end).contains(&s.start)
+                    })
+            };
+            if !diagnostics.iter().last().is_some_and(within) {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "key-not-text",
+                        node.span,
+                        format!("a key must be text, not {}", node_word(&node.kind)),
+                    )
+                    .help("quote the key if it holds brackets or braces"),
+                );
+            }
+            None
         }
     }
 }

@@ -370,7 +370,8 @@ fn expression(text: &str, node: &Node, diagnostics: &mut Diagnostics) -> Option<
     match nix::Expr::parse(text) {
         Ok(expr) => Some(expr),
         Err(problems) => {
-            for problem in problems {
+            // What follows the first problem mostly follows from it.
+            if let Some(problem) = problems.first() {
                 let span = match &node.lines {
                     None => node.span,
                     Some(lines) => {
@@ -489,10 +490,12 @@ fn collect(
         let parsed = match AttrPath::parse(&key.value) {
             Ok(path) => path,
             Err(error) => {
+                let error = error.to_string();
+                let reason = error.split("; ").next().unwrap_or_default();
                 let mut diagnostic = Diagnostic::error(
                     "bad-attribute-path",
                     key.span,
-                    format!("`{}` is not an attribute path: {error}", key.value),
+                    format!("`{}` is not an attribute path: {reason}", key.value),
                 );
                 if key.value.contains("${") {
                     diagnostic = diagnostic

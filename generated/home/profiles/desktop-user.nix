@@ -61,5 +61,4 @@
     };
     theming.gtk.enable = lib.mkOverride 950 true;
   };
-
 }

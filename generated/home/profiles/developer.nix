@@ -84,5 +84,4 @@
     pkgs.just
     pkgs.shellcheck
   ];
-
 }

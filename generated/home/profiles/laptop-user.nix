@@ -90,5 +90,4 @@
     };
     theming.gtk.enable = lib.mkOverride 950 true;
   };
-
 }

@@ -39,5 +39,4 @@
     pkgs.ncdu
     pkgs.nmap
   ];
-
 }

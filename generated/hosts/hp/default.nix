@@ -3,7 +3,7 @@
 {
   imports = [
     ./hardware.nix
-    ./disks.nix
+    ../../disks/server-ssd.nix
     ../../modules/fleet.nix
     ../../templates/server.nix
     ../../users/alice

@@ -4,7 +4,7 @@
 {
   imports = [
     ./hardware.nix
-    ./disks.nix
+    ../../disks/p510-disks.nix
     ../../modules/fleet.nix
     ../../templates/server.nix
     ../../modules/hardware/nvidia.nix

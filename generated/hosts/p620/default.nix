@@ -4,7 +4,7 @@
 {
   imports = [
     ./hardware.nix
-    ./disks.nix
+    ../../disks/workstation-nvme.nix
     ../../modules/fleet.nix
     ../../templates/workstation.nix
     ../../modules/ai/ollama.nix

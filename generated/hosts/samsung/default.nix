@@ -3,7 +3,7 @@
 {
   imports = [
     ./hardware.nix
-    ./disks.nix
+    ../../disks/laptop-nvme.nix
     ../../modules/fleet.nix
     ../../templates/laptop.nix
     ../../modules/hardware/intel-graphics.nix

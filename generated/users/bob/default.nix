@@ -13,5 +13,4 @@
   };
 
   programs.zsh.enable = true;
-
 }

@@ -239,7 +239,8 @@ fn count(reader: &mut Reader<'_>, fleet: &Fleet, host: &Host) -> BTreeMap<Kind, 
 fn place(path: &str, importer: Kind) -> Kind {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
-        ["templates", ..] => Kind::Template,
+        // A disk layout is a template of disks: named, and shared by the hosts that name it.
+        ["templates" | "disks", ..] => Kind::Template,
         ["home", "profiles", ..] => Kind::Profile,
         ["modules", _] => Kind::Fleet,
         ["modules" | "home", ..] => Kind::Feature,

@@ -1,8 +1,9 @@
-//! `hosts/<host>/disks.nix`: partitions and file systems, for disko or by hand.
+//! `disks/<layout>.nix`: partitions and file systems, for disko or by hand; once for all hosts that
+//! use the layout. A host whose EFI partition is mounted elsewhere has `hosts/<host>/disks.nix`.
 
 use std::collections::BTreeMap;
 
-use model::{DiskLayout, FileSystem, Host};
+use model::{Disk, DiskLayout, FileSystem, Host};
 use nix::Value;
 use serde::Serialize;
 
@@ -17,22 +18,34 @@ const ORDER: Order<'static> = Order {
     last: &["content", "partitions", "subvolumes", "datasets"],
 };
 
-/// Disks of a host.
+/// Disks.
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
     settings: Code,
 }
 
-/// The view of a host's disks.
-pub(crate) fn view(host: &Host) -> Result<View> {
-    let boot = host
-        .hardware
-        .boot
-        .efi_mount_point
-        .as_deref()
-        .unwrap_or("/boot");
+/// Where the EFI partition is mounted unless a host says otherwise.
+const BOOT: &str = "/boot";
+
+/// Whether a host's disks are those of its layouts, without a word of its own.
+pub(crate) fn is_shared(host: &Host) -> bool {
+    host.hardware.boot.efi_mount_point.as_deref().is_none_or(|boot| boot == BOOT)
+}
+
+/// The view of a layout that hosts share.
+pub(crate) fn shared(name: &str, disk: &Disk) -> Result<View> {
+    view(std::iter::once((name, disk)), BOOT)
+}
+
+/// The view of the disks of a host that are its own.
+pub(crate) fn own(host: &Host) -> Result<View> {
+    let boot = host.hardware.boot.efi_mount_point.as_deref().unwrap_or(BOOT);
+    view(host.disks.iter().map(|(name, disk)| (name.as_str(), disk)), boot)
+}
+
+fn view<'a>(disks: impl Iterator<Item = (&'a str, &'a Disk)>, boot: &str) -> Result<View> {
     let mut tree = Tree::default();
-    for (name, disk) in &host.disks {
+    for (name, disk) in disks {
         match &disk.layout {
             DiskLayout::ByHand {
                 file_systems,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::code::Code;
 use crate::error::Result;
 use crate::tree::{Order, Tree};
-use crate::views::{layer, user};
+use crate::views::{disks, layer, user};
 
 /// The key that a host decrypts its secrets with.
 const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
@@ -39,8 +39,12 @@ pub(crate) fn view(fleet: &Fleet, host: &Host) -> Result<View> {
 /// Hardware, what is shared, features, users, hand-written modules.
 fn modules(fleet: &Fleet, host: &Host) -> Result<Vec<Code>> {
     let mut modules = vec![Code::path("./hardware.nix")?];
-    if !host.disks.is_empty() {
+    if !host.disks.is_empty() && !disks::is_shared(host) {
         modules.push(Code::path("./disks.nix")?);
+    } else {
+        for name in host.disks.keys() {
+            modules.push(Code::path(&format!("../../disks/{name}.nix"))?);
+        }
     }
     if layer::has_fleet(fleet) {
         modules.push(Code::path("../../modules/fleet.nix")?);

@@ -119,6 +119,9 @@ fn intro<N: Display + PartialEq>(
     if !parents.is_empty() {
         text = format!("{text}; extends {}", parents.join(", "));
     }
+    if description.is_none() && parents.is_empty() {
+        return Code::comment(note);
+    }
     Code::comment(&format!("{text}.\n{note}"))
 }
 

@@ -6,7 +6,7 @@ use model::{Fleet, Half, Host, PortNumbers, Protocol};
 use serde::Serialize;
 
 use crate::code::Code;
-use crate::views::{halves, user};
+use crate::views::{halves, layer, user};
 
 /// The inventory.
 #[derive(Debug, Serialize)]
@@ -157,6 +157,11 @@ fn layout(fleet: &Fleet) -> Vec<Folder> {
             has(Half::System),
             "modules/",
             "the options of this fleet, a feature a file",
+        ),
+        (
+            !has(Half::System) && layer::has_fleet(fleet),
+            "modules/",
+            "settings that all hosts share",
         ),
         (
             !fleet.profiles.is_empty(),
