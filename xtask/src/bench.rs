@@ -4,7 +4,7 @@
 //! the three are measured in turn, so that whatever else the machine does meets them alike.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -75,6 +75,7 @@ fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyho
     fleet_maker::write(&folder.join("spec"), hosts)?;
     let out = folder.join("generated");
     let copy = folder.join("copy");
+    let log = folder.join("log");
     let mut row = Row {
         hosts,
         files: 0,
@@ -91,9 +92,9 @@ fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyho
                 fs::remove_dir_all(old)?;
             }
         }
-        let write = timed(Command::new(gen_path).arg("-C").arg(folder))?;
-        let again = timed(Command::new(gen_path).arg("-C").arg(folder))?;
-        let copied = timed(Command::new("cp").arg("-r").arg(&out).arg(&copy))?;
+        let write = timed(Command::new(gen_path).arg("-C").arg(folder), &log)?;
+        let again = timed(Command::new(gen_path).arg("-C").arg(folder), &log)?;
+        let copied = timed(Command::new("cp").arg("-r").arg(&out).arg(&copy), &log)?;
         if round > 0 {
             row.write.push(write.time);
             row.again.push(again.time);
@@ -116,10 +117,13 @@ struct Run {
     memory: u64,
 }
 
-/// Runs a program to its end, from its start to its last breath.
-fn timed(command: &mut Command) -> anyhow::Result<Run> {
+/// Runs a program to its end, from its start to its last breath; what it says goes into `log`.
+fn timed(command: &mut Command, log: &Path) -> anyhow::Result<Run> {
     let program = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(log)?);
     let start = Instant::now();
     let mut child = command
         .spawn()
@@ -127,7 +131,8 @@ fn timed(command: &mut Command) -> anyhow::Result<Run> {
     let end = child.wait4()?;
     let time = start.elapsed();
     if !end.status.success() {
-        bail!("`{program}` ended with {}", end.status);
+        let said = fs::read_to_string(log)?;
+        bail!("`{program}` ended with {}:\n{said}", end.status);
     }
     Ok(Run {
         time,
