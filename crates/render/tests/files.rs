@@ -254,7 +254,7 @@ fn a_fleet_of_many_hosts() {
         fleet.hosts.insert(host.name.clone(), host);
     }
     let files = rendered(&fleet);
-    assert!(files.contains_key("hosts/host-199/disks.nix"));
+    assert!(files.contains_key("hosts/host-199/hardware.nix"));
     let user = UserName::new("alice");
     assert!(files.contains_key(&format!("users/{user}/host-199.nix")));
 }

@@ -6,7 +6,7 @@ use model::{Fleet, Half, Host, PortNumbers, Protocol};
 use serde::Serialize;
 
 use crate::code::Code;
-use crate::views::{halves, layer, user};
+use crate::views::{disks, halves, layer, user};
 
 /// The inventory.
 #[derive(Debug, Serialize)]
@@ -141,7 +141,15 @@ fn layout(fleet: &Fleet) -> Vec<Folder> {
         (
             !fleet.hosts.is_empty(),
             "hosts/",
-            "each host: what it imports, its hardware and its disks",
+            "each host: what it imports and its hardware",
+        ),
+        (
+            fleet
+                .hosts
+                .values()
+                .any(|host| !host.disks.is_empty() && disks::is_shared(host)),
+            "disks/",
+            "partitions and file systems, a layout a file",
         ),
         (
             !fleet.users.is_empty(),
