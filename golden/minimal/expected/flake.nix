@@ -10,18 +10,11 @@
     { nixpkgs, ... }:
     {
       nixosConfigurations = {
-        # Container with a web server
         one = nixpkgs.lib.nixosSystem {
           modules = [
             ./hosts/one
           ];
         };
-      };
-
-      # The modules of this fleet, for use in other flakes.
-      nixosModules = {
-        default = ./modules;
-        web-server = ./modules/web/server.nix;
       };
 
       # For `nix fmt`.

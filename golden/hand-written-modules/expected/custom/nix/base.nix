@@ -1,0 +1,3 @@
+{
+  environment.etc."banner".source = ../assets/banner.txt;
+}

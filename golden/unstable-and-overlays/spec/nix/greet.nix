@@ -1,0 +1,6 @@
+{ writeShellApplication, hello }:
+writeShellApplication {
+  name = "greet";
+  runtimeInputs = [ hello ];
+  text = "hello --greeting=\"$*\"";
+}
