@@ -130,7 +130,11 @@ fn line_span(file: FileId, text: &str, line: usize) -> Span {
         .sum();
     let line = text[start..].lines().next().unwrap_or_default();
     let indent = line.len() - line.trim_start().len();
-    Span::new(file, start + indent, start + line.trim_end().len().max(indent))
+    Span::new(
+        file,
+        start + indent,
+        start + line.trim_end().len().max(indent),
+    )
 }
 
 fn has_template(text: &str) -> bool {

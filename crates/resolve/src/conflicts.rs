@@ -40,12 +40,32 @@ pub(crate) fn leaves(
     let mut result = Vec::new();
     let mut push = |path: AttrPath, priority: i64, value: Scalar, span: Span| {
         if !is_lines(&path, &value) {
-            result.push(Leaf { path, priority, value, feature: definition.id.clone(), span });
+            result.push(Leaf {
+                path,
+                priority,
+                value,
+                feature: definition.id.clone(),
+                span,
+            });
         }
     };
-    for item in tree {
+    // Features that are required but switched off are reported as such.
+    let is_flag = |path: &AttrPath| match path.0.as_slice() {
+        [_, category, name, flag] if flag == "enable" => {
+            let id = format!("{category}.{name}");
+            let mut requires = definition.feature.requires.iter();
+            requires.any(|require| require.feature.value == id)
+        }
+        _ => false,
+    };
+    for item in tree.iter().filter(|item| !is_flag(&item.path)) {
         if let Some((priority, value)) = scalar(&item.value, definition) {
-            push(item.path.clone(), priority, value, item.origin.span.unwrap_or(definition.span));
+            push(
+                item.path.clone(),
+                priority,
+                value,
+                item.origin.span.unwrap_or(definition.span),
+            );
         }
     }
     if let Some(analysis) = template.and_then(|t| t.analysis) {
@@ -59,7 +79,12 @@ pub(crate) fn leaves(
                 catalog::Scalar::Code(code) => {
                     if is_scalar_option(code, definition) {
                         let path = AttrPath(leaf.path.iter().map(|&p| p.to_owned()).collect());
-                        push(path, leaf.priority, Scalar::Code(code.to_owned()), definition.span);
+                        push(
+                            path,
+                            leaf.priority,
+                            Scalar::Code(code.to_owned()),
+                            definition.span,
+                        );
                     }
                     continue;
                 }
@@ -69,7 +94,10 @@ pub(crate) fn leaves(
         }
         return result;
     }
-    for item in rendered.and_then(|text| nix::definitions(text).ok()).unwrap_or_default() {
+    for item in rendered
+        .and_then(|text| nix::definitions(text).ok())
+        .unwrap_or_default()
+    {
         let value = match item.value {
             DefValue::Bool(b) => Scalar::Literal(Value::Bool(b)),
             DefValue::Int(i) => Scalar::Literal(Value::Int(i)),

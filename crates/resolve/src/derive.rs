@@ -3,7 +3,7 @@
 //!
 //! Only facts, enabled sets and options that are not derived are visible: there are no cycles.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use diag::{Diagnostic, Diagnostics, Span};
@@ -93,22 +93,25 @@ impl<'e> Derivations<'e> {
                     Diagnostic::error(
                         "derive",
                         *span,
-                        format!("option `{name}` of `{id}`: `{value}` is not data"),
+                        format!("option `{name}` of `{id}` becomes `{value}`, which is not data"),
                     )
-                    .help("the expression must give text, numbers, booleans, lists or mappings"),
+                    .help("the expression must give text, numbers, booleans, lists or mappings; an attribute may be misspelt"),
                 );
                 continue;
             };
-            let what = format!("{id}.{name}");
+            let mut quiet = Diagnostics::new();
             let checked = types::check(
                 world,
                 place,
                 &decl.ty,
                 &written,
-                &what,
+                name,
                 &mut Uses::default(),
-                d,
+                &mut quiet,
             );
+            if quiet.has_errors() {
+                d.push(wrong_type(id, name, decl, *span, &value, host));
+            }
             result.extend(checked.map(|value| ((*name).to_owned(), value, *span)));
         }
         result
@@ -118,6 +121,29 @@ impl<'e> Derivations<'e> {
     pub(crate) fn has(&self, id: &FeatureId) -> bool {
         self.by_feature.contains_key(id)
     }
+}
+
+fn wrong_type(
+    id: &FeatureId,
+    name: &str,
+    decl: &OptionDecl,
+    span: Span,
+    value: &Value,
+    host: &Value,
+) -> Diagnostic {
+    let host = host.get_attr("name").unwrap_or_default();
+    let mut found = value
+        .as_str()
+        .map_or_else(|| value.to_string(), |text| format!("\"{text}\""));
+    if found.chars().count() > 60 {
+        found = found.chars().take(60).chain(['…']).collect();
+    }
+    Diagnostic::error(
+        "derive",
+        span,
+        format!("option `{name}` of `{id}` becomes `{found}` on `{host}`"),
+    )
+    .help(format!("its type is: {}", types::describe(&decl.ty)))
 }
 
 fn failed(id: &FeatureId, name: &str, span: Span, error: &Error) -> Diagnostic {
@@ -168,6 +194,8 @@ pub(crate) struct FleetFacts {
     pub(crate) domain: Option<String>,
     pub(crate) hosts: Value,
     pub(crate) users: Value,
+    /// Features of the spec.
+    pub(crate) features: BTreeSet<String>,
     /// Feature → the hosts where it is on.
     pub(crate) hosts_with: HashMap<String, Value>,
     /// Host → `feature.option` → value, where it was given.
@@ -204,6 +232,16 @@ impl Object for FleetFacts {
                     return Err(Error::new(
                         ErrorKind::InvalidOperation,
                         format!("`{feature}` is not `category.name`"),
+                    ));
+                }
+                if !self.features.contains(feature) && catalog::entry(feature).is_none() {
+                    let all = self.features.iter().map(String::as_str);
+                    let hint =
+                        diag::closest(feature, all.chain(catalog::entries().iter().map(|e| e.id)))
+                            .map(|best| format!("; did you mean `{best}`?"));
+                    return Err(Error::new(
+                        ErrorKind::InvalidOperation,
+                        format!("unknown feature `{feature}`{}", hint.unwrap_or_default()),
                     ));
                 }
                 Ok(self

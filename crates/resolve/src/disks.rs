@@ -102,6 +102,9 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
         "zfs" => zfs(item, esp, d)?,
         _ => by_hand(item, d),
     };
+    if disk.broken {
+        return None;
+    }
     Some(model::Disk {
         layout,
         span: Some(item.name.span),
@@ -157,11 +160,9 @@ fn device(item: &Item<Disk>, d: &mut Diagnostics) -> Option<String> {
 
 fn is_device(device: &Text, d: &mut Diagnostics) {
     if !device.value.starts_with("/dev/") {
-        d.push(Diagnostic::error(
-            "bad-value",
-            device.span,
-            format!("`{}` is not a device below `/dev`", device.value),
-        ));
+        let message = format!("`{}` is not a device below `/dev`", device.value);
+        let diagnostic = Diagnostic::error("bad-value", device.span, message);
+        d.push(diagnostic.help("such as `/dev/nvme0n1`, best `/dev/disk/by-id/…`"));
     }
 }
 
@@ -203,11 +204,9 @@ fn zfs(item: &Item<Disk>, esp: String, d: &mut Diagnostics) -> Option<DiskLayout
                 &modes[1..],
             ));
         } else if !text.value.is_empty() && devices.len() < 2 {
-            d.push(Diagnostic::error(
-                "disk-layout",
-                text.span,
-                format!("mode `{}` needs at least two devices", text.value),
-            ));
+            let message = format!("mode `{}` needs at least two devices", text.value);
+            let diagnostic = Diagnostic::error("disk-layout", text.span, message);
+            d.push(diagnostic.help("add devices, or leave `mode` out"));
         }
     }
     let host_id = match &disk.host_id {
@@ -255,7 +254,7 @@ fn zfs(item: &Item<Disk>, esp: String, d: &mut Diagnostics) -> Option<DiskLayout
 
 fn by_hand(item: &Item<Disk>, d: &mut Diagnostics) -> DiskLayout {
     let disk = &item.value;
-    if disk.file_systems.is_empty() {
+    if disk.file_systems.is_empty() && !disk.broken {
         d.push(Diagnostic::error(
             "missing-key",
             item.name.span,

@@ -1,5 +1,6 @@
 //! The fleet as a whole: what all hosts share, the features that are emitted, checks across hosts.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diag::{Diagnostic, Diagnostics, Span};
@@ -19,10 +20,7 @@ use crate::{assets, body, inputs, profile, secrets, template, types, user};
 /// Resolves everything.
 ///
 /// What is wrong in files that are copied as they are is returned, since those are no sources yet.
-pub(crate) fn resolve(
-    world: &World<'_>,
-    d: &mut Diagnostics,
-) -> (Fleet, Vec<assets::Problem>) {
+pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<assets::Problem>) {
     let mut uses = Uses::default();
     let mut fleet = shared(world, &mut uses, d);
     let features = features(world, d);
@@ -38,7 +36,8 @@ pub(crate) fn resolve(
             .collect(),
     };
     fleet.secrets = secrets::resolve(world, d);
-    if world.spec.hosts.is_empty() {
+    missing_state_version(world, d);
+    if world.spec.hosts.is_empty() && !world.spec.is_lost("hosts", "") {
         d.push(
             Diagnostic::error(
                 "no-hosts",
@@ -82,10 +81,12 @@ pub(crate) fn resolve(
         })
         .collect();
     let mut partials = Vec::with_capacity(resolved.len());
+    let mut found = Vec::with_capacity(resolved.len());
     for (partial, own) in resolved {
-        d.extend(own);
+        found.push((partial.host.name.clone(), own));
         partials.push(partial);
     }
+    once(found, d);
     finish(world, &base, &fleet.secrets, &features, &mut partials, d);
     addresses(&partials, d);
     check_conflicts(&base, &fleet, &features, &partials, d);
@@ -122,7 +123,7 @@ fn finish(
     let derivations = Derivations::compile(&env, world, d);
     let facts: Vec<Fact> = partials.iter().map(host::facts).collect();
     let fleet_facts = Fact::from_object(fleet_facts(world, partials, &facts));
-    let found: Vec<Diagnostics> = partials
+    let found: Vec<(HostName, Diagnostics)> = partials
         .par_iter_mut()
         .zip(facts.par_iter())
         .map(|(partial, facts)| {
@@ -138,11 +139,76 @@ fn finish(
                 features,
                 &mut own,
             );
-            own
+            (partial.host.name.clone(), own)
         })
         .collect();
-    for own in found {
-        d.extend(own);
+    once(found, d);
+}
+
+/// Adds the findings of hosts. One mistake in a template is one finding: the first host stands for
+/// the others, which are named.
+fn once(found: Vec<(HostName, Diagnostics)>, d: &mut Diagnostics) {
+    /// So many other hosts are named.
+    const MOST: usize = 5;
+    let mut places: HashMap<(&'static str, Option<Span>, String), usize> = HashMap::new();
+    let mut kept: Vec<(Diagnostic, Vec<HostName>)> = Vec::new();
+    for (host, own) in found {
+        let quoted = format!("`{host}`");
+        for diagnostic in own {
+            let mut general = diagnostic.message.replace(&quoted, "``");
+            let names_host = general.len() != diagnostic.message.len();
+            if diagnostic.code == "derive" {
+                // One expression fails in one way, though it gives another value on every host.
+                general.clear();
+            }
+            match places.entry((diagnostic.code, diagnostic.span, general)) {
+                Entry::Occupied(first) => {
+                    let others = &mut kept[*first.get()].1;
+                    if names_host && others.last() != Some(&host) {
+                        others.push(host.clone());
+                    }
+                }
+                Entry::Vacant(place) => {
+                    place.insert(kept.len());
+                    kept.push((diagnostic, Vec::new()));
+                }
+            }
+        }
+    }
+    for (diagnostic, others) in kept {
+        if others.is_empty() {
+            d.push(diagnostic);
+            continue;
+        }
+        let named: Vec<String> = others.iter().take(MOST).map(|o| format!("`{o}`")).collect();
+        let mut list = named.join(", ");
+        if others.len() > MOST {
+            list = format!("{list} and {} more hosts", others.len() - MOST);
+        }
+        d.push(diagnostic.help(format!("the same is true of {list}")));
+    }
+}
+
+/// Reports hosts that have no `stateVersion`, once.
+fn missing_state_version(world: &World<'_>, d: &mut Diagnostics) {
+    let Some(fleet) = &world.spec.fleet else {
+        return;
+    };
+    if fleet.value.state_version.is_some() {
+        return;
+    }
+    let without = |item: &&spec::ast::Item<spec::ast::Host>| {
+        !host::is_retired(&item.value) && !item.value.broken && item.value.state_version.is_none()
+    };
+    if let Some(item) = world.spec.hosts.values().find(without) {
+        d.push(
+            Diagnostic::error(
+                "missing-key",
+                item.name.span,
+                format!("host `{}` has no `stateVersion`", item.name.value),
+            )
+            .help("set `fleet.stateVersion` for all hosts, or `stateVersion` at the host: the release that the machine was installed with"),
+        );
     }
 }
 
@@ -190,6 +256,13 @@ fn fleet_facts(world: &World<'_>, partials: &[Partial<'_>], facts: &[Fact]) -> F
             .map(|t| t.value.clone()),
         hosts: Fact::from(facts.to_vec()),
         users: Fact::from(users),
+        features: world
+            .spec
+            .features
+            .keys()
+            .chain(world.spec.home_features.keys())
+            .cloned()
+            .collect(),
         hosts_with: hosts_with
             .into_iter()
             .map(|(id, hosts)| (id, Fact::from(hosts)))
@@ -232,7 +305,10 @@ pub(crate) fn whole_catalog(world: &World<'_>) -> BTreeMap<FeatureId, Feature> {
     features(world, &mut Diagnostics::new())
         .into_iter()
         .map(|(id, mut built)| {
-            for half in [&mut built.model.system, &mut built.model.home].into_iter().flatten() {
+            for half in [&mut built.model.system, &mut built.model.home]
+                .into_iter()
+                .flatten()
+            {
                 half.emitted = true;
             }
             (id, built.model)
@@ -257,10 +333,11 @@ fn build(world: &World<'_>, definition: &table::Definition, d: &mut Diagnostics)
                     .as_ref()
                     .map(|t| t.value.trim().to_owned())
                     .unwrap_or_default(),
-                example: decl
-                    .example
-                    .as_ref()
-                    .map(|v| example(lower(world, Place::SYSTEM, v, &mut Uses::default(), d))),
+                example: decl.example.as_ref().map(|v| {
+                    let mut none = Uses::default();
+                    types::check(world, Place::SYSTEM, &decl.ty, v, "example", &mut none, d);
+                    example(lower(world, Place::SYSTEM, v, &mut none, d))
+                }),
             },
         );
     }
@@ -319,7 +396,10 @@ fn example(value: nix::Value) -> nix::Value {
         match value {
             nix::Value::List(items) => items.iter().all(is_data),
             nix::Value::Attrs(attrs) => attrs.values().all(is_data),
-            nix::Value::Expr(_) | nix::Value::Apply(..) | nix::Value::Concat(_) | nix::Value::Path(_) => false,
+            nix::Value::Expr(_)
+            | nix::Value::Apply(..)
+            | nix::Value::Concat(_)
+            | nix::Value::Path(_) => false,
             _ => true,
         }
     }
@@ -424,11 +504,23 @@ fn requires(
             nix::Value::Bool(true)
         } else if let [one] = all.as_slice() {
             let is_word = one.starts_with("cfg.") && !one.contains(' ');
-            let condition = if is_word { one.clone() } else { format!("({one})") };
+            let condition = if is_word {
+                one.clone()
+            } else {
+                format!("({one})")
+            };
             nix::Value::apply(format!("lib.mkIf {condition}"), nix::Value::Bool(true))
         } else {
-            let any: Vec<String> =
-                all.iter().map(|c| if c.contains(' ') { format!("({c})") } else { c.clone() }).collect();
+            let any: Vec<String> = all
+                .iter()
+                .map(|c| {
+                    if c.contains(' ') {
+                        format!("({c})")
+                    } else {
+                        c.clone()
+                    }
+                })
+                .collect();
             nix::Value::apply(
                 format!("lib.mkIf ({})", any.join(" || ")),
                 nix::Value::Bool(true),
@@ -465,6 +557,9 @@ fn condition(world: &World<'_>, name: &str, value: &spec::Value, d: &mut Diagnos
 /// Section `fleet`: names and what `modules/fleet.nix` defines.
 fn shared(world: &World<'_>, uses: &mut Uses, d: &mut Diagnostics) -> Fleet {
     let Some(item) = &world.spec.fleet else {
+        if world.spec.is_lost("fleet", "") {
+            return Fleet::default();
+        }
         d.push(
             Diagnostic::error("missing-section", None, "the spec has no section `fleet`").help(
                 "write `fleet: { name: …, stateVersion: \"25.11\" }`, or begin with `gen init`",
@@ -746,7 +841,8 @@ fn addresses(partials: &[Partial<'_>], d: &mut Diagnostics) {
                         partial.host.name, address.value
                     ),
                 )
-                .related(*first, format!("`{other}` has it here")),
+                .related(*first, format!("`{other}` has it here"))
+                .help("give one of them another address"),
             ),
             None => {
                 seen.insert(&address.value, (partial.host.name.as_str(), address.span));
@@ -863,6 +959,11 @@ fn allowed_packages(
             let Some(definition) = world.table.get(id) else {
                 continue;
             };
+            // One that the host cannot run has been reported.
+            let mut needs = definition.feature.needs.iter();
+            if needs.any(|need| host::unmet(&need.kind, &partial.host).is_some()) {
+                continue;
+            }
             let kinds = [
                 (&definition.feature.unfree, &fleet.unfree, "unfree", false),
                 (
@@ -917,6 +1018,9 @@ fn keep_used(
     uses: &mut Uses,
     d: &mut Diagnostics,
 ) {
+    // What seems unused may be what a misspelt name means.
+    let mut ignored = Diagnostics::new();
+    let d = if d.has_errors() { &mut ignored } else { d };
     let templates: BTreeSet<_> = fleet
         .hosts
         .values()

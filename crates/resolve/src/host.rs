@@ -20,7 +20,7 @@ use crate::uses::{
     State, States, add, bare, combined, feature_definitions, merged, packages, setting_definitions,
     settings,
 };
-use crate::world::{SYSTEMS, World, unknown_name, unknown_word};
+use crate::world::{SYSTEMS, World, unknown_name, unknown_word, unknown_zone};
 use crate::{profile, table, types};
 
 /// A host before derivation.
@@ -132,9 +132,34 @@ const OWN_KEYS: &[(&str, &str)] = &[
     ("nixpkgs.overlays", "`fleet.packages.overlays`"),
 ];
 
-/// Reports settings that belong elsewhere.
+/// The same of Home Manager.
+const OWN_HOME_KEYS: &[(&str, &str)] = &[
+    ("home.username", "the user's name in `users`"),
+    ("home.homeDirectory", "the user's name in `users`"),
+    ("home.stateVersion", "`stateVersion` of the host"),
+];
+
+/// Reports settings of hosts and templates that belong elsewhere.
 pub(crate) fn check_settings<'s>(
     world: &World<'_>,
+    settings: impl IntoIterator<Item = &'s Setting>,
+    d: &mut Diagnostics,
+) {
+    settings_elsewhere(world, OWN_KEYS, settings, d);
+}
+
+/// Reports settings of profiles and users that belong elsewhere.
+pub(crate) fn check_home_settings<'s>(
+    world: &World<'_>,
+    settings: impl IntoIterator<Item = &'s Setting>,
+    d: &mut Diagnostics,
+) {
+    settings_elsewhere(world, OWN_HOME_KEYS, settings, d);
+}
+
+fn settings_elsewhere<'s>(
+    world: &World<'_>,
+    own_keys: &[(&str, &str)],
     settings: impl IntoIterator<Item = &'s Setting>,
     d: &mut Diagnostics,
 ) {
@@ -150,7 +175,7 @@ pub(crate) fn check_settings<'s>(
                 .help("set it under `features`, where it is checked"),
             );
         }
-        if let Some((_, key)) = OWN_KEYS
+        if let Some((_, key)) = own_keys
             .iter()
             .find(|(p, _)| path == *p || path.starts_with(&format!("{p}.")))
         {
@@ -263,7 +288,8 @@ pub(crate) fn resolve<'a>(
             Some(resolved) => {
                 disks.insert(disk.value.clone(), resolved.clone());
             }
-            None if world.spec.disks.contains_key(&disk.value) => {}
+            None if world.spec.disks.contains_key(&disk.value)
+                || world.spec.is_lost("disks", &disk.value) => {}
             None => d.push(unknown_name(
                 "unknown-disk",
                 "disk layout",
@@ -320,7 +346,10 @@ fn template_of<'a>(
     let name = item.value.template.as_ref()?;
     let found = base.templates.get(name.value.as_str());
     // A template that is defined but missing here is part of a reported cycle.
-    if found.is_none() && !world.spec.templates.contains_key(&name.value) {
+    if found.is_none()
+        && !world.spec.templates.contains_key(&name.value)
+        && !world.spec.is_lost("templates", &name.value)
+    {
         d.push(unknown_name(
             "unknown-template",
             "template",
@@ -339,10 +368,7 @@ fn state_version(world: &World<'_>, item: &Item<ast::Host>, d: &mut Diagnostics)
         .as_ref()
         .and_then(|f| f.value.state_version.as_ref());
     let Some(text) = item.value.state_version.as_ref().or(fleet) else {
-        d.push(
-            Diagnostic::error("missing-key", item.name.span, format!("host `{}` has no `stateVersion`", item.name.value))
-                .help("set it at the host or as `fleet.stateVersion`: the release that the machine was installed with"),
-        );
+        // Reported once for the fleet.
         return "25.11".to_owned();
     };
     if !crate::inputs::is_release(&text.value) {
@@ -377,13 +403,7 @@ fn zones(
     let mut result = BTreeMap::new();
     for (zone, interfaces) in &spec.zones {
         if !world.zones.contains(&zone.value) {
-            let zones: Vec<String> = world.zones.iter().cloned().collect();
-            let diagnostic = unknown_name("unknown-zone", "zone", &zone.value, zone.span, &zones);
-            d.push(if zones.is_empty() {
-                diagnostic.help("declare it in `fleet.zones`")
-            } else {
-                diagnostic
-            });
+            d.push(unknown_zone(&world.zones, &zone.value, zone.span));
         }
         for interface in interfaces {
             let ok = (1..=15).contains(&interface.value.len())
@@ -392,11 +412,9 @@ fn zones(
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'));
             if !ok {
-                d.push(Diagnostic::error(
-                    "bad-name",
-                    interface.span,
-                    format!("`{}` is not the name of an interface", interface.value),
-                ));
+                let message = format!("`{}` is not the name of an interface", interface.value);
+                let diagnostic = Diagnostic::error("bad-name", interface.span, message);
+                d.push(diagnostic.help("at most 15 letters, digits, `-`, `_`, `.` and `+`"));
             }
         }
         result.insert(
@@ -437,6 +455,9 @@ fn host_users<'a>(
     for (name, layers) in compositions {
         let Some(user) = base.users.get(name) else {
             for (_, span, _) in &layers {
+                if world.spec.is_lost("users", name) {
+                    break;
+                }
                 d.push(unknown_name(
                     "unknown-user",
                     "user",
@@ -767,13 +788,32 @@ fn check(
             continue;
         };
         for other in &definition.feature.conflicts {
-            if host.enabled.contains_key(other.value.as_str()) {
+            // One that is also required has been reported at the definition.
+            let required = definition.feature.requires.iter();
+            let contradicts = required
+                .map(|r| &r.feature.value)
+                .any(|r| *r == other.value);
+            if !contradicts && host.enabled.contains_key(other.value.as_str()) {
                 conflict(world, partial, id, &other.value, d);
             }
         }
         for need in &definition.feature.needs {
+            if let NeedKind::Zone(zones) = &need.kind
+                && !definition.builtin
+                && let Some(zone) = zones.iter().find(|z| !world.zones.contains(*z))
+            {
+                d.push(unknown_zone(&world.zones, zone, need.span));
+                continue;
+            }
             if let Some(missing) = unmet(&need.kind, host) {
                 let (span, why) = reason_place(partial, id);
+                // Where the host itself names the feature, it is there to be seen.
+                let own = partial
+                    .item
+                    .value
+                    .features
+                    .iter()
+                    .any(|f| f.id.span == span);
                 d.push(
                     Diagnostic::error(
                         "unmet-need",
@@ -785,7 +825,14 @@ fn check(
                     )
                     .label(why)
                     .related(need.span, "needed here")
-                    .related(partial.item.name.span, "the host"),
+                    .related(
+                        (!own).then_some(partial.item.name.span),
+                        "a host with the feature",
+                    )
+                    .help(format!(
+                        "switch the feature off here, or correct `{}` of the host",
+                        fact(&need.kind)
+                    )),
                 );
             }
         }
@@ -827,7 +874,16 @@ fn check(
             }
         }
     }
-    root_and_boot(partial, template, d);
+    let spec = &partial.item.value;
+    // Where a part of the host could not be read or found, it may be that one.
+    let whole = !spec.broken
+        && spec.template.is_some() == template.is_some()
+        && spec.hardware.disks.len() == host.disks.len()
+        && (spec.hardware.platform.as_ref()).is_none_or(|p| p.value == host.hardware.platform)
+        && !d.iter().any(|d| d.code == "bad-value");
+    if whole {
+        root_and_boot(partial, template, d);
+    }
 }
 
 fn conflict(
@@ -926,7 +982,20 @@ pub(crate) fn reason_place(partial: &Partial<'_>, id: &FeatureId) -> (Span, Stri
     (partial.item.name.span, way.join(", "))
 }
 
-fn unmet(need: &NeedKind, host: &Host) -> Option<String> {
+/// The key of a host that states a fact.
+fn fact(need: &NeedKind) -> &'static str {
+    match need {
+        NeedKind::Cpu(_) => "hardware.cpu",
+        NeedKind::Gpu(_) => "hardware.gpu",
+        NeedKind::Memory(_) => "hardware.memory",
+        NeedKind::System(_) => "system",
+        NeedKind::Disks(_) => "hardware.disks",
+        NeedKind::Zone(_) => "network.zones",
+    }
+}
+
+/// What a host lacks of a need, in words.
+pub(crate) fn unmet(need: &NeedKind, host: &Host) -> Option<String> {
     let list = |words: &[String]| {
         words
             .iter()
@@ -964,8 +1033,13 @@ fn unmet(need: &NeedKind, host: &Host) -> Option<String> {
                 .collect();
             (!met).then(|| format!("a GPU of vendor {}", words.join(" or ")))
         }
-        NeedKind::Memory(bytes) => (host.hardware.memory.is_none_or(|m| m < *bytes))
-            .then(|| format!("{} GiB of memory", bytes / (1 << 30))),
+        NeedKind::Memory(bytes) => (host.hardware.memory.is_none_or(|m| m < *bytes)).then(|| {
+            match bytes.trailing_zeros() {
+                30.. => format!("{} GiB of memory", bytes >> 30),
+                20.. => format!("{} MiB of memory", bytes >> 20),
+                _ => format!("{bytes} bytes of memory"),
+            }
+        }),
         NeedKind::System(systems) => {
             (!systems.contains(&host.system)).then(|| format!("platform {}", list(systems)))
         }
@@ -980,7 +1054,7 @@ fn unmet(need: &NeedKind, host: &Host) -> Option<String> {
                 .disks
                 .values()
                 .any(|disk| layouts.iter().any(|l| l == kind(disk))))
-            .then(|| format!("a disk layout {}", list(layouts)))
+            .then(|| format!("a disk with layout {}", list(layouts)))
         }
         NeedKind::Zone(zones) => {
             let missing: Vec<String> = zones
@@ -1514,7 +1588,7 @@ pub(crate) fn effective(
 
 /// Opens the ports of features on the interfaces of their zones; collisions are reported.
 fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics) {
-    let mut claimed: BTreeMap<(Protocol, u16), (FeatureId, Span)> = BTreeMap::new();
+    let mut claimed: Vec<Claim> = Vec::new();
     let mut open: BTreeSet<OpenPort> = BTreeSet::new();
     for id in partial.host.enabled.keys() {
         let Some(definition) = world.table.get(id) else {
@@ -1535,19 +1609,22 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
             });
             for numbers in numbers {
                 for protocol in protocols {
-                    if let PortNumbers::One(number) = numbers {
-                        claim(partial, &mut claimed, (*protocol, number), id, d);
-                    }
+                    let (from, to) = match numbers {
+                        PortNumbers::One(number) => (number, number),
+                        PortNumbers::Range(from, to) => (from, to),
+                    };
+                    let (span, _) = reason_place(partial, id);
+                    let new = Claim {
+                        protocol: *protocol,
+                        from,
+                        to,
+                        feature: id.clone(),
+                        span,
+                    };
+                    claim(partial, &mut claimed, new, d);
                     for zone in port.zones.iter().filter(|_| opened) {
                         if !world.zones.contains(&zone.value) && !definition.builtin {
-                            let zones: Vec<String> = world.zones.iter().cloned().collect();
-                            d.push(unknown_name(
-                                "unknown-zone",
-                                "zone",
-                                &zone.value,
-                                zone.span,
-                                &zones,
-                            ));
+                            d.push(unknown_zone(&world.zones, &zone.value, zone.span));
                         }
                         for interface in partial.host.zones.get(&zone.value).into_iter().flatten() {
                             open.insert(OpenPort {
@@ -1566,32 +1643,41 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
     partial.host.ports = open.into_iter().collect();
 }
 
-fn claim(
-    partial: &Partial<'_>,
-    claimed: &mut BTreeMap<(Protocol, u16), (FeatureId, Span)>,
-    key: (Protocol, u16),
-    id: &FeatureId,
-    d: &mut Diagnostics,
-) {
-    let (span, _) = reason_place(partial, id);
-    match claimed.get(&key) {
-        Some((first, first_span)) if first != id => d.push(
+/// Ports that a feature listens on.
+struct Claim {
+    protocol: Protocol,
+    from: u16,
+    to: u16,
+    feature: FeatureId,
+    span: Span,
+}
+
+fn claim(partial: &Partial<'_>, claimed: &mut Vec<Claim>, new: Claim, d: &mut Diagnostics) {
+    let collides = |old: &&Claim| {
+        old.protocol == new.protocol
+            && old.from <= new.to
+            && new.from <= old.to
+            && old.feature != new.feature
+    };
+    if let Some(old) = claimed.iter().find(collides) {
+        d.push(
             Diagnostic::error(
                 "port-collision",
-                span,
+                new.span,
                 format!(
-                    "`{id}` and `{first}` both listen on port {} of `{}`",
-                    key.1, partial.host.name
+                    "`{}` and `{}` both listen on port {} of `{}`",
+                    new.feature,
+                    old.feature,
+                    new.from.max(old.from),
+                    partial.host.name
                 ),
             )
-            .related(*first_span, format!("`{first}` comes from here"))
+            .related(old.span, format!("`{}` comes from here", old.feature))
             .help("give one of them another port by its option"),
-        ),
-        Some(_) => {}
-        None => {
-            claimed.insert(key, (id.clone(), span));
-        }
+        );
+        return;
     }
+    claimed.push(new);
 }
 
 fn port_numbers(
@@ -1613,7 +1699,9 @@ fn port_numbers(
             Some(nix::Value::List(items)) => items.iter().filter_map(one).collect(),
             Some(value) => one(&value).map_or_else(
                 || {
-                    let (span, _) = reason_place(partial, id);
+                    let given = partial.states.get(id);
+                    let given = given.and_then(|s| s.options.get(name.value.as_str())?.last());
+                    let span = given.map_or_else(|| reason_place(partial, id).0, |g| g.value.span);
                     d.push(
                         Diagnostic::warning(
                             "computed-port",

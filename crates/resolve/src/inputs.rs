@@ -100,10 +100,18 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
             {
                 used.push(input.value.clone());
             } else {
+                if world.spec.is_lost("inputs", &input.value) {
+                    continue;
+                }
+                let span = if definition.builtin {
+                    crate::table::first_use(world.spec, id.as_str())
+                } else {
+                    Some(input.span)
+                };
                 d.push(
                     Diagnostic::error(
                         "unknown-input",
-                        definition.span,
+                        span,
                         format!("`{id}` needs flake input `{}`", input.value),
                     )
                     .help(format!(
@@ -154,11 +162,9 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
         if let Some(url) = &item.value.url {
             input.url = url.value.clone();
         } else if input.url.is_empty() {
-            d.push(Diagnostic::error(
-                "missing-key",
-                item.name.span,
-                format!("input `{name}` lacks `url`"),
-            ));
+            let message = format!("input `{name}` lacks `url`");
+            let diagnostic = Diagnostic::error("missing-key", item.name.span, message);
+            d.push(diagnostic.help("a flake reference such as `github:owner/name`"));
         }
         if let Some(flake) = &item.value.flake {
             input.flake = flake.value;

@@ -324,11 +324,16 @@ pub(crate) fn merges(value: &nix::Value) -> bool {
 
 /// Applies a layer's priority: to a scalar, and to the scalars inside a set, since sets merge.
 pub(crate) fn ranked(value: nix::Value, rank: Rank) -> nix::Value {
-    let Some(function) = rank.function() else { return value };
+    let Some(function) = rank.function() else {
+        return value;
+    };
     match value {
-        nix::Value::Attrs(attrs) => {
-            nix::Value::Attrs(attrs.into_iter().map(|(name, value)| (name, ranked(value, rank))).collect())
-        }
+        nix::Value::Attrs(attrs) => nix::Value::Attrs(
+            attrs
+                .into_iter()
+                .map(|(name, value)| (name, ranked(value, rank)))
+                .collect(),
+        ),
         value if merges(&value) => value,
         value => nix::Value::apply(function, value),
     }

@@ -9,28 +9,28 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
     each(
         &spec.hosts,
         d,
-        "host name",
+        "name of a host",
         is_host,
-        "lower-case letters, digits and `-`, at most 63, not at the ends",
+        "lower-case letters, digits and, inside, `-`; at most 63 characters",
     );
     each(
         &spec.users,
         d,
-        "user name",
+        "name of a user",
         is_user,
-        "lower-case letters, digits, `-` and `_`, beginning with a letter, at most 31",
+        "lower-case letters, digits, `-` and `_`, beginning with a letter; at most 31 characters",
     );
     each(
         &spec.templates,
         d,
-        "template name",
+        "name of a template",
         is_word,
         "lower-case letters, digits and `-`, beginning with a letter",
     );
     each(
         &spec.profiles,
         d,
-        "profile name",
+        "name of a profile",
         is_word,
         "lower-case letters, digits and `-`, beginning with a letter",
     );
@@ -44,21 +44,21 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
     each(
         &spec.inputs,
         d,
-        "input name",
+        "name of an input",
         is_loose,
         "letters, digits, `-` and `_`",
     );
     each(
         &spec.secrets.items,
         d,
-        "secret name",
+        "name of a secret",
         is_loose,
         "letters, digits, `-` and `_`",
     );
     each(
         &spec.secrets.groups,
         d,
-        "group name",
+        "name of a group",
         is_loose,
         "letters, digits, `-` and `_`",
     );
@@ -66,7 +66,7 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
         each(
             section,
             d,
-            "feature id",
+            "id of a feature",
             is_feature,
             "`category.name`, both of lower-case letters, digits and `-`",
         );
@@ -99,7 +99,7 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
             one(
                 zone,
                 d,
-                "zone name",
+                "name of a zone",
                 is_word,
                 "lower-case letters, digits and `-`, beginning with a letter",
             );
@@ -108,7 +108,7 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
             one(
                 name,
                 d,
-                "fleet name",
+                "name of a fleet",
                 is_loose,
                 "letters, digits, `-` and `_`",
             );
@@ -128,7 +128,7 @@ fn one(name: &Spanned<String>, d: &mut Diagnostics, what: &str, ok: fn(&str) -> 
             Diagnostic::error(
                 "bad-name",
                 name.span,
-                format!("`{}` is not a {what}", name.value),
+                format!("`{}` cannot be the {what}", name.value),
             )
             .help(format!("use {rule}")),
         );

@@ -32,6 +32,7 @@ pub(crate) fn flatten<'a>(
             item,
             "profile",
             |p| p.extends.as_ref(),
+            |name| world.spec.is_lost("profiles", name),
             d,
         ) else {
             continue;
@@ -93,6 +94,7 @@ fn flatten_one<'a>(
         chain.iter().map(|item| (layer(item), &item.value.settings)),
         d,
     );
+    crate::host::check_home_settings(world, merged.values().map(|(s, _, _)| s), d);
     definitions.extend(setting_definitions(
         world,
         Place::HOME,

@@ -14,6 +14,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
     let mut result = Secrets::default();
     for (name, item) in &spec.host_keys {
         match world.spec.hosts.get(name) {
+            None if world.spec.is_lost("hosts", name) => {}
             None => d.push(unknown_name(
                 "unknown-host",
                 "host",
@@ -45,6 +46,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
         }
         for member in &item.value {
             if !world.spec.hosts.contains_key(&member.value)
+                && !world.spec.is_lost("hosts", &member.value)
                 && !spec.user_keys.contains_key(&member.value)
             {
                 d.push(unknown_name(
@@ -173,6 +175,7 @@ fn host_reader(
         Some(_) => {
             hosts.insert(HostName::new(&reader.value));
         }
+        None if world.spec.is_lost("hosts", &reader.value) => {}
         None => d.push(unknown_name(
             "unknown-host",
             "host or group",
@@ -183,13 +186,21 @@ fn host_reader(
     }
 }
 
+/// Whether a text is a private key.
+pub(crate) fn is_private(key: &str) -> bool {
+    key.contains("PRIVATE KEY") || key.starts_with("AGE-SECRET-KEY")
+}
+
+/// An error that a key is private.
+pub(crate) fn private_key(span: Span) -> Diagnostic {
+    Diagnostic::error("private-key", span, "this is a private key")
+        .help("remove it from the spec and its history, and make a new one; public keys stand here")
+}
+
 fn key(text: &Text, d: &mut Diagnostics) {
     let known = ["ssh-ed25519 ", "ssh-rsa ", "ecdsa-sha2-", "age1"];
-    if text.value.contains("PRIVATE KEY") || text.value.starts_with("AGE-SECRET-KEY") {
-        d.push(
-            Diagnostic::error("private-key", text.span, "this is a private key")
-                .help("remove it from the spec and its history, and make a new one; public keys stand here"),
-        );
+    if is_private(&text.value) {
+        d.push(private_key(text.span));
     } else if !known.iter().any(|k| text.value.starts_with(k)) {
         d.push(
             Diagnostic::error("bad-value", text.span, "not a public key")
@@ -264,6 +275,10 @@ pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagn
         model::Backend::Agenix => "age",
         model::Backend::Sops => "yaml",
     };
+    // What is to be done with a fleet that is sound.
+    if d.has_errors() {
+        return;
+    }
     for (name, item) in &world.spec.secrets.items {
         if !used.contains(name) {
             d.push(

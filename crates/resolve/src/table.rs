@@ -80,8 +80,19 @@ pub(crate) fn load(
             );
         }
     }
-    let uses = spec
-        .templates
+    for feature_use in uses(spec) {
+        loader.named(feature_use);
+    }
+    let mut table = loader.table;
+    for definition in table.values_mut() {
+        check_definition(definition, d);
+    }
+    table
+}
+
+/// Every place where the spec names a feature.
+fn uses(spec: &Spec) -> impl Iterator<Item = &FeatureUse> {
+    spec.templates
         .values()
         .flat_map(|t| {
             t.value
@@ -96,15 +107,14 @@ pub(crate) fn load(
                 .features
                 .iter()
                 .chain(h.value.users.values().flat_map(|u| &u.value.features))
-        }));
-    for feature_use in uses {
-        loader.named(feature_use);
-    }
-    let mut table = loader.table;
-    for definition in table.values_mut() {
-        check_definition(definition, d);
-    }
-    table
+        }))
+}
+
+/// A place where the spec names a feature, or else its hosts.
+pub(crate) fn first_use(spec: &Spec, id: &str) -> Option<Span> {
+    let mut named = uses(spec).filter(|u| u.enable && u.id.value == id);
+    let host = || spec.hosts.values().next().map(|h| h.name.span);
+    named.next().map(|u| u.id.span).or_else(host)
 }
 
 /// Loads the whole catalog.
@@ -114,7 +124,13 @@ pub(crate) fn load_all(
     around: &Surroundings,
     d: &mut Diagnostics,
 ) -> Table {
-    let mut loader = Loader { spec, sources, around, d, table: Table::new() };
+    let mut loader = Loader {
+        spec,
+        sources,
+        around,
+        d,
+        table: Table::new(),
+    };
     for entry in catalog::entries() {
         loader.load(entry.id);
     }
@@ -156,7 +172,12 @@ impl Loader<'_, '_> {
             .map(|r| r.feature.clone())
             .collect();
         let span = definition.span;
-        for other in definition.feature.conflicts.iter().filter(|_| !definition.builtin) {
+        for other in definition
+            .feature
+            .conflicts
+            .iter()
+            .filter(|_| !definition.builtin)
+        {
             if !self.is_there(&other.value) {
                 let diagnostic = unknown_feature(self.spec, &other.value, other.span);
                 self.d.push(diagnostic);
@@ -216,7 +237,11 @@ impl Loader<'_, '_> {
         let feature = feature?;
         let text = |name: &Option<spec::ast::Text>| {
             let body = entry.body(name.as_ref()?)?;
-            Some(Body { text: body.text.into(), analysis: body.analysis, file: None })
+            Some(Body {
+                text: body.text.into(),
+                analysis: body.analysis,
+                file: None,
+            })
         };
         Some(Definition {
             id: FeatureId::new(id),

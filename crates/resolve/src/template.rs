@@ -32,6 +32,7 @@ pub(crate) fn flatten<'a>(
             item,
             "template",
             |t| t.extends.as_ref(),
+            |name| world.spec.is_lost("templates", name),
             d,
         ) else {
             continue;
@@ -48,6 +49,7 @@ pub(crate) fn chain<'a, T>(
     item: &'a Item<T>,
     what: &str,
     extends: impl Fn(&T) -> Option<&Text>,
+    is_lost: impl Fn(&str) -> bool,
     d: &mut Diagnostics,
 ) -> Option<Vec<&'a Item<T>>> {
     let mut chain = vec![item];
@@ -59,13 +61,15 @@ pub(crate) fn chain<'a, T>(
             } else {
                 "unknown-profile"
             };
-            d.push(unknown_name(
-                code,
-                what,
-                &parent.value,
-                parent.span,
-                all.keys(),
-            ));
+            if !is_lost(&parent.value) {
+                d.push(unknown_name(
+                    code,
+                    what,
+                    &parent.value,
+                    parent.span,
+                    all.keys(),
+                ));
+            }
             return None;
         };
         if let Some(at) = chain.iter().position(|i| i.name.value == next.name.value) {

@@ -43,7 +43,8 @@ pub(crate) fn resolve<'a>(
                     uid.span,
                     format!("uid {} is given twice", uid.value),
                 )
-                .related(first, "first given here"),
+                .related(first, "first given here")
+                .help("give one of them another uid"),
             );
         }
     }
@@ -73,16 +74,19 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
     };
     let admin = user.admin.as_ref().is_some_and(|a| a.value);
     if name.as_str() == "root" {
-        if user.admin.is_some() || user.system.is_some() || user.uid.is_some() {
-            d.push(Diagnostic::error("bad-user", item.name.span, "`root` is an account of every host: only keys, password, shell and home are its own"));
+        let flag = user.admin.as_ref().or(user.system.as_ref()).map(|f| f.span);
+        if let Some(span) = flag.or(user.uid.as_ref().map(|u| u.span)) {
+            let message = "`root` is an account of every host: only keys, password, shell and home are its own";
+            d.push(Diagnostic::error("bad-user", span, message).help("remove this key"));
         }
     } else if user.system.as_ref().is_some_and(|s| s.value) {
         set("isSystemUser", true.into(), None);
         set("group", name.as_str().into(), None);
         if user.has_home || admin {
+            let span = user.admin.as_ref().filter(|a| a.value);
             d.push(Diagnostic::error(
                 "bad-user",
-                item.name.span,
+                span.map_or(item.name.span, |a| a.span),
                 format!("`{name}` is a service account: it has no home and no admin rights"),
             ));
         }
@@ -104,12 +108,10 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
         );
     }
     if let Some(uid) = &user.uid {
-        if !(0..=4_294_967_294).contains(&uid.value) || uid.value == 0 {
-            d.push(Diagnostic::error(
-                "bad-value",
-                uid.span,
-                format!("{} is not a uid of a user", uid.value),
-            ));
+        if !(1..=4_294_967_294).contains(&uid.value) && name.as_str() != "root" {
+            let message = format!("{} is not a uid of a user", uid.value);
+            let diagnostic = Diagnostic::error("bad-value", uid.span, message);
+            d.push(diagnostic.help("uids of people begin at 1000"));
         }
         set("uid", uid.value.into(), Some(uid.span));
     }
@@ -132,10 +134,9 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
     }
     if !user.ssh_keys.is_empty() {
         for key in &user.ssh_keys {
-            if key.value.contains("PRIVATE KEY")
-                || !key.value.contains(' ')
-                || key.value.contains('\n')
-            {
+            if crate::secrets::is_private(&key.value) {
+                d.push(crate::secrets::private_key(key.span));
+            } else if !key.value.contains(' ') || key.value.trim_end().contains('\n') {
                 d.push(
                     Diagnostic::error("bad-value", key.span, "not an ssh public key")
                         .help("one line such as `ssh-ed25519 AAAA… alice@example`, as in `~/.ssh/id_ed25519.pub`"),
@@ -241,6 +242,7 @@ fn user_home(
     });
     let mut definitions = feature_definitions(world, Place::HOME, rank, &states, uses, d);
     let merged = settings([(layer.clone(), &home.settings)], d);
+    crate::host::check_home_settings(world, merged.values().map(|(s, _, _)| s), d);
     definitions.extend(setting_definitions(
         world,
         Place::HOME,
@@ -291,7 +293,8 @@ pub(crate) fn on_host<'a>(
         match profiles.get(name.value.as_str()) {
             Some(flat) if chosen.iter().any(|c| c.model.name == flat.model.name) => {}
             Some(flat) => chosen.push(flat),
-            None if world.spec.profiles.contains_key(&name.value) => {}
+            None if world.spec.profiles.contains_key(&name.value)
+                || world.spec.is_lost("profiles", &name.value) => {}
             None => d.push(unknown_name(
                 "unknown-profile",
                 "profile",
@@ -307,7 +310,9 @@ pub(crate) fn on_host<'a>(
         .enumerate()
         .filter(|(i, earlier)| {
             let name = &earlier.model.name;
-            chosen[i + 1..].iter().any(|later| later.model.chain.contains(name))
+            chosen[i + 1..]
+                .iter()
+                .any(|later| later.model.chain.contains(name))
         })
         .map(|(_, flat)| &flat.model.name)
         .collect();
@@ -381,6 +386,7 @@ pub(crate) fn on_host<'a>(
             .map(|(layer, _, c)| (layer.clone(), &c.settings)),
         d,
     );
+    crate::host::check_home_settings(world, merged.values().map(|(s, _, _)| s), d);
     definitions.extend(feature_definitions(
         world,
         Place::HOME,

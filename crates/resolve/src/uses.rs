@@ -216,7 +216,11 @@ fn option_definition(
         uses,
         &mut Diagnostics::new(),
     )?;
-    let value = if types::is_lines(&decl.ty) { value } else { ranked(value, rank) };
+    let value = if types::is_lines(&decl.ty) {
+        value
+    } else {
+        ranked(value, rank)
+    };
     Some(Definition {
         path: feature_path(world, id.as_str(), name),
         value,

@@ -37,11 +37,9 @@ impl<'a> World<'a> {
             || "features".to_owned(),
             |text| {
                 if !nix::is_identifier(&text.value) {
-                    d.push(Diagnostic::error(
-                        "bad-name",
-                        text.span,
-                        format!("`{}` cannot be the prefix of options", text.value),
-                    ));
+                    let message = format!("`{}` cannot be the prefix of options", text.value);
+                    let diagnostic = Diagnostic::error("bad-name", text.span, message);
+                    d.push(diagnostic.help("use letters, digits, `-` and `_`"));
                 }
                 if TOP_LEVEL_OPTIONS.contains(&text.value.as_str()) {
                     d.push(
@@ -150,6 +148,17 @@ pub(crate) fn unknown_word(word: &str, span: Span, what: &str, words: &[&str]) -
     match diag::did_you_mean(word, words) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
+    }
+}
+
+/// An error that a zone is not declared.
+pub(crate) fn unknown_zone(zones: &BTreeSet<String>, name: &str, span: Span) -> Diagnostic {
+    let zones: Vec<String> = zones.iter().cloned().collect();
+    let diagnostic = unknown_name("unknown-zone", "zone", name, span, &zones);
+    if zones.is_empty() {
+        diagnostic.help("declare it in `fleet.zones`")
+    } else {
+        diagnostic
     }
 }
 

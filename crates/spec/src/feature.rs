@@ -443,7 +443,9 @@ fn gpu_need(node: &Node, d: &mut Diagnostics) -> Option<GpuNeed> {
         });
     }
     let mut f = Fields::of(node, "a GPU need", d)?;
-    let vendor = f.required_text("vendor", d).filter(|v| is_known(v, GPUS, d));
+    let vendor = f
+        .required_text("vendor", d)
+        .filter(|v| is_known(v, GPUS, d));
     let rocm = f.boolean("rocm", d).is_some_and(|b| b.value);
     let cuda = f.boolean("cuda", d).is_some_and(|b| b.value);
     f.finish(d);

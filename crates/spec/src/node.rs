@@ -217,8 +217,15 @@ fn syntax_error(file: FileId, text: &str, at: usize, info: &str) -> Diagnostic {
     {
         diagnostic = diagnostic
             .help("quote code that holds `: `, `#` or brackets, or put it in a block: `!nix |`");
-    } else if line.matches(": ").count() > 1 {
+    } else if info.starts_with("mapping values") {
         diagnostic = diagnostic.help("quote a value or key that holds `: `");
+    } else if info.contains("bracket") || info.contains("':' indicator") {
+        diagnostic = diagnostic.help("a `[` or `{` before this place may lack its end");
+    } else if info.contains("unknown anchor") {
+        diagnostic =
+            diagnostic.help("`*NAME` repeats what `&NAME` marks; quote it if text is meant");
+    } else if info.contains("block mapping") {
+        diagnostic = diagnostic.help("the keys of a mapping begin in one column");
     }
     diagnostic
 }
@@ -255,11 +262,20 @@ struct Size {
 struct Open {
     node: Node,
     anchor: usize,
-    /// The key whose value comes next; nothing inside where it was refused.
-    key: Option<Option<Spanned<String>>>,
+    key: Key,
     size: Size,
     /// End of the last thing in it.
     end: usize,
+}
+
+/// The key of an open mapping.
+enum Key {
+    /// It comes next.
+    Awaited,
+    /// Its value comes next.
+    Given(Spanned<String>),
+    /// It was reported; its value comes next and is left out.
+    Refused,
 }
 
 impl Builder<'_> {
@@ -448,7 +464,7 @@ impl Builder<'_> {
                 lines: None,
             },
             anchor,
-            key: None,
+            key: Key::Awaited,
             size: Size {
                 nodes: 1,
                 height: 1,
@@ -484,13 +500,13 @@ impl Builder<'_> {
         open.end = open.end.max(end);
         match &mut open.node.kind {
             NodeKind::List(items) => items.push(node),
-            NodeKind::Map(entries) => {
-                if let Some(key) = open.key.take() {
-                    entries.extend(key.map(|key| (key, node)));
-                } else {
-                    open.key = Some(key_of(node, self.diagnostics));
+            NodeKind::Map(entries) => match std::mem::replace(&mut open.key, Key::Awaited) {
+                Key::Awaited => {
+                    open.key = key_of(node, self.diagnostics).map_or(Key::Refused, Key::Given);
                 }
-            }
+                Key::Given(key) => entries.push((key, node)),
+                Key::Refused => {}
+            },
             NodeKind::Scalar(..) => {}
         }
     }

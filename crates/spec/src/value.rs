@@ -178,7 +178,18 @@ fn tagged(
         "nix" => match scalar_text(node) {
             None => wrong_tag_content(tag, "code", tag_span, node, diagnostics),
             Some(text) => {
-                expression(text, node, diagnostics).map_or(ValueKind::Null, ValueKind::Nix)
+                let code = expression(text, node, diagnostics);
+                if !cx.in_feature && code.as_ref().is_some_and(|code| uses(code, "cfg")) {
+                    diagnostics.push(
+                        Diagnostic::error(
+                            "undefined-variable",
+                            node.span,
+                            "`cfg` is not defined outside a feature",
+                        )
+                        .help("it holds the options of the feature whose body it stands in"),
+                    );
+                }
+                code.map_or_else(broken, ValueKind::Nix)
             }
         },
         "opt" | "pkg" | "secret" | "file" => {
@@ -351,6 +362,12 @@ fn wrong_tag_content(
         format!("`!{tag}` wants {wanted}, not {}", node.describe()),
     ));
     broken()
+}
+
+/// Whether code uses a name that it does not bind.
+fn uses(code: &nix::Expr, name: &str) -> bool {
+    code.as_str().contains(name)
+        && nix::free_variables(code.as_str()).is_ok_and(|found| found.free.contains(name))
 }
 
 /// Stands for a value that was reported: code, about which nothing more is said.
