@@ -43,5 +43,4 @@
     ./terminals/kitty.nix
     ./theming/gtk.nix
   ];
-
 }

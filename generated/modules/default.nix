@@ -72,5 +72,4 @@
     ./virtualization/libvirt.nix
     ./virtualization/podman.nix
   ];
-
 }

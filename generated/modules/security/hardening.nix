@@ -117,12 +117,6 @@ in
       default = null;
       description = "Mask of new files of logged-in users. Null follows the level (022, strict 027).";
     };
-
-    userNamespaces = lib.mkOption {
-      type = lib.types.bool;
-      default = true;
-      description = "Whether user namespaces exist. Browsers, containers and Nix' own sandbox need them.";
-    };
   };
 
   config = lib.mkIf cfg.enable {
@@ -200,7 +194,6 @@ in
     };
 
     security = {
-      allowUserNamespaces = cfg.userNamespaces;
       forcePageTableIsolation = strict;
       lockKernelModules = cfg.lockModules;
       protectKernelImage = strict && !cfg.hibernation;
