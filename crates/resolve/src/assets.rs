@@ -27,8 +27,11 @@ pub(crate) fn normal(path: &str, span: Span, d: &mut Diagnostics) -> Option<Stri
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." if parts.pop().is_none() => return bad(d, "leads outside the spec folder"),
-            ".." => {}
+            ".." => {
+                if parts.pop().is_none() {
+                    return bad(d, "leads outside the spec folder");
+                }
+            }
             part => parts.push(part),
         }
     }

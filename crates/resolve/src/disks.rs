@@ -114,7 +114,7 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
 fn given(disk: &Disk) -> Vec<(&'static str, diag::Span)> {
     let mut result = Vec::new();
     let mut text = |key: &'static str, value: &Option<Text>| {
-        result.extend(value.as_ref().map(|t| (key, t.span)))
+        result.extend(value.as_ref().map(|t| (key, t.span)));
     };
     text("device", &disk.device);
     text("swap", &disk.swap);
@@ -139,22 +139,19 @@ fn given(disk: &Disk) -> Vec<(&'static str, diag::Span)> {
 }
 
 fn device(item: &Item<Disk>, d: &mut Diagnostics) -> Option<String> {
-    match &item.value.device {
-        Some(device) => {
-            is_device(device, d);
-            Some(device.value.clone())
-        }
-        None => {
-            d.push(
-                Diagnostic::error(
-                    "missing-key",
-                    item.name.span,
-                    format!("disk layout `{}` lacks `device`", item.name.value),
-                )
-                .help("name the disk that is partitioned, best by `/dev/disk/by-id/…`"),
-            );
-            None
-        }
+    if let Some(device) = &item.value.device {
+        is_device(device, d);
+        Some(device.value.clone())
+    } else {
+        d.push(
+            Diagnostic::error(
+                "missing-key",
+                item.name.span,
+                format!("disk layout `{}` lacks `device`", item.name.value),
+            )
+            .help("name the disk that is partitioned, best by `/dev/disk/by-id/…`"),
+        );
+        None
     }
 }
 

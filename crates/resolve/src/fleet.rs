@@ -430,7 +430,9 @@ fn check_opts(definition: &table::Definition, tree: Option<&spec::Settings>, d: 
             } => {
                 walk(when, found);
                 walk(then, found);
-                otherwise.iter().for_each(|v| walk(v, found));
+                if let Some(otherwise) = otherwise {
+                    walk(otherwise, found);
+                }
             }
             _ => {}
         }

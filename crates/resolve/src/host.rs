@@ -96,19 +96,18 @@ pub(crate) fn holds_on(
 
 fn same_nix(value: &nix::Value, wanted: &Value) -> bool {
     match (value, &wanted.kind) {
-        (nix::Value::Null, ValueKind::Null) => true,
+        (nix::Value::Null, ValueKind::Null) | (nix::Value::Expr(_), _) => true,
         (nix::Value::Bool(a), ValueKind::Bool(b)) => a == b,
         (nix::Value::Int(a), ValueKind::Int(b)) => a == b,
         (nix::Value::Str(a), ValueKind::Str(b)) => a == b,
         (_, ValueKind::List(any)) => any.iter().any(|w| same_nix(value, w)),
-        (nix::Value::Expr(_), _) => true,
         _ => false,
     }
 }
 
 fn same(value: &Value, wanted: &Value) -> bool {
     match (&value.kind, &wanted.kind) {
-        (ValueKind::Null, ValueKind::Null) => true,
+        (ValueKind::Null, ValueKind::Null) | (ValueKind::Nix(_) | ValueKind::Opt(_), _) => true,
         (ValueKind::Bool(a), ValueKind::Bool(b)) => a == b,
         (ValueKind::Int(a), ValueKind::Int(b)) => a == b,
         (ValueKind::Str(a), ValueKind::Str(b)) => a == b,
@@ -117,7 +116,6 @@ fn same(value: &Value, wanted: &Value) -> bool {
         }
         // A list of wanted values: one of them.
         (_, ValueKind::List(any)) => any.iter().any(|w| same(value, w)),
-        (ValueKind::Nix(_) | ValueKind::Opt(_), _) => true,
         _ => false,
     }
 }
@@ -553,18 +551,17 @@ fn close(
             }
             return;
         }
-        match enabled.get_mut(id) {
-            Some(entry) => entry.reasons.push(reason),
-            None => {
-                enabled.insert(
-                    id.clone(),
-                    Enabled {
-                        reasons: vec![reason],
-                        options: BTreeMap::new(),
-                    },
-                );
-                todo.push(id.clone());
-            }
+        if let Some(entry) = enabled.get_mut(id) {
+            entry.reasons.push(reason);
+        } else {
+            enabled.insert(
+                id.clone(),
+                Enabled {
+                    reasons: vec![reason],
+                    options: BTreeMap::new(),
+                },
+            );
+            todo.push(id.clone());
         }
     };
     for (id, reason, span) in wanted {

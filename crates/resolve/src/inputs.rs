@@ -7,8 +7,15 @@ use model::{Fleet, Input};
 
 use crate::world::World;
 
-/// Inputs that sections of the spec bring along: name, address, what they follow.
-const KNOWN: &[(&str, &str, &[(&str, &str)])] = &[
+/// Name, address, and what it follows: theirs and ours.
+type KnownInput = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+/// Inputs that sections of the spec bring along.
+const KNOWN: &[KnownInput] = &[
     (
         "home-manager",
         "github:nix-community/home-manager",
@@ -160,7 +167,7 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
             continue;
         };
         if let Some(url) = &item.value.url {
-            input.url = url.value.clone();
+            input.url.clone_from(&url.value);
         } else if input.url.is_empty() {
             let message = format!("input `{name}` lacks `url`");
             let diagnostic = Diagnostic::error("missing-key", item.name.span, message);

@@ -306,10 +306,10 @@ pub(crate) fn merges(value: &nix::Value) -> bool {
         nix::Value::List(_)
         | nix::Value::Attrs(_)
         | nix::Value::Concat(_)
-        | nix::Value::Lines(_) => true,
-        nix::Value::Commented(_, inner) => merges(inner),
+        | nix::Value::Lines(_)
         // The author of the value has chosen a priority, an order or a condition.
-        nix::Value::Apply(..) => true,
+        | nix::Value::Apply(..) => true,
+        nix::Value::Commented(_, inner) => merges(inner),
         nix::Value::Expr(expr) => {
             let text = expr.as_str();
             text.starts_with(['[', '{']) && text.ends_with([']', '}'])

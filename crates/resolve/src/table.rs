@@ -262,20 +262,19 @@ impl Loader<'_, '_> {
                 .push(crate::assets::missing(&path, name.span, self.around));
             return None;
         };
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Some(Body {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            Some(Body {
                 text: text.to_owned().into(),
                 analysis: None,
                 file: Some(self.sources.add(self.around.shown(&path), text)),
-            }),
-            Err(_) => {
-                self.d.push(Diagnostic::error(
-                    "bad-file",
-                    name.span,
-                    format!("`{}` is not UTF-8", name.value),
-                ));
-                None
-            }
+            })
+        } else {
+            self.d.push(Diagnostic::error(
+                "bad-file",
+                name.span,
+                format!("`{}` is not UTF-8", name.value),
+            ));
+            None
         }
     }
 }

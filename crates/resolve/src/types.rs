@@ -1,6 +1,7 @@
 //! Option types: in words, as Nix, and as checks of values before anything is rendered.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use diag::{Diagnostic, Diagnostics, Span};
 use spec::ast::{Item, OptionDecl, OptionType};
@@ -209,17 +210,14 @@ fn option(
     );
     let default = default(world, place, decl, uses, d);
     if let Some(value) = default.and_then(|v| nix::render(&v).ok()) {
-        text.push_str(&format!(" default = {value};\n"));
+        let _ = writeln!(text, " default = {value};");
     }
     let description = decl
         .description
         .as_ref()
         .map(|t| t.value.trim())
         .unwrap_or_default();
-    text.push_str(&format!(
-        " description = {};\n}};\n",
-        nix::string(description)
-    ));
+    let _ = writeln!(text, " description = {};\n}};", nix::string(description));
     text
 }
 

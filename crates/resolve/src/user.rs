@@ -172,7 +172,7 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
         match shell.value.as_str() {
             "bash" => set("shell", code("pkgs.bashInteractive"), Some(shell.span)),
             word @ ("zsh" | "fish" | "nushell") => {
-                set("shell", code(&format!("pkgs.{word}")), Some(shell.span))
+                set("shell", code(&format!("pkgs.{word}")), Some(shell.span));
             }
             other => d.push(unknown_word(other, shell.span, "a login shell", SHELLS)),
         }
@@ -276,7 +276,6 @@ pub(crate) struct OnHost<'a> {
 }
 
 /// Resolves a user's part on a host.
-#[expect(clippy::too_many_arguments, reason = "the layers that meet here")]
 pub(crate) fn on_host<'a>(
     world: &World<'a>,
     host: &HostName,
@@ -559,18 +558,17 @@ fn close(
             let reason = Reason::RequiredBy {
                 feature: id.clone(),
             };
-            match enabled.get_mut(required) {
-                Some(entry) => entry.reasons.push(reason),
-                None => {
-                    enabled.insert(
-                        required.clone(),
-                        Enabled {
-                            reasons: vec![reason],
-                            options: BTreeMap::new(),
-                        },
-                    );
-                    todo.push(required.clone());
-                }
+            if let Some(entry) = enabled.get_mut(required) {
+                entry.reasons.push(reason);
+            } else {
+                enabled.insert(
+                    required.clone(),
+                    Enabled {
+                        reasons: vec![reason],
+                        options: BTreeMap::new(),
+                    },
+                );
+                todo.push(required.clone());
             }
         }
     }
