@@ -76,7 +76,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (name, path) in &entry.bodies {
             let text = fs::read_to_string(path)?;
             let analysis = analysis(&text).map_err(|e| format!("{path}: {e}"))?;
-            write!(bodies, "Body {{ name: {name:?}, text: include_str!({path:?}), analysis: {analysis} }}, ")?;
+            write!(
+                bodies,
+                "Body {{ name: {name:?}, text: include_str!({path:?}), analysis: {analysis} }}, "
+            )?;
         }
         writeln!(
             code,
@@ -95,9 +98,16 @@ fn analysis(text: &str) -> Result<String, String> {
         return Ok("None".to_owned());
     }
     let problem = |problems: Vec<nix::ParseProblem>| {
-        problems.first().map(|p| format!("{} at byte {}", p.message, p.start)).unwrap_or_default()
+        problems
+            .first()
+            .map(|p| format!("{} at byte {}", p.message, p.start))
+            .unwrap_or_default()
     };
-    let free: Vec<String> = nix::free_variables(text).map_err(problem)?.free.into_iter().collect();
+    let free: Vec<String> = nix::free_variables(text)
+        .map_err(problem)?
+        .free
+        .into_iter()
+        .collect();
     let mut leaves = String::new();
     for item in nix::definitions(text).map_err(problem)? {
         let value = match item.value {
@@ -109,11 +119,17 @@ fn analysis(text: &str) -> Result<String, String> {
             nix::DefValue::Expr(code) => format!("Scalar::Code({code:?})"),
             nix::DefValue::List(_) | nix::DefValue::Attrs => continue,
         };
-        let (false, Some(priority)) = (item.conditional, item.priority) else { continue };
+        let (false, Some(priority)) = (item.conditional, item.priority) else {
+            continue;
+        };
         let path = item.path.0;
-        leaves.push_str(&format!("Leaf {{ path: &{path:?}, priority: {priority}, value: {value} }}, "));
+        leaves.push_str(&format!(
+            "Leaf {{ path: &{path:?}, priority: {priority}, value: {value} }}, "
+        ));
     }
-    Ok(format!("Some(Analysis {{ free: &{free:?}, leaves: &[{leaves}] }})"))
+    Ok(format!(
+        "Some(Analysis {{ free: &{free:?}, leaves: &[{leaves}] }})"
+    ))
 }
 
 fn sorted(folder: &Path) -> Result<Vec<std::path::PathBuf>, Box<dyn Error>> {

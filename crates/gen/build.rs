@@ -47,7 +47,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("cargo::rustc-env=GEN_BUILD={name}");
     write_layouts()
-
 }
 
 /// Lays the modules of the catalog out once, so that runs need not.

@@ -255,10 +255,21 @@ mod tests {
     #[test]
     fn names_are_sorted_and_kebab_case() {
         for pair in REGISTRY.windows(2) {
-            assert!(pair[0].name < pair[1].name, "{} stands before {}", pair[0].name, pair[1].name);
+            assert!(
+                pair[0].name < pair[1].name,
+                "{} stands before {}",
+                pair[0].name,
+                pair[1].name
+            );
         }
         for code in REGISTRY {
-            assert!(code.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", code.name);
+            assert!(
+                code.name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c == '-'),
+                "{}",
+                code.name
+            );
             assert!(!code.summary.ends_with('.'), "{}", code.name);
             assert!(code.explanation.ends_with('.'), "{}", code.name);
         }

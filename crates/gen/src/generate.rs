@@ -1,6 +1,6 @@
 //! From sources to a tree of files. Pure.
 
-use diag::{Diagnostic, Diagnostics, SourceMap};
+use diag::{Diagnostic, Diagnostics, Severity, SourceMap};
 use model::Fleet;
 use output::{File, FileTree};
 use spec::Spec;
@@ -37,7 +37,9 @@ pub fn generate(sources: Sources) -> Generated {
     let spec = spec::load(&map, &yaml, &mut diagnostics);
     let mut fleet = Fleet::default();
     // Names in a file that could not be read are not unknown: nothing can be said about them.
-    let whole = !diagnostics.iter().any(|d| hides_names(d.code));
+    let whole = !diagnostics
+        .iter()
+        .any(|d| d.severity == Severity::Error && hides_names(d.code));
     if whole {
         fleet = resolve::resolve(&spec, &mut map, &around, &mut diagnostics);
         name_sources(&mut fleet, &root);

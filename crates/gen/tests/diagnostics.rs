@@ -202,7 +202,7 @@ fn hub() -> Vec<(String, String)> {
 
 #[test]
 fn a_broken_spec_gives_findings_or_files() {
-    const MUTATIONS: u64 = 200;
+    const MUTATIONS: u64 = 3000;
     let files = hub();
     let mut broken = 0;
     for seed in 0..MUTATIONS {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use minijinja::Environment;
 use minijinja::value::Serde;
-use model::{Backend, Disk, Feature, FeatureHalf, Fleet, Half, Host, HostUser, Profile, Template, User};
+use model::{
+    Backend, Disk, Feature, FeatureHalf, Fleet, Half, Host, HostUser, Profile, Template, User,
+};
 use serde::Serialize;
 
 use crate::code::Code;
@@ -99,7 +101,11 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
         .filter(|host| disks::is_shared(host))
         .flat_map(|host| host.disks.iter().map(|(name, disk)| (name.as_str(), disk)))
         .collect();
-    files.extend(layouts.into_iter().map(|(name, disk)| File::Disks(name, disk)));
+    files.extend(
+        layouts
+            .into_iter()
+            .map(|(name, disk)| File::Disks(name, disk)),
+    );
     for host in fleet.hosts.values() {
         files.extend([File::Host(host), File::Hardware(host)]);
         if !host.disks.is_empty() && !disks::is_shared(host) {

@@ -27,7 +27,10 @@ pub(crate) fn key(text: &str) -> [u8; 16] {
 impl<'a> Memo<'a> {
     /// Begins with what is known already.
     pub(crate) fn new(known: &'a Layouts) -> Self {
-        Self { known, made: Mutex::default() }
+        Self {
+            known,
+            made: Mutex::default(),
+        }
     }
 
     /// The result for `text`, computed unless it is known. Two threads may compute the same one.

@@ -25,7 +25,21 @@ pub(crate) fn environment() -> Environment<'static> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_fuel(Some(FUEL));
+    env.add_filter("dict", dict);
     env
+}
+
+/// A map of pairs, as `names | zip(addresses)` gives them.
+fn dict(pairs: &Value) -> Result<Value, Error> {
+    let pair = |pair: Value| match pair.try_iter()?.collect::<Vec<_>>().as_slice() {
+        [key, value] => Ok((key.clone(), value.clone())),
+        _ => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "`dict` takes pairs of a name and a value",
+        )),
+    };
+    let map: BTreeMap<Value, Value> = pairs.try_iter()?.map(pair).collect::<Result<_, _>>()?;
+    Ok(Value::from(map))
 }
 
 /// All derived options of the features in use, compiled.

@@ -1459,6 +1459,14 @@ fn required_options(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagnostic
                 decl.default.is_some() || matches!(decl.ty, ast::OptionType::Nullable(_));
             let given = state.is_some_and(|s| s.options.contains_key(name.as_str()))
                 || enabled.options.contains_key(name);
+            // What could not be derived has been reported.
+            let failed = decl
+                .derive
+                .as_ref()
+                .is_some_and(|derive| d.iter().any(|found| found.span == Some(derive.span)));
+            if failed {
+                continue;
+            }
             // An option that only one half reads is not asked of the other.
             if optional
                 || given

@@ -27,6 +27,9 @@ const NEAR: usize = 8;
 const PLACE: char = '\u{fdd0}';
 
 /// Writes the findings and a line that counts them.
+/// Findings that are drawn; nobody reads more, and what they share is mended first.
+const MAX_SHOWN: usize = 200;
+
 pub(super) fn render(diagnostics: &Diagnostics, sources: &SourceMap, style: Style) -> String {
     if diagnostics.is_empty() {
         return String::new();
@@ -43,9 +46,14 @@ pub(super) fn render(diagnostics: &Diagnostics, sources: &SourceMap, style: Styl
         width,
     };
     let mut out = String::new();
-    for diagnostic in diagnostics {
+    for diagnostic in diagnostics.iter().take(MAX_SHOWN) {
         canvas.finding(&mut out, diagnostic);
         out.push('\n');
+    }
+    let more = diagnostics.iter().len().saturating_sub(MAX_SHOWN);
+    if more > 0 {
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "… and {more} more; `--format json` gives all\n");
     }
     summary(&mut out, diagnostics, style);
     out

@@ -1,7 +1,5 @@
 //! `gen`: generate and apply.
 
-use std::collections::BTreeMap;
-
 use clap::ValueEnum;
 use output::{Applied, FileTree, Manifest, Meta, Options, Outcome, Plan};
 
@@ -168,11 +166,8 @@ fn emit(app: &App, stage: Stage) -> anyhow::Result<Status> {
         Stage::Spec => console::out(&format!("{:#?}\n", generated.spec))?,
         Stage::Model => console::json(&generated.fleet)?,
         Stage::View => {
-            let files = generated.tree.iter().flat_map(FileTree::iter);
-            let files: BTreeMap<&str, _> = files
-                .map(|(path, file)| (path, String::from_utf8_lossy(&file.bytes)))
-                .collect();
-            console::json(&files)?;
+            let views = render::views(&generated.fleet).map_err(anyhow::Error::new)?;
+            console::json(&views)?;
         }
     }
     // The stage has standard output for itself.

@@ -29,7 +29,11 @@ const BOOT: &str = "/boot";
 
 /// Whether a host's disks are those of its layouts, without a word of its own.
 pub(crate) fn is_shared(host: &Host) -> bool {
-    host.hardware.boot.efi_mount_point.as_deref().is_none_or(|boot| boot == BOOT)
+    host.hardware
+        .boot
+        .efi_mount_point
+        .as_deref()
+        .is_none_or(|boot| boot == BOOT)
 }
 
 /// The view of a layout that hosts share.
@@ -39,8 +43,16 @@ pub(crate) fn shared(name: &str, disk: &Disk) -> Result<View> {
 
 /// The view of the disks of a host that are its own.
 pub(crate) fn own(host: &Host) -> Result<View> {
-    let boot = host.hardware.boot.efi_mount_point.as_deref().unwrap_or(BOOT);
-    view(host.disks.iter().map(|(name, disk)| (name.as_str(), disk)), boot)
+    let boot = host
+        .hardware
+        .boot
+        .efi_mount_point
+        .as_deref()
+        .unwrap_or(BOOT);
+    view(
+        host.disks.iter().map(|(name, disk)| (name.as_str(), disk)),
+        boot,
+    )
 }
 
 fn view<'a>(disks: impl Iterator<Item = (&'a str, &'a Disk)>, boot: &str) -> Result<View> {
