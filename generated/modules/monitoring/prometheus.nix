@@ -10,13 +10,8 @@ let
 
   staticConfigs =
     port:
-    map (
-      node:
-      let
-        name = lib.elemAt node 0;
-        address = lib.elemAt node 1;
-      in
-      {
+    lib.mapAttrsToList (
+      name: address: {
         targets = [ "${if address == null then name else address}:${toString port}" ];
         labels.host = name;
       }
@@ -255,15 +250,12 @@ in
     };
 
     nodes = lib.mkOption {
-      type = lib.types.listOf (lib.types.listOf (lib.types.nullOr lib.types.str));
-      default = [ ];
-      example = [
-        [
-          "web"
-          "10.0.0.20"
-        ]
-      ];
-      description = "Hosts with a node exporter, each as name and address; without an address the name is used.";
+      type = lib.types.attrsOf (lib.types.nullOr lib.types.str);
+      default = { };
+      example = {
+        web = "10.0.0.20";
+      };
+      description = "Hosts with a node exporter, by name, with their addresses; null stands for the name.";
     };
 
     port = lib.mkOption {
@@ -292,15 +284,12 @@ in
     };
 
     systemdNodes = lib.mkOption {
-      type = lib.types.listOf (lib.types.listOf (lib.types.nullOr lib.types.str));
-      default = [ ];
-      example = [
-        [
-          "web"
-          "10.0.0.20"
-        ]
-      ];
-      description = "Hosts with a systemd exporter, each as name and address; without an address the name is used.";
+      type = lib.types.attrsOf (lib.types.nullOr lib.types.str);
+      default = { };
+      example = {
+        web = "10.0.0.20";
+      };
+      description = "Hosts with a systemd exporter, by name, with their addresses; null stands for the name.";
     };
 
     systemdPort = lib.mkOption {

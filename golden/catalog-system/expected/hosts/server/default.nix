@@ -51,34 +51,16 @@
       };
       prometheus = {
         alertmanagers = [ "127.0.0.1:9093" ];
-        nodes = [
-          [
-            "guest"
-            "10.0.0.50"
-          ]
-          [
-            "media"
-            "10.0.0.40"
-          ]
-          [
-            "server"
-            "10.0.0.30"
-          ]
-        ];
-        systemdNodes = [
-          [
-            "guest"
-            "10.0.0.50"
-          ]
-          [
-            "media"
-            "10.0.0.40"
-          ]
-          [
-            "server"
-            "10.0.0.30"
-          ]
-        ];
+        nodes = {
+          guest = "10.0.0.50";
+          media = "10.0.0.40";
+          server = "10.0.0.30";
+        };
+        systemdNodes = {
+          guest = "10.0.0.50";
+          media = "10.0.0.40";
+          server = "10.0.0.30";
+        };
       };
       stack = {
         enable = true;

@@ -14,6 +14,11 @@
 
   features.cluster.node = {
     enable = true;
+    addresses = {
+      north = "10.0.0.1";
+      south = "10.0.0.2";
+      west = "10.0.0.3";
+    };
     cacheSize = "1GiB";
     endpoints = [
       "north"

@@ -12,6 +12,11 @@
 
   features.cluster.node = {
     enable = true;
+    addresses = {
+      north = "10.0.0.1";
+      south = "10.0.0.2";
+      west = "10.0.0.3";
+    };
     endpoints = [
       "north"
       "south"

@@ -7,6 +7,12 @@ in
   options.features.cluster.node = {
     enable = lib.mkEnableOption "node of a cluster";
 
+    addresses = lib.mkOption {
+      type = lib.types.attrsOf (lib.types.nullOr lib.types.str);
+      default = { };
+      description = "Addresses of all nodes by name.";
+    };
+
     cacheSize = lib.mkOption {
       type = lib.types.str;
       default = "64MiB";
@@ -64,6 +70,7 @@ in
         cacheSize
         interfaces
         endpoints
+        addresses
         firstPort
         note
         ;
