@@ -123,9 +123,11 @@ fn analysis(text: &str) -> Result<String, String> {
             continue;
         };
         let path = item.path.0;
-        leaves.push_str(&format!(
+        write!(
+            leaves,
             "Leaf {{ path: &{path:?}, priority: {priority}, value: {value} }}, "
-        ));
+        )
+        .map_err(|e| e.to_string())?;
     }
     Ok(format!(
         "Some(Analysis {{ free: &{free:?}, leaves: &[{leaves}] }})"

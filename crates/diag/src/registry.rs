@@ -117,7 +117,7 @@ codes! {
     "option-type": "a value of the wrong type",
         "Values given to a feature's options are checked against their types before anything is rendered.";
     "output-edited": "a generated file was changed by hand",
-        "The file differs both from what was last written and from what is to be written. It is kept, and by default nothing else is written either, so that the output stays one piece. Move the change to the spec (a setting, or a hand-written module under `modules:`), take the file over with `gen eject`, or discard the change with `gen --overwrite FILE`.";
+        "The file differs both from what was last written and from what is to be written. It is kept, and by default nothing else is written either, so that the output stays one piece. Move the change to the spec (a setting, or a hand-written module under `modules:`), or discard the change with `gen --overwrite FILE`.";
     "output-manifest": "the manifest cannot be used",
         "`.gen/manifest.json` says which files belong to gen. Without it nothing can be written or removed safely. After a merge conflict take either side and run gen, which writes it anew. If it is lost, delete it: files that are just as gen writes them become its own again, all others are kept and reported.";
     "output-missing": "a generated file was deleted by hand",
@@ -125,7 +125,7 @@ codes! {
     "output-obstructed": "something else is where a generated file belongs",
         "A file is where a folder is needed, a folder is where a file is needed, or a device, pipe or socket is there. Nothing is written until it is moved.";
     "output-orphan-edited": "a file that is no longer generated was changed by hand",
-        "The spec no longer asks for the file, but it is not as it was written, so it is kept. Move it out of the output folder, take it over with `gen eject`, or delete it.";
+        "The spec no longer asks for the file, but it is not as it was written, so it is kept. Move it out of the output folder, or delete it.";
     "output-overwrite-unmatched": "`--overwrite` names no generated file",
         "The path names neither a file that gen generates or owns nor a folder with one. Give the path as messages print it.";
     "output-path": "a generated file cannot have its path",

@@ -1,13 +1,15 @@
 //! Hostile and broken input: each case gives a finding or an error, never a panic, and costs nobody a
 //! file. What the folder of the output does during a run is tried in `output`'s own tests.
 #![allow(
-    clippy::disallowed_methods,
-    reason = "tests make files and start the command"
-)]
-#![allow(
+    missing_docs,
     unreachable_pub,
     dead_code,
-    reason = "the builder serves several tests"
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests make files and start the command; the builder serves several tests"
 )]
 
 mod support;

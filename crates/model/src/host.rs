@@ -126,7 +126,7 @@ pub struct Hardware {
 pub struct Gpu {
     /// `amd`, `intel`, `nvidia`.
     pub vendor: String,
-    /// ROCm wanted.
+    /// `ROCm` wanted.
     pub rocm: bool,
     /// CUDA wanted.
     pub cuda: bool,

@@ -51,9 +51,6 @@ fn finding(shown: &Utf8Path, entry: &Entry) -> Option<Diagnostic> {
                 "to keep the change, move it to the spec: a setting of the host or feature, or a \
                      hand-written module listed under `modules:`",
             )
-            .help(format!(
-                "to take the file over for good, run `gen eject {word}`"
-            ))
             .help(format!("to see what would be lost, run `gen diff {word}`"))
             .help(format!(
                 "to discard the change, run `gen --overwrite {word}` or `git checkout -- {word}`"
@@ -65,10 +62,7 @@ fn finding(shown: &Utf8Path, entry: &Entry) -> Option<Diagnostic> {
                 None,
                 format!("`{path}` is no longer generated but was changed by hand, so it is kept"),
             )
-            .help(
-                "to keep it, move it out of the output folder and list it under `modules:`, or run \
-                 `gen eject` on it",
-            )
+            .help("to keep it, move it out of the output folder and list it under `modules:`")
             .help(format!(
                 "to discard it, run `gen --overwrite {word}` or delete it"
             )),

@@ -320,7 +320,7 @@ fn many_findings_on_a_long_line() {
     let id = sources.add("spec/a.yaml", "é".repeat(5_000_000));
     let findings = (0..1000).map(|n| error(Span::new(id, n * 10_000, n * 10_000 + 2), "here"));
     let text = human(findings, &sources);
-    assert!(text.contains("--> spec/a.yaml:1:4995001"));
+    assert!(text.contains("--> spec/a.yaml:1:995001"));
     assert!(text.ends_with("\n1000 errors\n"));
 }
 
@@ -336,7 +336,8 @@ fn a_thousand_findings() {
     });
     let diagnostics = all(findings);
     let text = human(diagnostics.clone(), &sources);
-    assert_eq!(text.matches("error[test-code]").count(), 1000);
+    assert_eq!(text.matches("error[test-code]").count(), 200);
+    assert!(text.contains("… and 800 more; `--format json` gives all\n"));
     assert!(text.ends_with("\n1000 errors\n"));
     assert!(text.len() < 1000 * 500, "{} bytes", text.len());
     let text = render(&diagnostics, &sources, Format::Github, PLAIN);

@@ -31,7 +31,7 @@ fn an_edited_file_stops_the_run() {
     assert_eq!(diagnostic.message, "`generated/a.nix` was changed by hand");
     let help = diagnostic.help.join("\n");
     assert!(
-        help.contains("`modules:`") && help.contains("`gen eject generated/a.nix`"),
+        help.contains("`modules:`") && help.contains("`gen diff generated/a.nix`"),
         "{help}"
     );
     assert!(help.contains("`gen --overwrite generated/a.nix`"), "{help}");

@@ -43,7 +43,7 @@ fn modules(fleet: &Fleet, host: &Host) -> Result<Vec<Code>> {
         modules.push(Code::path("./disks.nix")?);
     } else {
         for name in host.disks.keys() {
-            modules.push(Code::path(&format!("../../disks/{name}.nix"))?);
+            modules.push(Code::path(format!("../../disks/{name}.nix"))?);
         }
     }
     if layer::has_fleet(fleet) {
