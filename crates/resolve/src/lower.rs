@@ -157,6 +157,10 @@ pub(crate) fn lower(
         ValueKind::After(inner) => {
             nix::Value::apply("lib.mkAfter", lower(world, place, inner, uses, d))
         }
+        ValueKind::Merge(parts) => {
+            let parts = parts.iter().map(|p| lower(world, place, p, uses, d));
+            nix::Value::apply("lib.mkMerge", nix::Value::List(parts.collect()))
+        }
         ValueKind::If {
             when,
             then,
@@ -320,6 +324,13 @@ pub(crate) fn merges(value: &nix::Value) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether code is a list, as far as its text tells.
+pub(crate) fn is_list_code(expr: &Expr) -> bool {
+    let text = expr.as_str().trim();
+    text.ends_with(']') && text.starts_with(['[', 'w']) && merges(&nix::Value::Expr(expr.clone()))
+        || text.contains("++")
 }
 
 /// Applies a layer's priority: to a scalar, and to the scalars inside a set, since sets merge.

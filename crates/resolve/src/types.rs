@@ -269,6 +269,13 @@ pub(crate) fn check(
         ValueKind::Default(inner) => return wrap("lib.mkDefault", inner, uses, d),
         ValueKind::Before(inner) => return wrap("lib.mkBefore", inner, uses, d),
         ValueKind::After(inner) => return wrap("lib.mkAfter", inner, uses, d),
+        ValueKind::Merge(parts) => {
+            let parts: Option<Vec<_>> = parts
+                .iter()
+                .map(|part| check(world, place, ty, part, what, uses, d))
+                .collect();
+            return Some(nix::Value::apply("lib.mkMerge", nix::Value::List(parts?)));
+        }
         // Code is checked by Nix.
         ValueKind::Nix(_) | ValueKind::Opt(_) | ValueKind::If { .. } => {
             return Some(lower(world, place, value, uses, d));

@@ -8,7 +8,7 @@ use nix::AttrPath;
 use spec::ast::{FeatureUse, OptionDecl};
 use spec::{Setting, Settings, Value, ValueKind};
 
-use crate::lower::{Place, Rank, Uses, feature_path, lower, ranked};
+use crate::lower::{Place, Rank, Uses, feature_path, is_list_code, lower, merges, ranked};
 use crate::table::unknown_option;
 use crate::types;
 use crate::world::World;
@@ -118,7 +118,28 @@ pub(crate) fn merge(lower: &Value, upper: &Value) -> Value {
             kind: ValueKind::Lines(format!("{}\n{b}", a.trim_end_matches('\n'))),
             span: upper.span,
         },
+        _ if appends(lower) && appends(upper) => {
+            let mut parts = match &lower.kind {
+                ValueKind::Merge(parts) => parts.clone(),
+                _ => vec![lower.clone()],
+            };
+            parts.push(upper.clone());
+            Value {
+                kind: ValueKind::Merge(parts),
+                span: upper.span,
+            }
+        }
         _ => upper.clone(),
+    }
+}
+
+/// Whether a value adds to what lower layers give instead of replacing it.
+fn appends(value: &Value) -> bool {
+    match &value.kind {
+        ValueKind::List(_) | ValueKind::Lines(_) | ValueKind::Merge(_) => true,
+        ValueKind::Before(inner) | ValueKind::After(inner) => appends(inner),
+        ValueKind::Nix(expr) => is_list_code(expr),
+        _ => false,
     }
 }
 
@@ -388,6 +409,10 @@ fn join(lower: nix::Value, upper: nix::Value) -> nix::Value {
             a @ (nix::Value::List(_) | nix::Value::Concat(_)),
             b @ (nix::Value::List(_) | nix::Value::Concat(_)),
         ) => nix::Value::Concat(vec![a, b]),
+        // Code and lists with a priority or an order: Nix puts them together.
+        (a, b) if merges(&a) && merges(&b) => {
+            nix::Value::apply("lib.mkMerge", nix::Value::List(vec![a, b]))
+        }
         (_, b) => b,
     }
 }

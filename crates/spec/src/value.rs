@@ -63,6 +63,8 @@ pub enum ValueKind {
         /// And where not.
         otherwise: Option<Box<Value>>,
     },
+    /// What several layers give one option, where Nix is to put it together. Never written.
+    Merge(Vec<Value>),
 }
 
 /// One leaf of a settings tree.

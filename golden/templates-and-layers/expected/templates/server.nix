@@ -31,9 +31,12 @@
   boot.tmp.useTmpfs = lib.mkOverride 900 true;
 
   environment = {
-    systemPackages = [
-      pkgs.htop
-      pkgs.tmux
+    systemPackages = lib.mkMerge [
+      [
+        pkgs.htop
+        pkgs.tmux
+      ]
+      (with pkgs; [ file ])
     ];
     variables = {
       EDITOR = lib.mkOverride 900 "nano";
@@ -41,10 +44,16 @@
     };
   };
 
-  networking.timeServers = [
-    "0.pool.ntp.org"
-    "1.pool.ntp.org"
-  ];
+  networking = {
+    search = lib.mkMerge [
+      [ "base.example.org" ]
+      (lib.mkAfter [ "server.example.org" ])
+    ];
+    timeServers = [
+      "0.pool.ntp.org"
+      "1.pool.ntp.org"
+    ];
+  };
 
   programs.bash.interactiveShellInit = ''
     echo base
