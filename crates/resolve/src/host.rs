@@ -1221,6 +1221,7 @@ pub(crate) fn finish(
         fleet_facts,
         d,
     );
+    derived_requirements(world, partial, d);
     required_options(world, partial, d);
     given_options(world, partial);
     open_ports(world, partial, d);
@@ -1320,6 +1321,45 @@ fn derive_system(
                 over: Vec::new(),
                 comment: None,
             });
+        }
+    }
+}
+
+/// What features require was settled before their options were derived: what a derived value
+/// requires besides must be on already.
+fn derived_requirements(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagnostics) {
+    let host = &partial.host;
+    for id in host.enabled.keys() {
+        let Some(definition) = world.table.get(id) else {
+            continue;
+        };
+        let state = partial.states.get(id);
+        for require in &definition.feature.requires {
+            let required = require.feature.value.as_str();
+            if host.enabled.contains_key(required)
+                || !world
+                    .table
+                    .get(required)
+                    .is_some_and(table::Definition::has_system_half)
+                || holds(world, definition, state, &require.when)
+                || !holds_on(world, partial, definition, state, &require.when)
+            {
+                continue;
+            }
+            let (span, why) = reason_place(partial, id);
+            d.push(
+                Diagnostic::error(
+                    "required-feature-disabled",
+                    span,
+                    format!(
+                        "`{required}` is not on, but a derived option of `{id}` requires it on `{}`",
+                        host.name
+                    ),
+                )
+                .label(why)
+                .related(require.feature.span, "required here")
+                .help(format!("switch `{required}` on at the host or its template")),
+            );
         }
     }
 }
