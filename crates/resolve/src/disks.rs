@@ -292,3 +292,21 @@ pub(crate) fn mount_points(disk: &model::Disk) -> Vec<&str> {
         }
     }
 }
+
+/// What a layout takes for itself on its host, in words.
+pub(crate) fn claims(disk: &model::Disk) -> Vec<String> {
+    let mount = |point: &str| format!("mount `{point}`");
+    let partition = |device: &String| format!("partition `{device}`");
+    let mut result: Vec<String> = mount_points(disk).into_iter().map(mount).collect();
+    match &disk.layout {
+        DiskLayout::Ext4 { device, .. } | DiskLayout::LuksBtrfs { device, .. } => {
+            result.push(partition(device));
+        }
+        DiskLayout::Zfs { devices, pool, .. } => {
+            result.extend(devices.iter().map(partition));
+            result.push(format!("make the pool `{pool}`"));
+        }
+        DiskLayout::ByHand { .. } => {}
+    }
+    result
+}

@@ -871,6 +871,7 @@ fn check(
             }
         }
     }
+    disks(partial, d);
     let spec = &partial.item.value;
     // Where a part of the host could not be read or found, it may be that one.
     let whole = !spec.broken
@@ -880,6 +881,34 @@ fn check(
         && !d.iter().any(|d| d.code == "bad-value");
     if whole {
         root_and_boot(partial, template, d);
+    }
+}
+
+/// Layouts of one host must not take the same thing.
+fn disks(partial: &Partial<'_>, d: &mut Diagnostics) {
+    let host = &partial.host;
+    let mut taken: BTreeMap<String, (&String, Option<Span>)> = BTreeMap::new();
+    for (name, disk) in &host.disks {
+        for claim in crate::disks::claims(disk) {
+            if let Some((other, place)) = taken.get(&claim)
+                && *other != name
+            {
+                let named = &partial.item.value.hardware.disks;
+                let span = named.iter().find(|t| t.value == *name).map(|t| t.span);
+                d.push(
+                    Diagnostic::error(
+                        "disk-layout",
+                        span,
+                        format!("`{other}` and `{name}` both {claim} on `{}`", host.name),
+                    )
+                    .related(*place, format!("`{other}`"))
+                    .related(disk.span, format!("`{name}`"))
+                    .help("change one of the layouts, or leave it out"),
+                );
+                break;
+            }
+            taken.insert(claim, (name, disk.span));
+        }
     }
 }
 
