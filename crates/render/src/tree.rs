@@ -205,7 +205,12 @@ impl<'a> Node<'a> {
                     self.content = Content::Values(vec![value]);
                     Ok(())
                 }
-                Content::Values(values) if merges(&value) && values.iter().all(|it| merges(it)) => {
+                // Code may be a list as well; beside one, it has to be.
+                Content::Values(values)
+                    if (merges(&value) || is_code(&value))
+                        && values.iter().all(|it| merges(it) || is_code(it))
+                        && (merges(&value) || values.iter().any(|it| merges(it))) =>
+                {
                     values.push(value);
                     Ok(())
                 }
@@ -220,6 +225,15 @@ fn merges(value: &Value) -> bool {
     match value {
         Value::List(_) | Value::Concat(_) | Value::Lines(_) => true,
         Value::Apply(_, inner) | Value::Commented(_, inner) => merges(inner),
+        _ => false,
+    }
+}
+
+/// Whether it is code whose value is not known here.
+fn is_code(value: &Value) -> bool {
+    match value {
+        Value::Expr(_) => true,
+        Value::Apply(_, inner) | Value::Commented(_, inner) => is_code(inner),
         _ => false,
     }
 }
@@ -388,6 +402,10 @@ mod tests {
             (
                 [list(&[1]), Value::apply("lib.mkAfter", list(&[2]))],
                 "{\n  a = lib.mkMerge [\n    [ 1 ]\n    (lib.mkAfter [ 2 ])\n  ];\n}\n",
+            ),
+            (
+                [Value::Expr(Expr::parse("[ 1 ]").unwrap()), list(&[2])],
+                "{\n  a = lib.mkMerge [\n    [ 1 ]\n    [ 2 ]\n  ];\n}\n",
             ),
             (
                 [lines("x"), lines("y")],
