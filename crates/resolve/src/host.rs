@@ -279,7 +279,13 @@ pub(crate) fn resolve<'a>(
     for on_host in users.values_mut() {
         system_halves(world, on_host, &enabled, template_imports, &name);
     }
-    let hardware = hardware(world, item, &mut uses, d);
+    let mut hardware = hardware(world, item, &mut uses, d);
+    // What nobody asked for gives way to what a layer says.
+    if spec.hardware.boot.can_touch_efi_variables.is_none() {
+        let templates = template.map_or(&[][..], |t| t.model.definitions.as_slice());
+        let said = |x: &Definition| x.path.0 == ["boot", "loader", "efi", "canTouchEfiVariables"];
+        hardware.boot.can_touch_efi_variables &= !definitions.iter().chain(templates).any(said);
+    }
     let mut disks = BTreeMap::new();
     for disk in &spec.hardware.disks {
         match base.disks.get(&disk.value) {
@@ -1286,6 +1292,130 @@ pub(crate) fn finish(
     partial.host.secrets = crate::secrets::host_uses(world, secrets, &partial.host.name, &used, d);
     let definitions = std::mem::take(&mut partial.host.definitions);
     partial.host.definitions = combined(definitions);
+    settings_twice(world, base, partial, d);
+}
+
+/// Settings of a host that a key of its own, a user or a secret sets as well: two definitions of one
+/// priority, which Nix refuses.
+fn settings_twice(world: &World<'_>, base: &Base<'_>, partial: &Partial<'_>, d: &mut Diagnostics) {
+    let host = &partial.host;
+    let set = match world.backend {
+        model::Backend::Agenix => "age",
+        model::Backend::Sops => "sops",
+    };
+    let roots = ["boot", "networking", "programs", "users", set];
+    let concerns = |x: &Definition| {
+        x.path
+            .0
+            .first()
+            .is_some_and(|p| roots.contains(&p.as_str()))
+    };
+    if !host.definitions.iter().any(concerns) {
+        return;
+    }
+    let boot = &host.hardware.boot;
+    let mut own: Vec<(String, nix::Value, String)> = Vec::new();
+    let mut key = |path: &str, value: nix::Value, key: &str| {
+        own.push((path.to_owned(), value, format!("`{key}` of the host")));
+    };
+    let loader = "boot.loader";
+    match &boot.loader {
+        BootLoader::SystemdBoot => key(
+            &format!("{loader}.systemd-boot.enable"),
+            true.into(),
+            "hardware.boot.loader",
+        ),
+        BootLoader::Grub(device) => {
+            key(
+                &format!("{loader}.grub.enable"),
+                true.into(),
+                "hardware.boot.loader",
+            );
+            key(
+                &format!("{loader}.grub.device"),
+                device.as_str().into(),
+                "hardware.boot.device",
+            );
+        }
+        BootLoader::None | BootLoader::Unset => {}
+    }
+    if let Some(timeout) = boot.timeout {
+        key(
+            &format!("{loader}.timeout"),
+            timeout.into(),
+            "hardware.boot.timeout",
+        );
+    }
+    if let Some(point) = &boot.efi_mount_point {
+        key(
+            &format!("{loader}.efi.efiSysMountPoint"),
+            point.as_str().into(),
+            "hardware.boot.efiMountPoint",
+        );
+    }
+    if boot.can_touch_efi_variables {
+        key(
+            &format!("{loader}.efi.canTouchEfiVariables"),
+            true.into(),
+            "hardware.boot.canTouchEfiVariables",
+        );
+    }
+    let zfs = host.disks.values().find_map(|disk| match &disk.layout {
+        model::DiskLayout::Zfs { host_id, .. } => Some(host_id),
+        _ => None,
+    });
+    if let Some(id) = zfs {
+        key("networking.hostId", id.as_str().into(), "hardware.disks");
+    }
+    for name in partial.users.keys() {
+        let user = base.users.get(name);
+        for definition in user.into_iter().flat_map(|u| &u.model.definitions) {
+            own.push((
+                definition.path.to_string(),
+                definition.value.clone(),
+                format!("`users.{name}`"),
+            ));
+        }
+    }
+    for definition in host.definitions.iter().filter(|x| concerns(x)) {
+        let parts: Vec<&str> = definition.path.0.iter().map(String::as_str).collect();
+        // Written into one file, where not even the same value may stand twice.
+        let secret = match parts.as_slice() {
+            [first, "secrets", name, option] if *first == set => {
+                host.secrets.get(*name).filter(|secret| match *option {
+                    "file" | "sopsFile" => true,
+                    "owner" => secret.owner.is_some(),
+                    "group" => secret.group.is_some(),
+                    "mode" => secret.mode.is_some(),
+                    "path" => secret.path.is_some(),
+                    "neededForUsers" => secret.for_users,
+                    _ => false,
+                })
+            }
+            _ => None,
+        };
+        let path = definition.path.to_string();
+        let place = match own.iter().find(|(other, _, _)| *other == path) {
+            _ if secret.is_some() => format!("`secrets.items.{}`", parts[2]),
+            Some((_, value, place))
+                if *value != definition.value && !crate::lower::merges(&definition.value) =>
+            {
+                place.clone()
+            }
+            _ => continue,
+        };
+        d.push(
+            Diagnostic::error(
+                "setting-elsewhere",
+                definition.origin.span,
+                format!("`{path}` is set by {place} already"),
+            )
+            .help(match secret {
+                Some(_) => "change it there",
+                None => "change it there, or say `!force` here",
+            }),
+        );
+    }
 }
 
 fn derive_system(
