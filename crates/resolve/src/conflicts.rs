@@ -210,6 +210,7 @@ pub(crate) fn check(map: &Map<'_>, layers: &[&[Definition]], whose: &str, d: &mu
         let entry = best.entry(&definition.path).or_insert(priority);
         *entry = (*entry).min(priority);
     }
+    between(layers, &best, whose, d);
     for definition in layers.iter().copied().flatten() {
         let Some(leaves) = map.get(&definition.path) else {
             continue;
@@ -266,16 +267,60 @@ pub(crate) fn check(map: &Map<'_>, layers: &[&[Definition]], whose: &str, d: &mu
     }
 }
 
-fn report(definition: &Definition, leaf: &Leaf, priority: i64, whose: &str, d: &mut Diagnostics) {
-    let path = &definition.path;
-    let layer = match &definition.origin.layer {
+/// Reports two layers that give one scalar the same priority by a tag.
+fn between(
+    layers: &[&[Definition]],
+    best: &BTreeMap<&AttrPath, i64>,
+    whose: &str,
+    d: &mut Diagnostics,
+) {
+    let mut tops: BTreeMap<&AttrPath, (&Definition, &Value)> = BTreeMap::new();
+    for definition in layers.iter().copied().flatten() {
+        let path = &definition.path;
+        let Some((priority, value)) = prioritized(&definition.value) else {
+            continue;
+        };
+        let literal = match value {
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Str(_) | Value::Null => {
+                Scalar::Literal(value.clone())
+            }
+            _ => continue,
+        };
+        if best.get(path) != Some(&priority) || is_lines(path, &literal) {
+            continue;
+        }
+        let Some((below, other)) = tops.insert(path, (definition, value)) else {
+            continue;
+        };
+        if other != value {
+            let (upper, lower) = (layer(definition), layer(below));
+            d.push(
+                Diagnostic::error(
+                    "setting-conflict",
+                    definition.origin.span,
+                    format!("{upper} and {lower} set `{path}` differently, for {whose}"),
+                )
+                .related(below.origin.span, format!("{lower} sets it here"))
+                .help("both have one priority by their tags, so neither wins: remove the tag of one of them"),
+            );
+        }
+    }
+}
+
+fn layer(definition: &Definition) -> String {
+    match &definition.origin.layer {
         Layer::Template(name) => format!("template `{name}`"),
         Layer::Profile(name) => format!("profile `{name}`"),
         Layer::User(name) => format!("user `{name}`"),
         Layer::Host(name) => format!("host `{name}`"),
         Layer::Fleet => "`fleet`".to_owned(),
         Layer::Feature(id) | Layer::Default(id) | Layer::Derived(id) => format!("feature `{id}`"),
-    };
+    }
+}
+
+fn report(definition: &Definition, leaf: &Leaf, priority: i64, whose: &str, d: &mut Diagnostics) {
+    let path = &definition.path;
+    let layer = layer(definition);
     let diagnostic = if leaf.priority == priority {
         Diagnostic::error(
             "setting-conflict",
