@@ -10,7 +10,7 @@ let
 in
 {
   options.features.development.appimage = {
-    enable = lib.mkEnableOption "runs AppImage programs";
+    enable = lib.mkEnableOption "AppImage programs";
 
     direct = lib.mkOption {
       type = lib.types.bool;

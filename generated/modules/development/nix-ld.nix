@@ -10,7 +10,7 @@ let
 in
 {
   options.features.development.nix-ld = {
-    enable = lib.mkEnableOption "runs programs built for other distributions";
+    enable = lib.mkEnableOption "programs built for other distributions";
 
     graphical = lib.mkOption {
       type = lib.types.bool;

@@ -5,7 +5,7 @@ let
 in
 {
   options.features.hardware.lid = {
-    enable = lib.mkEnableOption "what lid, power key and idleness do";
+    enable = lib.mkEnableOption "behaviour of lid, power key and idleness";
 
     hibernateDelay = lib.mkOption {
       type = lib.types.str;

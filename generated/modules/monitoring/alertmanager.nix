@@ -8,7 +8,7 @@ let
 in
 {
   options.features.monitoring.alertmanager = {
-    enable = lib.mkEnableOption "sends alerts to people";
+    enable = lib.mkEnableOption "delivery of alerts to people";
 
     email = lib.mkOption {
       type = lib.types.nullOr (

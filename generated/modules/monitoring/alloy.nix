@@ -32,7 +32,7 @@ let
 in
 {
   options.features.monitoring.alloy = {
-    enable = lib.mkEnableOption "sends the journal to the log server";
+    enable = lib.mkEnableOption "shipping of the journal to the log server";
 
     httpPort = lib.mkOption {
       type = lib.types.port;

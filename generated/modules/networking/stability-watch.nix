@@ -155,7 +155,7 @@ let
 in
 {
   options.features.networking.stability-watch = {
-    enable = lib.mkEnableOption "watches the connection and restarts what holds it";
+    enable = lib.mkEnableOption "watch over the connection that restarts what holds it";
 
     backoff = lib.mkOption {
       type = lib.types.ints.positive;

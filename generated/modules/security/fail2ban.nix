@@ -5,7 +5,7 @@ let
 in
 {
   options.features.security.fail2ban = {
-    enable = lib.mkEnableOption "bans addresses that keep failing to log in";
+    enable = lib.mkEnableOption "bans of addresses that keep failing to log in";
 
     banTime = lib.mkOption {
       type = lib.types.str;

@@ -10,7 +10,7 @@ let
 in
 {
   options.features.storage.smartd = {
-    enable = lib.mkEnableOption "watches the health of disks";
+    enable = lib.mkEnableOption "watch over the health of disks";
 
     autodetect = lib.mkOption {
       type = lib.types.bool;

@@ -5,7 +5,7 @@ let
 in
 {
   options.features.system.headless = {
-    enable = lib.mkEnableOption "a machine without screen and desktop";
+    enable = lib.mkEnableOption "machine without screen and desktop";
 
     console = lib.mkOption {
       type = lib.types.bool;

@@ -8,7 +8,7 @@ let
 in
 {
   options.features.system.oomd = {
-    enable = lib.mkEnableOption "ends memory hogs before the machine stalls";
+    enable = lib.mkEnableOption "early end of memory hogs, before the machine stalls";
 
     avoid = lib.mkOption {
       type = lib.types.nullOr lib.types.str;

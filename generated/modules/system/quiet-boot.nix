@@ -5,7 +5,7 @@ let
 in
 {
   options.features.system.quiet-boot = {
-    enable = lib.mkEnableOption "a splash screen in place of boot messages";
+    enable = lib.mkEnableOption "splash screen in place of boot messages";
 
     consoleLogLevel = lib.mkOption {
       type = lib.types.ints.between 0 7;

@@ -5,7 +5,7 @@ let
 in
 {
   options.features.system.tmp = {
-    enable = lib.mkEnableOption "where temporary files live and when they go";
+    enable = lib.mkEnableOption "place and lifetime of temporary files";
 
     cleanOnBoot = lib.mkOption {
       type = lib.types.bool;
