@@ -148,6 +148,9 @@ impl App {
         if same(&self.spec, &self.out) {
             anyhow::bail!("`{}` is both the spec and the output", self.spec);
         }
+        if self.out.as_str().is_empty() || same(&self.out, Utf8Path::new("/")) {
+            anyhow::bail!("`{}` cannot be the output folder", self.out);
+        }
         Ok(load(&self.spec, &self.out))
     }
 

@@ -317,10 +317,33 @@ fn init_gives_a_clean_fleet() {
 
 #[test]
 fn init_touches_nothing_that_is_there() {
-    let project = Project::empty().file(".gitignore", "/mine\n");
+    let project = Project::empty()
+        .file(".gitignore", "/mine\n")
+        .file("spec/users.yaml", "# mine\n");
     assert_snapshot!("init_refused", project.run(&["init"]));
+    assert_eq!(project.read("spec/users.yaml"), "# mine\n");
+    assert!(!project.path("spec/fleet.yaml").exists());
+}
+
+#[test]
+fn init_in_a_repository() {
+    let project = Project::empty().file(".gitignore", "/mine\n");
+    let run = project.clean(&["init"]);
+    assert!(
+        run.stdout.starts_with("left .gitignore as it is\n"),
+        "{run:#?}"
+    );
     assert_eq!(project.read(".gitignore"), "/mine\n");
-    assert!(!project.path("spec").exists());
+    project.clean(&[]);
+}
+
+#[test]
+fn the_root_is_not_an_output_folder() {
+    let project = Project::new();
+    for out in ["/", ""] {
+        let run = project.run(&["--out", out]);
+        assert_eq!(run.code, 2, "{run:#?}");
+    }
 }
 
 #[test]

@@ -156,12 +156,22 @@ fn text_kind(text: &str, span: Span, diagnostics: &mut Diagnostics) -> ValueKind
 }
 
 pub(crate) fn ambiguous(text: &str, reason: &str, span: Span) -> Diagnostic {
-    Diagnostic::error(
+    let diagnostic = Diagnostic::error(
         "ambiguous-scalar",
         span,
         format!("`{text}` is ambiguous: {reason}"),
-    )
-    .help(format!("quote it if text is meant: \"{text}\""))
+    );
+    let boolean = match text.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "y" | "true" => Some("true"),
+        "no" | "off" | "n" | "false" => Some("false"),
+        _ => None,
+    };
+    match boolean {
+        Some(word) => diagnostic.help(format!(
+            "write `{word}`, or quote it if text is meant: \"{text}\""
+        )),
+        None => diagnostic.help(format!("quote it if text is meant: \"{text}\"")),
+    }
 }
 
 fn tagged(

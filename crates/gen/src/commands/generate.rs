@@ -93,7 +93,10 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     console::report(app.format, &diagnostics, &sources)?;
     console::say(&summary(app, &plan, &applied));
     if applied.outcome != Outcome::Refused {
-        schema::refresh(app, &spec)?;
+        // The output is written; an editor's schema that cannot be is no failure.
+        if let Err(error) = schema::refresh(app, &spec) {
+            console::say(&format!("the editor's schema is not fresh: {error}"));
+        }
     }
     if applied.outcome == Outcome::Written
         && let Some(hint) = untracked(app, &tree)

@@ -54,9 +54,15 @@ const TAGS: &[(&str, &[&str])] = &[
     ("!secret", &["scalar"]),
 ];
 
-/// Writes the files that are not there; all are refused if one is.
+/// Files that a repository may well have already; they are left as they are.
+const COMMON: &[&str] = &[".gitignore", ".vscode/settings.json"];
+
+/// Writes the files of a fleet; all are refused if one of the spec is there.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let files = files(&app.spec)?;
+    let (kept, files): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .partition(|(path, _)| COMMON.contains(&path.as_str()) && is_there(&args.dir.join(path)));
     let taken: Vec<&Utf8PathBuf> = files
         .iter()
         .map(|(path, _)| path)
@@ -72,7 +78,10 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             list.join(", ")
         );
     }
-    let mut wrote = Vec::new();
+    let mut wrote: Vec<String> = kept
+        .iter()
+        .map(|(path, _)| format!("left {} as it is", shown(&args.dir, path)))
+        .collect();
     for (path, content) in &files {
         write_new(&args.dir.join(path), content)?;
         wrote.push(format!("wrote {}", shown(&args.dir, path)));
