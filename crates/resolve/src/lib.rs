@@ -20,6 +20,7 @@ mod host;
 mod inputs;
 mod lower;
 mod names;
+mod opaque;
 mod profile;
 mod schema;
 mod secrets;

@@ -331,7 +331,14 @@ pub(crate) fn setting_definitions(
         .values()
         .map(|(setting, layer, over)| Definition {
             path: setting.path.clone(),
-            value: ranked(lower(world, place, &setting.value, uses, d), rank),
+            value: {
+                let rank = if crate::opaque::is_below(&setting.path) {
+                    Rank::Plain
+                } else {
+                    rank
+                };
+                ranked(lower(world, place, &setting.value, uses, d), rank)
+            },
             origin: Origin {
                 layer: layer.clone(),
                 span: Some(setting.key),

@@ -55,9 +55,15 @@
     ];
   };
 
-  programs.bash.interactiveShellInit = ''
-    echo base
-  '';
+  programs = {
+    bash.interactiveShellInit = ''
+      echo base
+    '';
+    chromium = {
+      enable = lib.mkOverride 900 true;
+      extraOpts.BrowserSignin = 0;
+    };
+  };
 
   services.openssh.settings.X11Forwarding = lib.mkDefault true;
 }
