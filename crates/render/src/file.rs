@@ -228,7 +228,7 @@ impl File<'_> {
         let module = match self {
             File::Attributes | File::Readme | File::SopsRules => return Ok(text),
             File::Flake | File::SecretRules => return format(&text),
-            File::Hardware(_) => memo.get(&text, |text| module(env, text))?,
+            File::Hardware(_) | File::HostUser(..) => memo.get(&text, |text| module(env, text))?,
             _ => module(env, &text)?,
         };
         let header = self.header(fleet);
