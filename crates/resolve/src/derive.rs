@@ -13,7 +13,6 @@ use model::FeatureId;
 use spec::ast::OptionDecl;
 
 use crate::lower::{Place, Uses};
-use crate::table::Definition;
 use crate::types;
 use crate::world::World;
 
@@ -307,7 +306,7 @@ pub(crate) fn defaults(world: &World<'_>, features: &[FeatureId]) -> HashMap<Str
             continue;
         };
         for (name, option) in &definition.feature.options {
-            if let Some(value) = default_of(world, definition, &option.value) {
+            if let Some(value) = default_of(world, &option.value) {
                 result.insert(format!("{id}.{name}"), value);
             }
         }
@@ -315,7 +314,7 @@ pub(crate) fn defaults(world: &World<'_>, features: &[FeatureId]) -> HashMap<Str
     result
 }
 
-fn default_of(world: &World<'_>, _: &Definition, decl: &OptionDecl) -> Option<Value> {
+fn default_of(world: &World<'_>, decl: &OptionDecl) -> Option<Value> {
     let value = types::default(
         world,
         Place::SYSTEM,

@@ -978,7 +978,7 @@ fn allowed_packages(
             for (needs, allowed, word, which) in kinds {
                 let missing: BTreeSet<&str> = needs
                     .iter()
-                    .filter(|need| host::holds_on(world, partial, definition, state, &need.when))
+                    .filter(|need| host::holds_on(partial, definition, state, &need.when))
                     .flat_map(|need| &need.names)
                     .map(|name| name.value.as_str())
                     .filter(|name| !allowed.contains(*name))

@@ -47,12 +47,10 @@ pub(crate) fn is_retired(host: &ast::Host) -> bool {
 
 /// Whether all conditions of an entry hold for what the layers give. Code counts as holding.
 pub(crate) fn holds(
-    world: &World<'_>,
     definition: &table::Definition,
     state: Option<&State<'_>>,
     when: &[(Spanned<String>, Value)],
 ) -> bool {
-    let _ = world;
     when.iter().all(|(name, wanted)| {
         let given = state
             .and_then(|s| s.options.get(name.value.as_str()))
@@ -74,7 +72,6 @@ pub(crate) fn holds(
 
 /// Like [`holds`], with derived values known.
 pub(crate) fn holds_on(
-    world: &World<'_>,
     partial: &Partial<'_>,
     definition: &table::Definition,
     state: Option<&State<'_>>,
@@ -89,7 +86,7 @@ pub(crate) fn holds_on(
             .and_then(|e| e.options.get(&name.value))
         {
             Some(value) => same_nix(&value.value, wanted),
-            None => holds(world, definition, state, std::slice::from_ref(condition)),
+            None => holds(definition, state, std::slice::from_ref(condition)),
         }
     })
 }
@@ -277,7 +274,7 @@ pub(crate) fn resolve<'a>(
     let enabled = close(world, &states, &users, &name, d);
     let template_imports = template.map(|t| &t.model.imports);
     for on_host in users.values_mut() {
-        system_halves(world, on_host, &enabled, template_imports, &name);
+        system_halves(world, on_host, &enabled, template_imports);
     }
     let mut hardware = hardware(world, item, &mut uses, d);
     // What nobody asked for gives way to what a layer says.
@@ -582,7 +579,7 @@ fn close(
             continue;
         };
         for require in &definition.feature.requires {
-            if !holds(world, definition, states.get(&id), &require.when) {
+            if !holds(definition, states.get(&id), &require.when) {
                 continue;
             }
             let Some((required, other)) = world.table.get_key_value(require.feature.value.as_str())
@@ -615,7 +612,6 @@ fn system_halves(
     on_host: &mut OnHost<'_>,
     enabled: &BTreeMap<FeatureId, Enabled>,
     template_imports: Option<&BTreeSet<FeatureId>>,
-    host: &HostName,
 ) {
     let mut flags: BTreeMap<FeatureId, Vec<FeatureId>> = BTreeMap::new();
     for (id, feature) in &on_host.system {
@@ -650,7 +646,6 @@ fn system_halves(
             on_host.model.imports.insert(id);
         }
     }
-    let _ = host;
 }
 
 fn hardware(
@@ -1500,8 +1495,8 @@ fn derived_requirements(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagno
                     .table
                     .get(required)
                     .is_some_and(table::Definition::has_system_half)
-                || holds(world, definition, state, &require.when)
-                || !holds_on(world, partial, definition, state, &require.when)
+                || holds(definition, state, &require.when)
+                || !holds_on(partial, definition, state, &require.when)
             {
                 continue;
             }

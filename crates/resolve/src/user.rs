@@ -528,7 +528,7 @@ fn close(
             system.push((id.clone(), id.clone()));
         }
         for require in &definition.feature.requires {
-            if !crate::host::holds(world, definition, states.get(&id), &require.when) {
+            if !crate::host::holds(definition, states.get(&id), &require.when) {
                 continue;
             }
             let Some((required, other)) = world.table.get_key_value(require.feature.value.as_str())
