@@ -484,32 +484,8 @@ fn close(
     host: &HostName,
     d: &mut Diagnostics,
 ) -> BTreeMap<FeatureId, Enabled> {
-    let mut enabled: BTreeMap<FeatureId, Enabled> = BTreeMap::new();
-    let mut todo: Vec<FeatureId> = Vec::new();
-    for (id, state) in states {
-        if state.on() {
-            let reasons = state
-                .enable
-                .iter()
-                .rev()
-                .filter(|(_, _, on)| *on)
-                .map(|(layer, span, _)| {
-                    Reason::Named(Origin {
-                        layer: layer.clone(),
-                        span: Some(*span),
-                    })
-                })
-                .collect();
-            enabled.insert(
-                id.clone(),
-                Enabled {
-                    reasons,
-                    options: BTreeMap::new(),
-                },
-            );
-            todo.push(id.clone());
-        }
-    }
+    let mut enabled = crate::uses::named(states);
+    let mut todo: Vec<FeatureId> = enabled.keys().cloned().collect();
     let mut wanted: Vec<(FeatureId, Reason, Span)> = Vec::new();
     for (name, on_host) in users {
         for (id, feature) in &on_host.system {

@@ -493,33 +493,9 @@ fn close(
     user: &UserName,
     d: &mut Diagnostics,
 ) -> (BTreeMap<FeatureId, Enabled>, Vec<(FeatureId, FeatureId)>) {
-    let mut enabled: BTreeMap<FeatureId, Enabled> = BTreeMap::new();
+    let mut enabled = crate::uses::named(states);
     let mut system: Vec<(FeatureId, FeatureId)> = Vec::new();
-    let mut todo: Vec<FeatureId> = Vec::new();
-    for (id, state) in states {
-        if state.on() {
-            let reasons = state
-                .enable
-                .iter()
-                .rev()
-                .filter(|(_, _, on)| *on)
-                .map(|(layer, span, _)| {
-                    Reason::Named(Origin {
-                        layer: layer.clone(),
-                        span: Some(*span),
-                    })
-                })
-                .collect();
-            enabled.insert(
-                id.clone(),
-                Enabled {
-                    reasons,
-                    options: BTreeMap::new(),
-                },
-            );
-            todo.push(id.clone());
-        }
-    }
+    let mut todo: Vec<FeatureId> = enabled.keys().cloned().collect();
     while let Some(id) = todo.pop() {
         let Some(definition) = world.table.get(&id) else {
             continue;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diag::{Diagnostic, Diagnostics, Span};
-use model::{Definition, FeatureId, Layer, Origin};
+use model::{Definition, Enabled, FeatureId, Layer, Origin, Reason};
 use nix::AttrPath;
 use spec::ast::{FeatureUse, OptionDecl};
 use spec::{Setting, Settings, Value, ValueKind};
@@ -42,6 +42,26 @@ impl State<'_> {
 
 /// States of features.
 pub(crate) type States<'a> = BTreeMap<FeatureId, State<'a>>;
+
+/// The features that layers switch on, with the places that name them, highest layer first.
+pub(crate) fn named(states: &States<'_>) -> BTreeMap<FeatureId, Enabled> {
+    let reason = |(layer, span, _): &(Layer, Span, bool)| {
+        Reason::Named(Origin {
+            layer: layer.clone(),
+            span: Some(*span),
+        })
+    };
+    let on = states.iter().filter(|(_, state)| state.on());
+    on.map(|(id, state)| {
+        let naming = state.enable.iter().rev().filter(|(_, _, on)| *on);
+        let enabled = Enabled {
+            reasons: naming.map(reason).collect(),
+            options: BTreeMap::new(),
+        };
+        (id.clone(), enabled)
+    })
+    .collect()
+}
 
 /// Adds a layer on top. Features that do not exist have been reported.
 pub(crate) fn add<'a>(
