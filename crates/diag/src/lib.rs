@@ -41,8 +41,10 @@ pub struct Label {
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Stable code, from the registry.
+    /// Stable code, from the registry or as `described`.
     pub code: &'static str,
+    /// What the code means, if it is not in the registry: rules describe themselves.
+    pub described: Option<&'static Code>,
     /// Severity.
     pub severity: Severity,
     /// One terse line, no final period, literals in backticks.
@@ -85,6 +87,25 @@ impl Diagnostic {
         Self::new(code, Severity::Note, span, message)
     }
 
+    /// A finding whose code is described elsewhere than in the registry.
+    pub fn described(
+        code: &'static Code,
+        severity: Severity,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code: code.name,
+            described: Some(code),
+            severity,
+            message: message.into(),
+            span: span.into(),
+            label: None,
+            related: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
     fn new(
         code: &'static str,
         severity: Severity,
@@ -97,6 +118,7 @@ impl Diagnostic {
         );
         Self {
             code,
+            described: None,
             severity,
             message: message.into(),
             span: span.into(),

@@ -1,7 +1,7 @@
 //! The one table of diagnostic codes. A code never changes its meaning; a retired one is not reused.
 
 /// A kind of finding.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
     /// Its stable name, as printed in brackets.
     pub name: &'static str,

@@ -80,13 +80,16 @@ pub enum DefValue {
 /// The problems of [`crate::parse_problems`].
 pub fn definitions(text: &str) -> Result<Vec<Definition>, Vec<ParseProblem>> {
     let root = parse(text)?;
+    Ok(root.expr().map(definitions_of).unwrap_or_default())
+}
+
+/// The same for an expression of a parsed text, such as a module that stands in a list. Positions
+/// are those of the text.
+pub fn definitions_of(mut expr: ast::Expr) -> Vec<Definition> {
     let mut found = Vec::new();
-    let Some(mut expr) = root.expr() else {
-        return Ok(found);
-    };
     while let ast::Expr::Lambda(lambda) = inside_scopes(expr.clone()) {
         let Some(body) = lambda.body() else {
-            return Ok(found);
+            return found;
         };
         expr = body;
     }
@@ -100,7 +103,7 @@ pub fn definitions(text: &str) -> Result<Vec<Definition>, Vec<ParseProblem>> {
         start: range.start().into(),
     };
     read_value(expr, &place, &mut found);
-    Ok(found)
+    found
 }
 
 /// What may stand at a place.

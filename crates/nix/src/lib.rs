@@ -5,7 +5,7 @@
 //! - [`Value`] is data on its way to Nix; [`render`] writes it and [`format()`] lays it out.
 //! - [`Expr`] is Nix code that has been checked; nothing else becomes code.
 //! - [`AttrPath`] is a path of attribute names, read and written the way Nix writes it.
-//! - [`parse_problems`], [`free_variables`], [`definitions`] and [`relative_paths`] read Nix text.
+//! - [`syntax`], [`parse_problems`], [`free_variables`], [`definitions`] and [`relative_paths`] read Nix text.
 //!
 //! Every function refuses text that is nested deeper than [`MAX_DEPTH`] instead of overflowing the
 //! stack. Positions are byte offsets into the text that was passed in.
@@ -26,11 +26,11 @@ mod string;
 mod value;
 
 pub use attr_path::{AttrPath, AttrPathError, AttrPathErrorKind, attr_name, is_identifier};
-pub use definitions::{DefValue, Definition, definitions};
+pub use definitions::{DefValue, Definition, definitions, definitions_of};
 pub use depth::MAX_DEPTH;
 pub use expr::Expr;
 pub use format::{FormatError, format};
-pub use parse::{ParseProblem, parse_problems};
+pub use parse::{ParseProblem, parse_problems, syntax};
 pub use relative_paths::{RelativePath, relative_paths};
 pub use render::{RenderError, render, render_bindings};
 pub use scope::{FreeVariables, free_variables};

@@ -1,6 +1,6 @@
 //! SARIF 2.1.0: one run, with the codes it used as rules.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -111,8 +111,11 @@ struct Lines {
 
 /// Writes the log.
 pub(super) fn render(diagnostics: &Diagnostics, sources: &SourceMap) -> String {
-    let used: BTreeSet<&'static str> = diagnostics.iter().map(|d| d.code).collect();
-    let rules: Vec<&'static Code> = used.into_iter().filter_map(code).collect();
+    let used: BTreeMap<&'static str, &'static Code> = diagnostics
+        .iter()
+        .filter_map(|d| Some((d.code, d.described.or_else(|| code(d.code))?)))
+        .collect();
+    let rules: Vec<&'static Code> = used.into_values().collect();
     let results = diagnostics
         .iter()
         .map(|d| finding(d, sources, &rules))
