@@ -34,6 +34,7 @@ fn finding(
 ) -> Diagnostic {
     Diagnostic {
         code,
+        described: None,
         severity,
         message: message.to_owned(),
         span,
@@ -432,4 +433,24 @@ fn any_span_of_any_text() {
             }
         }
     }
+}
+
+#[test]
+fn codes_that_describe_themselves_are_rules_of_sarif() {
+    static RULE: crate::Code = crate::Code {
+        name: "lint/some-rule",
+        summary: "something is odd",
+        explanation: "It matters.",
+    };
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.push(Diagnostic::described(&RULE, Severity::Warning, None, "odd"));
+    let text = render(
+        &diagnostics,
+        &SourceMap::new(),
+        Format::Sarif,
+        Style::default(),
+    );
+    assert!(text.contains("\"id\": \"lint/some-rule\""), "{text}");
+    assert!(text.contains("\"ruleIndex\": 0"), "{text}");
+    assert!(text.contains("It matters."), "{text}");
 }
