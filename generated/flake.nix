@@ -24,6 +24,14 @@
       inputs.nixpkgs.follows = "nixpkgs";
     };
 
+    microvm = {
+      url = "github:microvm-nix/microvm.nix";
+      inputs = {
+        nixpkgs.follows = "nixpkgs";
+        spectrum.follows = "";
+      };
+    };
+
     nixos-hardware = {
       url = "github:NixOS/nixos-hardware";
       inputs.nixpkgs.follows = "nixpkgs";
@@ -35,8 +43,10 @@
       agenix,
       disko,
       home-manager,
+      microvm,
       nixos-hardware,
       nixpkgs,
+      self,
       ...
     }:
     {
@@ -62,8 +72,10 @@
 
         # AMD workstation, primary AI host, monitoring server and binary cache
         p620 = nixpkgs.lib.nixosSystem {
+          specialArgs = { inherit self; };
           modules = [
             ./hosts/p620
+            microvm.nixosModules.host
             disko.nixosModules.disko
             nixos-hardware.nixosModules.common-pc-ssd
             agenix.nixosModules.default
@@ -90,6 +102,54 @@
             home-manager.nixosModules.home-manager
           ];
         };
+
+        # Writing software away from everything else
+        dev-vm = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./microvms/dev-vm.nix
+            microvm.nixosModules.microvm
+          ];
+        };
+
+        # Server of a k3s cluster of two nodes
+        k3s-1 = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./microvms/k3s-1.nix
+            microvm.nixosModules.microvm
+          ];
+        };
+
+        # Agent of a k3s cluster of two nodes
+        k3s-2 = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./microvms/k3s-2.nix
+            microvm.nixosModules.microvm
+          ];
+        };
+
+        # Kubernetes, automation and network tools
+        playground-vm = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./microvms/playground-vm.nix
+            microvm.nixosModules.microvm
+          ];
+        };
+
+        # Trying something out; forgets everything when it stops
+        test-vm = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./microvms/test-vm.nix
+            microvm.nixosModules.microvm
+          ];
+        };
+      };
+
+      packages.x86_64-linux = {
+        dev-vm = self.nixosConfigurations.dev-vm.config.microvm.declaredRunner;
+        k3s-1 = self.nixosConfigurations.k3s-1.config.microvm.declaredRunner;
+        k3s-2 = self.nixosConfigurations.k3s-2.config.microvm.declaredRunner;
+        playground-vm = self.nixosConfigurations.playground-vm.config.microvm.declaredRunner;
+        test-vm = self.nixosConfigurations.test-vm.config.microvm.declaredRunner;
       };
 
       # The modules of this fleet, for use in other flakes.

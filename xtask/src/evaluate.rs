@@ -1,4 +1,7 @@
-//! `cargo xtask evaluate`: every host of every fleet through a real Nix, on record.
+//! `cargo xtask evaluate`: all that every fleet's flake offers through a real Nix, on record.
+//!
+//! What there is to evaluate is asked of the flake itself: configurations, packages, checks,
+//! development shells, formatters, and what deploy-rs activates.
 //!
 //! The record, `golden/evaluated.json`, holds the hash of each evaluated tree, so that `--check`,
 //! which needs no Nix, finds a tree that changed since.
@@ -32,7 +35,7 @@ pub struct Args {
     /// Only this fleet (repeatable): hub, init or a golden case
     #[arg(long, value_name = "NAME")]
     fleet: Vec<String>,
-    /// Hosts evaluated at a time
+    /// Attributes evaluated at a time
     #[arg(long, short, default_value_t = 2)]
     jobs: usize,
 }
@@ -229,8 +232,34 @@ impl Allowed {
 /// The programs that evaluate without a network.
 struct Lab {
     eval_flake: PathBuf,
-    nixpkgs: PathBuf,
+    /// Folder of the lab: Nix and the pool of input trees.
+    folder: PathBuf,
 }
+
+/// The attributes of a flake that are derivations, as paths.
+const SURFACE: &str = r#"
+flake:
+let
+  quoted = name: "\"${name}\"";
+  byPlatform =
+    output:
+    builtins.concatMap (
+      system: map (name: "${output}.${system}.${quoted name}") (builtins.attrNames flake.${output}.${system})
+    ) (builtins.attrNames (flake.${output} or { }));
+  nodes = flake.deploy.nodes or { };
+in
+map (name: "nixosConfigurations.${quoted name}.config.system.build.toplevel") (
+  builtins.attrNames (flake.nixosConfigurations or { })
+)
+++ builtins.concatMap byPlatform [ "packages" "checks" "devShells" ]
+++ map (system: "formatter.${system}") (builtins.attrNames (flake.formatter or { }))
+++ builtins.concatMap (
+  node:
+  map (profile: "deploy.nodes.${quoted node}.profiles.${quoted profile}.path") (
+    builtins.attrNames nodes.${node}.profiles
+  )
+) (builtins.attrNames nodes)
+"#;
 
 impl Lab {
     fn find() -> Self {
@@ -247,8 +276,28 @@ impl Lab {
         );
         Self {
             eval_flake,
-            nixpkgs: lab.join("pool/nixpkgs"),
+            folder: lab,
         }
+    }
+
+    /// What a flake offers.
+    fn surface(&self, tree: &Path) -> anyhow::Result<Vec<String>> {
+        let call = self.eval_flake.with_file_name("call-flake.nix");
+        let (call, pool) = (call.canonicalize()?, self.folder.join("pool"));
+        let string = |path: &Path| serde_json::to_string(&path.display().to_string());
+        let flake = format!(
+            "(import {} {{ pool = {}; }}) {}",
+            call.display(),
+            string(&pool.canonicalize()?)?,
+            string(&tree.canonicalize()?)?
+        );
+        let nix =
+            std::env::var_os("NIX").map_or_else(|| self.folder.join("nix/bin/nix"), PathBuf::from);
+        let mut list = Command::new(nix);
+        list.args(["eval", "--impure", "--read-only", "--json", "--expr"])
+            .arg(format!("({SURFACE}) ({flake})"));
+        let names = workspace::output(&mut list).context("cannot ask the flake what it offers")?;
+        serde_json::from_str(&names).context("the flake's attributes are no list of names")
     }
 
     fn evaluate(&self, fleet: &Fleet, tree: String, jobs: usize) -> anyhow::Result<Evaluated> {
@@ -258,7 +307,7 @@ impl Lab {
                 self.eval_flake.display()
             );
         }
-        let nixpkgs = fs::read_to_string(self.nixpkgs.join("lib/.version"))
+        let nixpkgs = fs::read_to_string(self.folder.join("pool/nixpkgs/lib/.version"))
             .context("the lab has no nixpkgs in its pool")?;
         let log = workspace::target_dir()?.join("evaluate").join(&fleet.name);
         if log.exists() {
@@ -269,6 +318,7 @@ impl Lab {
             .arg("-j")
             .arg(jobs.to_string())
             .arg(&fleet.tree)
+            .args(self.surface(&fleet.tree)?)
             .env("LOG", &log)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -62,12 +62,16 @@ codes! {
         "The parameters of the layout contradict each other; the message says how.";
     "duplicate-address": "two hosts have one address",
         "Others reach a host by its address, so two active hosts cannot share one.";
+    "duplicate-interface": "two MicroVMs have the same interface",
+        "MAC addresses, names of interfaces on the host and addresses must differ, because the guests may run on one host. Leave them out where they do not matter: they are made from the name.";
     "duplicate-key": "a key is given twice",
         "YAML readers would silently keep one of the two. Remove one, or merge them.";
     "duplicate-name": "a name is defined twice",
         "Files merge by section; within a section each name has one definition. Both places are shown.";
     "duplicate-uid": "two users have one uid",
         "Files of one would belong to the other.";
+    "duplicate-volume": "two volumes or shares of a MicroVM are in each other's way",
+        "Every image belongs to one volume, every tag to one share, and at every place of the guest one thing is mounted.";
     "empty-feature": "a feature does nothing",
         "A feature needs a `nixos` or `home` tree, a body, or features that it requires.";
     "extends-cycle": "a template or profile extends itself",
@@ -76,6 +80,8 @@ codes! {
         "Both are on, and both set the option at the same priority, so the module system would refuse. Switch one off, or settle the value at the host with `!force`.";
     "feature-conflict": "two features that exclude each other are both on",
         "One of them declares the conflict. Switch one off; the message shows what switches each on.";
+    "forward-collision": "a forwarded port is taken on the host",
+        "Two guests of one host cannot both have a port of it, and neither can a guest and a service of the host.";
     "home-only-feature": "a Home Manager feature where a system feature is needed",
         "Hosts and templates enable system halves. Name the feature in a profile or in a user's `home.features`.";
     "internal-error": "gen itself made a mistake",
@@ -86,6 +92,12 @@ codes! {
         "The spec and the output are public to everyone who reads the repository and the store. Declare a secret and name it with `!secret`.";
     "merge-key": "a YAML merge key",
         "Merge keys hide where a value comes from. Templates and profiles are there for what several places share.";
+    "microvm-memory": "the memory of a MicroVM does not fit",
+        "The guests of a host share its memory, and what they have is gone for the host. QEMU hangs with exactly 2 GiB.";
+    "microvm-network": "the network of a MicroVM contradicts itself",
+        "With user networking ports of the host are forwarded to the guest; a guest on a bridge has an address of its own instead.";
+    "microvm-vcpu": "a MicroVM has more processors than its host",
+        "A guest with more virtual processors than the host has threads only waits for itself.";
     "missing-file": "a file that is named does not exist",
         "Files are named relative to the spec folder. Hand-written modules must reach what they import by a relative path below it.";
     "missing-host-key": "a secret is for a host whose key is not known",
@@ -112,6 +124,8 @@ codes! {
         "`pkgs-unstable` is passed to modules only where `fleet.packages.unstable` is true.";
     "nul-in-text": "text with a NUL character",
         "Strings of Nix cannot hold NUL.";
+    "open-password": "a throw-away password that others than the host can try",
+        "Passwords stand in the spec only for guests that nobody but their own host reaches: forwarded from 127.0.0.1, not on a bridge. Everywhere else keys log in.";
     "open-secret": "a secret that every user may read",
         "The mode gives others the right to read the decrypted file.";
     "option-type": "a value of the wrong type",
@@ -202,6 +216,8 @@ codes! {
         "Keys are checked at every level; the help names the nearest, or all that are known here.";
     "unknown-key-holder": "an editor of a secret without a public key",
         "Users who edit secrets are named in `secrets.keys.users`.";
+    "unknown-microvm": "a MicroVM that is not defined",
+        "Names are those of the section `microvms`.";
     "unknown-option": "an option that the feature does not have",
         "The help names the nearest option, or all of them.";
     "unknown-profile": "a profile that is not defined",

@@ -56,6 +56,8 @@ pub struct Host {
     pub input_modules: Vec<String>,
     /// Whether any user has a Home Manager part.
     pub has_home_manager: bool,
+    /// MicroVMs that it runs.
+    pub microvms: BTreeSet<HostName>,
 }
 
 /// A feature that is on.
@@ -105,6 +107,8 @@ pub struct Hardware {
     pub gpus: Vec<Gpu>,
     /// Bytes.
     pub memory: Option<u64>,
+    /// Threads of the processor.
+    pub cores: Option<i64>,
     /// Boot loader.
     pub boot: Boot,
     /// Module of nixos-hardware.

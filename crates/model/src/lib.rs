@@ -9,6 +9,7 @@
 
 mod feature;
 mod host;
+mod machine;
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ pub use host::{
     Boot, BootLoader, Disk, DiskLayout, Enabled, FileSystem, Gpu, Hardware, Host, HostUser,
     OpenPort, OptionValue, PortNumbers, Protocol, Reason, SecretUse,
 };
+pub use machine::{Forward, Image, ImageFormat, Installer, MicroVm};
 pub use names::{FeatureId, HostName, ProfileName, TemplateName, UserName};
 
 /// Priorities of the module system, as emitted.
@@ -124,6 +126,12 @@ pub struct Fleet {
     pub users: BTreeMap<UserName, User>,
     /// Active hosts.
     pub hosts: BTreeMap<HostName, Host>,
+    /// MicroVMs.
+    pub microvms: BTreeMap<HostName, MicroVm>,
+    /// Images of machines to start from.
+    pub images: BTreeMap<HostName, Image>,
+    /// Installers, by host.
+    pub installers: BTreeMap<HostName, Installer>,
     /// Retired hosts, which are not emitted.
     pub retired: Vec<HostName>,
     /// Key book and rules of secrets.
@@ -133,6 +141,22 @@ pub struct Fleet {
     /// Files of the spec that each output file is made from, for headers; by output path.
     #[serde(skip)]
     pub sources: BTreeMap<String, String>,
+}
+
+impl Fleet {
+    /// Everything that is a NixOS configuration of its own: hosts, guests, images.
+    pub fn machines(&self) -> impl Iterator<Item = &Host> {
+        let guests = self.microvms.values().map(|vm| &vm.guest);
+        let images = self.images.values().map(|image| &image.machine);
+        self.hosts.values().chain(guests).chain(images)
+    }
+
+    /// The same, to be changed.
+    pub fn machines_mut(&mut self) -> impl Iterator<Item = &mut Host> {
+        let guests = self.microvms.values_mut().map(|vm| &mut vm.guest);
+        let images = self.images.values_mut().map(|image| &mut image.machine);
+        self.hosts.values_mut().chain(guests).chain(images)
+    }
 }
 
 /// Where secrets are kept.

@@ -26,6 +26,7 @@ pub(crate) enum File<'a> {
     Feature(Half, &'a Feature, &'a FeatureHalf),
     Flake,
     FleetModule,
+    Guest(&'a Host),
     Hardware(&'a Host),
     HomeManager,
     Host(&'a Host),
@@ -79,11 +80,8 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
     if layer::has_fleet(fleet) {
         files.push(File::FleetModule);
     }
-    if fleet
-        .hosts
-        .values()
-        .any(|host| host.users.values().any(|user| user.has_home))
-    {
+    let has_home = |host: &Host| host.users.values().any(|user| user.has_home);
+    if fleet.machines().any(has_home) {
         files.push(File::HomeManager);
     }
     let templates = fleet
@@ -114,6 +112,12 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
         let users = host.users.values().filter(|it| user::has_host_module(it));
         files.extend(users.map(|user| File::HostUser(host, user)));
     }
+    for vm in fleet.microvms.values() {
+        files.push(File::Guest(&vm.guest));
+        let users = vm.guest.users.values();
+        let users = users.filter(|it| user::has_host_module(it));
+        files.extend(users.map(|user| File::HostUser(&vm.guest, user)));
+    }
     if !fleet.secrets.items.is_empty() {
         files.push(match fleet.backend {
             Backend::Agenix => File::SecretRules,
@@ -140,6 +144,7 @@ impl File<'_> {
             }
             File::Flake => "flake.nix".to_owned(),
             File::FleetModule => "modules/fleet.nix".to_owned(),
+            File::Guest(guest) => format!("microvms/{}.nix", guest.name),
             File::Hardware(host) => format!("hosts/{}/hardware.nix", host.name),
             File::HomeManager => "modules/home-manager.nix".to_owned(),
             File::Host(host) => format!("hosts/{}/default.nix", host.name),
@@ -164,7 +169,7 @@ impl File<'_> {
             File::FleetModule => "fleet.nix.j2",
             File::Hardware(_) => "hardware.nix.j2",
             File::HomeManager => "home-manager.nix.j2",
-            File::Host(_) => "host.nix.j2",
+            File::Guest(_) | File::Host(_) => "host.nix.j2",
             File::HostUser(..) | File::User(_) => "user.nix.j2",
             File::Index(_) => "index.nix.j2",
             File::Profile(_) | File::Template(_) => "layer.nix.j2",
@@ -183,6 +188,7 @@ impl File<'_> {
             File::Feature(_, feature, half) => View::Feature(feature::view(fleet, feature, half)?),
             File::Flake => View::Flake(flake::view(fleet, self.header(fleet))?),
             File::FleetModule => View::Layer(layer::fleet(fleet)?),
+            File::Guest(guest) => View::Host(host::guest(fleet, guest)?),
             File::Hardware(host) => View::Hardware(hardware::view(host)?),
             File::HomeManager => View::HomeManager(home_manager::view(fleet)),
             File::Host(host) => View::Host(host::view(fleet, host)?),
@@ -241,7 +247,7 @@ impl File<'_> {
     /// What a reader should know before the module.
     fn intro(self) -> Option<Code> {
         match self {
-            File::Host(host) => host.description.as_deref().map(Code::comment),
+            File::Guest(host) | File::Host(host) => host.description.as_deref().map(Code::comment),
             File::Profile(profile) => Some(layer::profile_intro(profile)),
             File::Template(template) => Some(layer::template_intro(template)),
             _ => None,

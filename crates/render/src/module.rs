@@ -15,6 +15,7 @@ const ARGUMENTS: &[&str] = &[
     "options",
     "osConfig",
     "pkgs-unstable",
+    "self",
     "utils",
 ];
 

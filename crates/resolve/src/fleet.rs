@@ -11,11 +11,11 @@ use spec::ast::Gc;
 
 use crate::conflicts::{self, Leaf};
 use crate::derive::{self, Derivations, FleetFacts};
-use crate::host::{self, Base, Partial};
+use crate::host::{self, Base, Kind, Partial};
 use crate::lower::{Place, Rank, Uses, code, definitions, feature_path, lower, made};
 use crate::table;
 use crate::world::World;
-use crate::{assets, body, inputs, profile, secrets, template, types, user};
+use crate::{assets, body, inputs, microvm, profile, secrets, template, types, user};
 
 /// Resolves everything.
 ///
@@ -71,12 +71,20 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
         .hosts
         .values()
         .filter(|h| !host::is_retired(&h.value))
+        .map(|h| (&h.name, &h.value, Kind::Host))
+        .chain(
+            world
+                .spec
+                .microvms
+                .values()
+                .map(|vm| (&vm.name, &vm.value.guest, Kind::Guest(vm))),
+        )
         .collect();
     let resolved: Vec<(Partial<'_>, Diagnostics)> = active
         .par_iter()
-        .map(|item| {
+        .map(|(name, spec, kind)| {
             let mut own = Diagnostics::new();
-            let partial = host::resolve(world, item, &base, &mut own);
+            let partial = host::resolve(world, name, spec, *kind, &base, &mut own);
             (partial, own)
         })
         .collect();
@@ -89,6 +97,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     once(found, d);
     finish(world, &base, &fleet.secrets, &features, &mut partials, d);
     addresses(&partials, d);
+    microvm::check(world, &partials, d);
     check_conflicts(&base, &fleet, &features, &partials, d);
     allowed_packages(world, &fleet, &partials, d);
     for partial in partials {
@@ -99,7 +108,15 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
             .into_iter()
             .map(|(name, u)| (name, u.model))
             .collect();
-        fleet.hosts.insert(host.name.clone(), host);
+        let name = host.name.clone();
+        match partial.kind {
+            Kind::Host => {
+                fleet.hosts.insert(name, host);
+            }
+            Kind::Guest(vm) => {
+                fleet.microvms.insert(name, microvm::model(&vm.value, host));
+            }
+        }
     }
     keep_used(world, base, features, &mut fleet, &mut uses, d);
     inputs::resolve(world, &mut fleet, d);
@@ -122,7 +139,10 @@ fn finish(
     let env = derive::environment();
     let derivations = Derivations::compile(&env, world, d);
     let facts: Vec<Fact> = partials.iter().map(host::facts).collect();
-    let fleet_facts = Fact::from_object(fleet_facts(world, partials, &facts));
+    // Guests see the fleet, but are no hosts of it.
+    let hosts = partials.iter().zip(&facts);
+    let hosts = hosts.filter(|(partial, _)| matches!(partial.kind, Kind::Host));
+    let fleet_facts = Fact::from_object(fleet_facts(world, hosts));
     let found: Vec<(HostName, Diagnostics)> = partials
         .par_iter_mut()
         .zip(facts.par_iter())
@@ -212,11 +232,16 @@ fn missing_state_version(world: &World<'_>, d: &mut Diagnostics) {
     }
 }
 
-fn fleet_facts(world: &World<'_>, partials: &[Partial<'_>], facts: &[Fact]) -> FleetFacts {
+fn fleet_facts<'p>(
+    world: &World<'_>,
+    partials: impl Iterator<Item = (&'p Partial<'p>, &'p Fact)>,
+) -> FleetFacts {
     let mut hosts_with: HashMap<String, Vec<Fact>> = HashMap::new();
+    let mut hosts: Vec<Fact> = Vec::new();
     let read = derive::read_features(world);
     let mut given: HashMap<String, HashMap<String, Fact>> = HashMap::new();
-    for (partial, fact) in partials.iter().zip(facts) {
+    for (partial, fact) in partials {
+        hosts.push(fact.clone());
         for id in partial.host.enabled.keys() {
             hosts_with
                 .entry(id.to_string())
@@ -254,7 +279,7 @@ fn fleet_facts(world: &World<'_>, partials: &[Partial<'_>], facts: &[Fact]) -> F
         domain: fleet
             .and_then(|f| f.domain.as_ref())
             .map(|t| t.value.clone()),
-        hosts: Fact::from(facts.to_vec()),
+        hosts: Fact::from(hosts),
         users: Fact::from(users),
         features: world
             .spec
@@ -820,7 +845,7 @@ fn nix_settings(
 fn addresses(partials: &[Partial<'_>], d: &mut Diagnostics) {
     let mut seen: BTreeMap<&str, (&str, Span)> = BTreeMap::new();
     for partial in partials {
-        let Some(address) = &partial.item.value.address else {
+        let Some(address) = &partial.spec.address else {
             continue;
         };
         if address.value.is_empty() || address.value.contains([' ', '/']) {
@@ -1024,8 +1049,7 @@ fn keep_used(
     let mut ignored = Diagnostics::new();
     let d = if d.has_errors() { &mut ignored } else { d };
     let templates: BTreeSet<_> = fleet
-        .hosts
-        .values()
+        .machines()
         .filter_map(|h| h.template.clone())
         .collect();
     let ancestors: BTreeSet<_> = templates
@@ -1047,8 +1071,7 @@ fn keep_used(
         }
     }
     let profiles: BTreeSet<_> = fleet
-        .hosts
-        .values()
+        .machines()
         .flat_map(|h| h.users.values())
         .flat_map(|u| u.profiles.iter().cloned())
         .collect();
@@ -1078,7 +1101,7 @@ fn keep_used(
     for (name, user) in base.users {
         if users.contains(&name) {
             fleet.users.insert(name, user.model);
-        } else {
+        } else if !fleet.machines().any(|m| m.users.contains_key(&name)) {
             d.push(
                 Diagnostic::note(
                     "unused-user",
@@ -1094,11 +1117,10 @@ fn keep_used(
         .values()
         .flat_map(|t| t.imports.iter().cloned())
         .collect();
-    system.extend(fleet.hosts.values().flat_map(|h| h.imports.iter().cloned()));
+    system.extend(fleet.machines().flat_map(|h| h.imports.iter().cloned()));
     system.extend(
         fleet
-            .hosts
-            .values()
+            .machines()
             .flat_map(|h| h.users.values())
             .flat_map(|u| u.imports.iter().cloned()),
     );
@@ -1115,8 +1137,7 @@ fn keep_used(
     );
     home.extend(
         fleet
-            .hosts
-            .values()
+            .machines()
             .flat_map(|h| h.users.values())
             .flat_map(|u| u.home_imports.iter().cloned()),
     );
@@ -1195,6 +1216,13 @@ fn sources(world: &World<'_>, fleet: &Fleet) -> BTreeMap<String, String> {
         }
         for user in host.users.keys() {
             result.insert(format!("users/{user}/{name}.nix"), path(host.span));
+        }
+    }
+    for (name, vm) in &fleet.microvms {
+        let source = path(vm.guest.span);
+        result.insert(format!("microvms/{name}.nix"), source.clone());
+        for user in vm.guest.users.keys() {
+            result.insert(format!("users/{user}/{name}.nix"), source.clone());
         }
     }
     for name in fleet.users.keys() {

@@ -14,6 +14,7 @@ use spec::{Setting, Value, ValueKind};
 
 use crate::derive::{Derivations, GpuFacts};
 use crate::lower::{Place, Rank, Uses, feature_path, made};
+use crate::microvm::{self, Listens};
 use crate::template::{self, require_system_half, unneeded};
 use crate::user::{self, OnHost};
 use crate::uses::{
@@ -29,7 +30,30 @@ pub(crate) struct Partial<'a> {
     pub(crate) states: States<'a>,
     pub(crate) users: BTreeMap<UserName, OnHost<'a>>,
     pub(crate) uses: Uses,
-    pub(crate) item: &'a Item<ast::Host>,
+    /// As it is written.
+    pub(crate) spec: &'a ast::Host,
+    /// Place of its name.
+    pub(crate) place: Span,
+    pub(crate) kind: Kind<'a>,
+    /// What its features listen on, open or not.
+    pub(crate) listens: Vec<Listens>,
+}
+
+/// What a machine is besides being a host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind<'a> {
+    Host,
+    Guest(&'a Item<ast::MicroVm>),
+}
+
+impl Kind<'_> {
+    /// Where the file of such a machine is.
+    fn place(self) -> Place {
+        match self {
+            Kind::Host => Place::SYSTEM,
+            Kind::Guest(_) => Place::SHALLOW,
+        }
+    }
 }
 
 /// Everything that hosts stand on.
@@ -189,14 +213,16 @@ fn settings_elsewhere<'s>(
 /// Resolves a host up to what depends on other hosts.
 pub(crate) fn resolve<'a>(
     world: &World<'a>,
-    item: &'a Item<ast::Host>,
+    name: &Spanned<String>,
+    spec: &'a ast::Host,
+    kind: Kind<'a>,
     base: &'a Base<'a>,
     d: &mut Diagnostics,
 ) -> Partial<'a> {
-    let spec = &item.value;
-    let name = HostName::new(&item.name.value);
+    let place = name.span;
+    let name = HostName::new(&name.value);
     let layer = Layer::Host(name.clone());
-    let template = template_of(world, item, base, d);
+    let template = template_of(world, spec, base, d);
     let mut uses = Uses::default();
     let mut states = States::new();
     if let Some(flat) = template {
@@ -238,13 +264,17 @@ pub(crate) fn resolve<'a>(
                 .extend(given.iter().cloned());
         }
     }
-    let mut definitions =
-        feature_definitions(world, Place::SYSTEM, Rank::Plain, &own, &mut uses, d);
+    let file = kind.place();
+    let mut definitions = feature_definitions(world, file, Rank::Plain, &own, &mut uses, d);
     let merged = settings([(layer.clone(), &spec.settings)], d);
     check_settings(world, merged.values().map(|(s, _, _)| s), d);
+    if let Kind::Guest(_) = kind {
+        let settings = merged.values().map(|(s, _, _)| s);
+        settings_elsewhere(world, microvm::OWN_KEYS, settings, d);
+    }
     definitions.extend(setting_definitions(
         world,
-        Place::SYSTEM,
+        file,
         Rank::Plain,
         &merged,
         &mut uses,
@@ -252,7 +282,7 @@ pub(crate) fn resolve<'a>(
     ));
     definitions.extend(packages(
         world,
-        Place::SYSTEM,
+        file,
         "environment.systemPackages",
         &layer,
         &spec.packages,
@@ -260,10 +290,11 @@ pub(crate) fn resolve<'a>(
         d,
     ));
     let modules = crate::assets::modules(world, &spec.modules, &mut uses, d);
-    let state_version = state_version(world, item, d);
+    let state_version = state_version(world, spec, d);
     let mut users = host_users(
         world,
-        item,
+        spec,
+        kind,
         &name,
         template,
         base,
@@ -276,7 +307,29 @@ pub(crate) fn resolve<'a>(
     for on_host in users.values_mut() {
         system_halves(world, on_host, &enabled, template_imports);
     }
-    let mut hardware = hardware(world, item, &mut uses, d);
+    let mut hardware = hardware(world, spec, &mut uses, d);
+    let system = system(world, spec.system.as_ref(), d);
+    let of_template = template.map_or(&[][..], |t| t.model.definitions.as_slice());
+    let said = definitions.iter().chain(of_template);
+    let is_on = |id: &str| enabled.contains_key(id);
+    let added = match kind {
+        Kind::Host => {
+            let managed = is_on("networking.network-manager");
+            microvm::host(world, spec, place, &layer, said, managed, d)
+        }
+        Kind::Guest(item) => {
+            "qemu".clone_into(&mut hardware.platform);
+            for on_host in users.values_mut() {
+                of_guest(on_host, &base.users);
+            }
+            let admins = users.keys().any(|user| {
+                let resolved = base.users.get(user);
+                resolved.is_some_and(|u| u.model.admin)
+            });
+            microvm::guest(world, item, &layer, &system, admins, said, is_on, d)
+        }
+    };
+    definitions.extend(added);
     // What nobody asked for gives way to what a layer says.
     if spec.hardware.boot.can_touch_efi_variables.is_none() {
         let templates = template.map_or(&[][..], |t| t.model.definitions.as_slice());
@@ -300,17 +353,21 @@ pub(crate) fn resolve<'a>(
             )),
         }
     }
+    let zones = match kind {
+        Kind::Host => zones(world, spec, d),
+        Kind::Guest(item) => microvm::zones(world, &item.value, d),
+    };
     let host = Host {
         description: spec.description.as_ref().map(|t| t.value.clone()),
-        span: item.name.span,
-        system: system(world, spec.system.as_ref(), d),
+        span: place,
+        system,
         state_version,
         tags: spec.tags.iter().map(|t| t.value.clone()).collect(),
         template: template.map(|t| t.model.name.clone()),
         hardware,
         disks,
         address: spec.address.as_ref().map(|a| a.value.clone()),
-        zones: zones(world, spec, d),
+        zones,
         disabled,
         imports: own
             .keys()
@@ -324,6 +381,12 @@ pub(crate) fn resolve<'a>(
         modules,
         input_modules: Vec::new(),
         has_home_manager: users.values().any(|u| u.model.has_home),
+        microvms: spec
+            .microvms
+            .iter()
+            .filter(|t| world.spec.microvms.contains_key(&t.value))
+            .map(|t| HostName::new(&t.value))
+            .collect(),
         enabled,
         name,
     };
@@ -332,19 +395,44 @@ pub(crate) fn resolve<'a>(
         states,
         users,
         uses,
-        item,
+        spec,
+        place,
+        kind,
+        listens: Vec::new(),
     };
     check(world, &partial, template, d);
     partial
 }
 
+/// Gives a user's part on a guest what the user has on every host: its file holds all of it, because
+/// guests have no secrets of their own, and so not the user's password.
+fn of_guest(on_host: &mut OnHost<'_>, users: &BTreeMap<UserName, user::Resolved<'_>>) {
+    let Some(user) = users.get(&on_host.model.name) else {
+        return;
+    };
+    let is_password = |x: &&Definition| {
+        let last = x.path.0.last();
+        last.is_some_and(|option| option == "hashedPasswordFile")
+    };
+    let account = user.model.definitions.iter();
+    let account = account.filter(|x| !is_password(x)).cloned();
+    on_host.model.definitions.splice(0..0, account);
+    let mut home = user.model.home.clone();
+    home.append(&mut on_host.model.home);
+    on_host.model.home = combined(home);
+    let home_imports = user.model.home_imports.iter().cloned();
+    on_host.model.home_imports.extend(home_imports);
+    let modules = user.model.home_modules.iter().cloned();
+    on_host.model.modules.splice(0..0, modules);
+}
+
 fn template_of<'a>(
     world: &World<'_>,
-    item: &Item<ast::Host>,
+    spec: &ast::Host,
     base: &'a Base<'a>,
     d: &mut Diagnostics,
 ) -> Option<&'a template::Flat<'a>> {
-    let name = item.value.template.as_ref()?;
+    let name = spec.template.as_ref()?;
     let found = base.templates.get(name.value.as_str());
     // A template that is defined but missing here is part of a reported cycle.
     if found.is_none()
@@ -362,13 +450,13 @@ fn template_of<'a>(
     found
 }
 
-fn state_version(world: &World<'_>, item: &Item<ast::Host>, d: &mut Diagnostics) -> String {
+fn state_version(world: &World<'_>, spec: &ast::Host, d: &mut Diagnostics) -> String {
     let fleet = world
         .spec
         .fleet
         .as_ref()
         .and_then(|f| f.value.state_version.as_ref());
-    let Some(text) = item.value.state_version.as_ref().or(fleet) else {
+    let Some(text) = spec.state_version.as_ref().or(fleet) else {
         // Reported once for the fleet.
         return "25.11".to_owned();
     };
@@ -429,7 +517,8 @@ fn zones(
 #[expect(clippy::too_many_arguments, reason = "the layers that meet here")]
 fn host_users<'a>(
     world: &World<'a>,
-    item: &'a Item<ast::Host>,
+    spec: &'a ast::Host,
+    kind: Kind<'_>,
     host: &HostName,
     template: Option<&'a template::Flat<'a>>,
     base: &'a Base<'a>,
@@ -444,7 +533,11 @@ fn host_users<'a>(
             .or_default()
             .extend(layers.iter().cloned());
     }
-    for (name, composition) in &item.value.users {
+    for (name, composition) in &spec.users {
+        // Others are throw-away accounts.
+        if matches!(kind, Kind::Guest(_)) && !world.spec.users.contains_key(name) {
+            continue;
+        }
         let entry = (
             Layer::Host(host.clone()),
             composition.name.span,
@@ -624,13 +717,12 @@ fn system_halves(
     }
 }
 
-fn hardware(
-    world: &World<'_>,
-    item: &Item<ast::Host>,
-    uses: &mut Uses,
-    d: &mut Diagnostics,
-) -> Hardware {
-    let spec = &item.value.hardware;
+fn hardware(world: &World<'_>, spec: &ast::Host, uses: &mut Uses, d: &mut Diagnostics) -> Hardware {
+    let spec = &spec.hardware;
+    if let Some(cores) = spec.cores.as_ref().filter(|c| c.value < 1) {
+        let message = format!("{} is not a number of processors", cores.value);
+        d.push(Diagnostic::error("bad-value", cores.span, message));
+    }
     let platform = spec.platform.as_ref().map_or("physical", |p| {
         let words = ["physical", "qemu", "lxc"];
         if !words.contains(&p.value.as_str()) {
@@ -731,6 +823,7 @@ fn hardware(
         cpu,
         gpus,
         memory: spec.memory.as_ref().map(|m| m.value),
+        cores: spec.cores.as_ref().map(|c| c.value),
         boot: Boot {
             loader,
             timeout: spec.boot.timeout.as_ref().map(|t| t.value),
@@ -782,12 +875,7 @@ fn check(
             if let Some(missing) = unmet(&need.kind, host) {
                 let (span, why) = reason_place(partial, id);
                 // Where the host itself names the feature, it is there to be seen.
-                let own = partial
-                    .item
-                    .value
-                    .features
-                    .iter()
-                    .any(|f| f.id.span == span);
+                let own = partial.spec.features.iter().any(|f| f.id.span == span);
                 d.push(
                     Diagnostic::error(
                         "unmet-need",
@@ -799,10 +887,7 @@ fn check(
                     )
                     .label(why)
                     .related(need.span, "needed here")
-                    .related(
-                        (!own).then_some(partial.item.name.span),
-                        "a host with the feature",
-                    )
+                    .related((!own).then_some(partial.place), "a host with the feature")
                     .help(format!(
                         "switch the feature off here, or correct `{}` of the host",
                         fact(&need.kind)
@@ -848,8 +933,11 @@ fn check(
             }
         }
     }
+    if !matches!(partial.kind, Kind::Host) {
+        return;
+    }
     disks(partial, d);
-    let spec = &partial.item.value;
+    let spec = partial.spec;
     // Where a part of the host could not be read or found, it may be that one.
     let whole = !spec.broken
         && spec.template.is_some() == template.is_some()
@@ -870,7 +958,7 @@ fn disks(partial: &Partial<'_>, d: &mut Diagnostics) {
             if let Some((other, place)) = taken.get(&claim)
                 && *other != name
             {
-                let named = &partial.item.value.hardware.disks;
+                let named = &partial.spec.hardware.disks;
                 let span = named.iter().find(|t| t.value == *name).map(|t| t.span);
                 d.push(
                     Diagnostic::error(
@@ -975,14 +1063,11 @@ pub(crate) fn reason_place(partial: &Partial<'_>, id: &FeatureId) -> (Span, Stri
                 break;
             }
             Reason::Named(origin) => {
-                return (
-                    origin.span.unwrap_or(partial.item.name.span),
-                    way.join(", "),
-                );
+                return (origin.span.unwrap_or(partial.place), way.join(", "));
             }
         }
     }
-    (partial.item.name.span, way.join(", "))
+    (partial.place, way.join(", "))
 }
 
 /// The key of a host that states a fact.
@@ -1095,7 +1180,7 @@ fn root_and_boot(
         d.push(
             Diagnostic::error(
                 "no-root-file-system",
-                partial.item.name.span,
+                partial.place,
                 format!("host `{}` has no root file system", host.name),
             )
             .help("name a layout of `disks` in `hardware.disks`, or set `fileSystems.\"/\"`"),
@@ -1103,7 +1188,7 @@ fn root_and_boot(
     }
     if host.hardware.boot.loader == BootLoader::Unset && !defines(&["boot", "loader"]) {
         d.push(
-            Diagnostic::error("no-boot-loader", partial.item.name.span, format!("host `{}` has no boot loader", host.name))
+            Diagnostic::error("no-boot-loader", partial.place, format!("host `{}` has no boot loader", host.name))
                 .help("set `hardware.boot: { loader: systemd-boot }`, or `loader: none` for a machine that needs none"),
         );
     }
@@ -1123,7 +1208,7 @@ fn root_and_boot(
         d.push(
             Diagnostic::error(
                 "no-efi-partition",
-                partial.item.name.span,
+                partial.place,
                 format!(
                     "host `{}` boots by systemd-boot but mounts no EFI partition",
                     host.name
@@ -1255,7 +1340,9 @@ pub(crate) fn finish(
                 .or_insert((if definition.builtin { span } else { *place }, false));
         }
     }
-    for name in partial.users.keys() {
+    // Guests have no passwords of the fleet.
+    let is_host = matches!(partial.kind, Kind::Host);
+    for name in partial.users.keys().filter(|_| is_host) {
         if let Some((secret, span)) = base.users.get(name).and_then(|u| u.password_secret.clone()) {
             used.insert(secret, (span, true));
         }
@@ -1655,7 +1742,7 @@ fn required_options(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagnostic
                 (
                     state
                         .and_then(State::place)
-                        .map_or(partial.item.name.span, |(_, s)| s),
+                        .map_or(partial.place, |(_, s)| s),
                     String::new(),
                 )
             };
@@ -1763,7 +1850,7 @@ pub(crate) fn effective(
 
 /// Opens the ports of features on the interfaces of their zones; collisions are reported.
 fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics) {
-    let mut claimed: Vec<Claim> = Vec::new();
+    let mut claimed: Vec<Listens> = Vec::new();
     let mut open: BTreeSet<OpenPort> = BTreeSet::new();
     for id in partial.host.enabled.keys() {
         let Some(definition) = world.table.get(id) else {
@@ -1789,7 +1876,7 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
                         PortNumbers::Range(from, to) => (from, to),
                     };
                     let (span, _) = reason_place(partial, id);
-                    let new = Claim {
+                    let new = Listens {
                         protocol: *protocol,
                         from,
                         to,
@@ -1816,19 +1903,11 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
         }
     }
     partial.host.ports = open.into_iter().collect();
+    partial.listens = claimed;
 }
 
-/// Ports that a feature listens on.
-struct Claim {
-    protocol: Protocol,
-    from: u16,
-    to: u16,
-    feature: FeatureId,
-    span: Span,
-}
-
-fn claim(partial: &Partial<'_>, claimed: &mut Vec<Claim>, new: Claim, d: &mut Diagnostics) {
-    let collides = |old: &&Claim| {
+fn claim(partial: &Partial<'_>, claimed: &mut Vec<Listens>, new: Listens, d: &mut Diagnostics) {
+    let collides = |old: &&Listens| {
         old.protocol == new.protocol
             && old.from <= new.to
             && new.from <= old.to
@@ -1909,6 +1988,9 @@ fn groups(world: &World<'_>, base: &Base<'_>, partial: &mut Partial<'_>) {
                 .or_insert_with(|| id.clone());
         }
     }
+    // Folders that guests share belong to this group.
+    let shares = !partial.host.microvms.is_empty();
+    let is_guest = matches!(partial.kind, Kind::Guest(_));
     let layer = Layer::Host(partial.host.name.clone());
     for (name, on_host) in &mut partial.users {
         let Some(user) = base.users.get(name) else {
@@ -1917,6 +1999,7 @@ fn groups(world: &World<'_>, base: &Base<'_>, partial: &mut Partial<'_>) {
         let mut all: BTreeSet<&str> = on_host.groups.iter().map(String::as_str).collect();
         if user.model.admin && name.as_str() != "root" {
             all.extend(from_features.keys().map(String::as_str));
+            all.extend(shares.then_some("kvm"));
         }
         let own: BTreeSet<&str> = user
             .item
@@ -1935,8 +2018,12 @@ fn groups(world: &World<'_>, base: &Base<'_>, partial: &mut Partial<'_>) {
                 &path,
                 nix::Value::List(list),
                 &layer,
-                Some(partial.item.name.span),
+                Some(partial.place),
             ));
+        }
+        if is_guest {
+            let definitions = std::mem::take(&mut on_host.model.definitions);
+            on_host.model.definitions = combined(definitions);
         }
     }
 }

@@ -41,6 +41,11 @@ const KNOWN: &[KnownInput] = &[
         &[("nixpkgs", "nixpkgs")],
     ),
     (
+        "microvm",
+        "github:microvm-nix/microvm.nix",
+        &[("nixpkgs", "nixpkgs"), ("spectrum", "")],
+    ),
+    (
         "nixos-hardware",
         "github:NixOS/nixos-hardware",
         &[("nixpkgs", "nixpkgs")],
@@ -84,7 +89,7 @@ pub(crate) fn is_release(text: &str) -> bool {
 /// Fills in `fleet.inputs` and `input_modules` of every host.
 pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics) {
     let mut used: Vec<String> = Vec::new();
-    let any = |f: &dyn Fn(&model::Host) -> bool| fleet.hosts.values().any(f);
+    let any = |f: &dyn Fn(&model::Host) -> bool| fleet.machines().any(f);
     if any(&|h| h.has_home_manager) {
         used.push("home-manager".to_owned());
     }
@@ -93,6 +98,9 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
     }
     if any(&uses_disko) {
         used.push("disko".to_owned());
+    }
+    if !fleet.microvms.is_empty() {
+        used.push("microvm".to_owned());
     }
     if any(&|h| h.hardware.profile.is_some()) {
         used.push("nixos-hardware".to_owned());
@@ -214,8 +222,15 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
         .collect();
     fleet.inputs = inputs;
     let backend = backend(world);
-    for host in fleet.hosts.values_mut() {
+    let guests: std::collections::BTreeSet<_> = fleet.microvms.keys().cloned().collect();
+    for host in fleet.machines_mut() {
         let mut modules = Vec::new();
+        if guests.contains(&host.name) {
+            modules.push("microvm.nixosModules.microvm".to_owned());
+        }
+        if !host.microvms.is_empty() {
+            modules.push("microvm.nixosModules.host".to_owned());
+        }
         if uses_disko(host) {
             modules.push("disko.nixosModules.disko".to_owned());
         }

@@ -19,6 +19,7 @@ mod fleet;
 mod host;
 mod inputs;
 mod lower;
+mod microvm;
 mod names;
 mod opaque;
 mod profile;

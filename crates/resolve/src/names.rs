@@ -13,6 +13,18 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
         is_host,
         "lower-case letters, digits and, inside, `-`; at most 63 characters",
     );
+    let host_rule = "lower-case letters, digits and, inside, `-`; at most 63 characters";
+    each(&spec.microvms, d, "name of a MicroVM", is_host, host_rule);
+    each(&spec.images, d, "name of an image", is_host, host_rule);
+    for vm in spec.microvms.values() {
+        each(
+            &vm.value.accounts,
+            d,
+            "name of a user",
+            is_user,
+            "lower-case letters, digits, `-` and `_`, beginning with a letter; at most 31 characters",
+        );
+    }
     each(
         &spec.users,
         d,

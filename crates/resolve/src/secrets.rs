@@ -13,21 +13,19 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
     let spec = &world.spec.secrets;
     let mut result = Secrets::default();
     for (name, item) in &spec.host_keys {
-        match world.spec.hosts.get(name) {
-            None if world.spec.is_lost("hosts", name) => {}
-            None => d.push(unknown_name(
+        if is_machine(world, name) {
+            key(&item.value, d);
+            result
+                .host_keys
+                .insert(name.clone(), item.value.value.clone());
+        } else if !world.spec.is_lost("hosts", name) && !world.spec.is_lost("microvms", name) {
+            d.push(unknown_name(
                 "unknown-host",
                 "host",
                 name,
                 item.name.span,
                 world.spec.hosts.keys(),
-            )),
-            Some(_) => {
-                key(&item.value, d);
-                result
-                    .host_keys
-                    .insert(name.clone(), item.value.value.clone());
-            }
+            ));
         }
     }
     for (name, item) in &spec.user_keys {
@@ -45,7 +43,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
             ));
         }
         for member in &item.value {
-            if !world.spec.hosts.contains_key(&member.value)
+            if !is_machine(world, &member.value)
                 && !world.spec.is_lost("hosts", &member.value)
                 && !spec.user_keys.contains_key(&member.value)
             {
@@ -128,18 +126,20 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
     result
 }
 
+/// Whether secrets may be for a machine of that name: a host, or a MicroVM.
+fn is_machine(world: &World<'_>, name: &str) -> bool {
+    world.spec.hosts.contains_key(name) || world.spec.microvms.contains_key(name)
+}
+
 fn host_reader(
     world: &World<'_>,
     reader: &Text,
     hosts: &mut BTreeSet<HostName>,
     d: &mut Diagnostics,
 ) {
-    let active = |name: &str| {
-        world
-            .spec
-            .hosts
-            .get(name)
-            .is_some_and(|h| !crate::host::is_retired(&h.value))
+    let active = |name: &str| match world.spec.hosts.get(name) {
+        Some(host) => !crate::host::is_retired(&host.value),
+        None => world.spec.microvms.contains_key(name),
     };
     if reader.value == "all" {
         hosts.extend(
@@ -175,7 +175,11 @@ fn host_reader(
         Some(_) => {
             hosts.insert(HostName::new(&reader.value));
         }
-        None if world.spec.is_lost("hosts", &reader.value) => {}
+        None if world.spec.microvms.contains_key(&reader.value) => {
+            hosts.insert(HostName::new(&reader.value));
+        }
+        None if world.spec.is_lost("hosts", &reader.value)
+            || world.spec.is_lost("microvms", &reader.value) => {}
         None => d.push(unknown_name(
             "unknown-host",
             "host or group",
@@ -266,11 +270,7 @@ pub(crate) fn host_uses(
 
 /// Warnings about encrypted files that are not there yet and secrets that nobody uses.
 pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagnostics) {
-    let used: BTreeSet<&String> = fleet
-        .hosts
-        .values()
-        .flat_map(|h| h.secrets.keys())
-        .collect();
+    let used: BTreeSet<&String> = fleet.machines().flat_map(|h| h.secrets.keys()).collect();
     let extension = match world.backend {
         model::Backend::Agenix => "age",
         model::Backend::Sops => "yaml",

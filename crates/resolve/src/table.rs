@@ -90,6 +90,14 @@ pub(crate) fn load(
     table
 }
 
+/// Everything that is resolved like a host.
+fn machines(spec: &Spec) -> impl Iterator<Item = &spec::ast::Host> {
+    let guests = spec.microvms.values().map(|vm| &vm.value.guest);
+    let images = spec.images.values().map(|image| &image.value.machine);
+    let hosts = spec.hosts.values().map(|host| &host.value);
+    hosts.chain(guests).chain(images)
+}
+
 /// Every place where the spec names a feature.
 fn uses(spec: &Spec) -> impl Iterator<Item = &FeatureUse> {
     spec.templates
@@ -102,11 +110,12 @@ fn uses(spec: &Spec) -> impl Iterator<Item = &FeatureUse> {
         })
         .chain(spec.profiles.values().flat_map(|p| &p.value.features))
         .chain(spec.users.values().flat_map(|u| &u.value.home.features))
-        .chain(spec.hosts.values().flat_map(|h| {
-            h.value
+        .chain(machines(spec).flat_map(|machine| {
+            let users = machine.users.values();
+            machine
                 .features
                 .iter()
-                .chain(h.value.users.values().flat_map(|u| &u.value.features))
+                .chain(users.flat_map(|u| &u.value.features))
         }))
 }
 

@@ -134,14 +134,7 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
     }
     if !user.ssh_keys.is_empty() {
         for key in &user.ssh_keys {
-            if crate::secrets::is_private(&key.value) {
-                d.push(crate::secrets::private_key(key.span));
-            } else if !key.value.contains(' ') || key.value.trim_end().contains('\n') {
-                d.push(
-                    Diagnostic::error("bad-value", key.span, "not an ssh public key")
-                        .help("one line such as `ssh-ed25519 AAAA… alice@example`, as in `~/.ssh/id_ed25519.pub`"),
-                );
-            }
+            check_ssh_key(key, d);
         }
         let keys = user
             .ssh_keys
@@ -168,15 +161,6 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
             ),
         }
     }
-    if let Some(shell) = &user.shell {
-        match shell.value.as_str() {
-            "bash" => set("shell", code("pkgs.bashInteractive"), Some(shell.span)),
-            word @ ("zsh" | "fish" | "nushell") => {
-                set("shell", code(&format!("pkgs.{word}")), Some(shell.span));
-            }
-            other => d.push(unknown_word(other, shell.span, "a login shell", SHELLS)),
-        }
-    }
     if user.system.as_ref().is_some_and(|s| s.value) && name.as_str() != "root" {
         definitions.push(made(
             &format!("users.groups.{}", nix::attr_name(name.as_str())),
@@ -185,15 +169,10 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
             Some(item.name.span),
         ));
     }
-    if let Some(shell) = &user.shell
-        && matches!(shell.value.as_str(), "zsh" | "fish")
-    {
-        definitions.push(made(
-            &format!("programs.{}.enable", shell.value),
-            true,
-            &layer,
-            Some(shell.span),
-        ));
+    if let Some(text) = &user.shell {
+        for (path, value) in shell(name.as_str(), text, d) {
+            definitions.push(made(&path, value, &layer, Some(text.span)));
+        }
     }
     if let Some(group) = user.home.groups.first() {
         d.push(Diagnostic::error(
@@ -217,6 +196,40 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
         item,
         uses,
         password_secret,
+    }
+}
+
+/// Reports a key that is no public key of ssh.
+pub(crate) fn check_ssh_key(key: &spec::ast::Text, d: &mut Diagnostics) {
+    if crate::secrets::is_private(&key.value) {
+        d.push(crate::secrets::private_key(key.span));
+    } else if !key.value.contains(' ') || key.value.trim_end().contains('\n') {
+        d.push(
+            Diagnostic::error("bad-value", key.span, "not an ssh public key").help(
+                "one line such as `ssh-ed25519 AAAA… alice@example`, as in `~/.ssh/id_ed25519.pub`",
+            ),
+        );
+    }
+}
+
+/// What an account defines for its login shell.
+pub(crate) fn shell(
+    user: &str,
+    shell: &spec::ast::Text,
+    d: &mut Diagnostics,
+) -> Vec<(String, nix::Value)> {
+    let path = format!("users.users.{}.shell", nix::attr_name(user));
+    match shell.value.as_str() {
+        "bash" => vec![(path, code("pkgs.bashInteractive"))],
+        "nushell" => vec![(path, code("pkgs.nushell"))],
+        word @ ("zsh" | "fish") => vec![
+            (path, code(&format!("pkgs.{word}"))),
+            (format!("programs.{word}.enable"), true.into()),
+        ],
+        other => {
+            d.push(unknown_word(other, shell.span, "a login shell", SHELLS));
+            Vec::new()
+        }
     }
 }
 

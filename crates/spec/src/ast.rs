@@ -40,6 +40,12 @@ pub struct Spec {
     pub profiles: Named<Profile>,
     /// Section `hosts`.
     pub hosts: Named<Host>,
+    /// Section `microvms`.
+    pub microvms: Named<MicroVm>,
+    /// Section `images`.
+    pub images: Named<Image>,
+    /// Section `installers`: host → its installer.
+    pub installers: Named<Installer>,
     /// Section `disks`.
     pub disks: Named<Disk>,
     /// Section `secrets`.
@@ -500,8 +506,142 @@ pub struct Host {
     pub settings: Settings,
     /// Hand-written modules.
     pub modules: Vec<Text>,
+    /// MicroVMs that it runs.
+    pub microvms: Vec<Text>,
+    /// Whether it has an installer.
+    pub installer: Option<Spanned<bool>>,
     /// Whether a part of it could not be read.
     pub broken: bool,
+}
+
+/// An entry of `microvms`.
+#[derive(Clone, Debug, Default)]
+pub struct MicroVm {
+    /// What it has in common with hosts.
+    pub guest: Host,
+    /// Virtual processors.
+    pub vcpu: Option<Spanned<i64>>,
+    /// Hypervisor.
+    pub hypervisor: Option<Text>,
+    /// `shared` or `image`.
+    pub nix_store: Option<Text>,
+    /// Whether the hosts that list it start it at boot.
+    pub autostart: Option<Spanned<bool>>,
+    /// Its network interface.
+    pub network: GuestNetwork,
+    /// Disk images.
+    pub volumes: Vec<Volume>,
+    /// Folders of the host.
+    pub shares: Vec<Share>,
+    /// Accounts by name: those of the fleet and throw-away ones.
+    pub accounts: Named<Account>,
+}
+
+/// `microvms.*.network`.
+#[derive(Clone, Debug, Default)]
+pub struct GuestNetwork {
+    /// MAC address.
+    pub mac: Option<Text>,
+    /// Ports of the host that lead to ports of the guest.
+    pub forwards: Vec<Forward>,
+    /// Bridge of the host.
+    pub bridge: Option<Text>,
+    /// Name of the interface on the host.
+    pub tap: Option<Text>,
+    /// Address with prefix length.
+    pub address: Option<Text>,
+    /// Default route; the host has this address on the bridge.
+    pub gateway: Option<Text>,
+    /// DNS servers.
+    pub nameservers: Vec<Text>,
+    /// Zones of its only interface.
+    pub zones: Vec<Text>,
+}
+
+/// An entry of `forwards`.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// Port of the host.
+    pub host: Spanned<u16>,
+    /// Port of the guest.
+    pub guest: Spanned<u16>,
+    /// Protocols.
+    pub protocol: Protocol,
+    /// Address of the host that it listens on.
+    pub address: Option<Text>,
+}
+
+/// A disk image of a guest.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// Image file, or a name for it.
+    pub name: Text,
+    /// Where the guest mounts it.
+    pub mount_point: Text,
+    /// Size in bytes.
+    pub size: Spanned<u64>,
+    /// File system.
+    pub fs_type: Option<Text>,
+}
+
+/// A folder of the host that a guest mounts.
+#[derive(Clone, Debug)]
+pub struct Share {
+    /// Folder of the host.
+    pub source: Text,
+    /// Where the guest mounts it.
+    pub mount_point: Text,
+    /// Name of the share.
+    pub tag: Option<Text>,
+    /// `9p` or `virtiofs`.
+    pub proto: Option<Text>,
+    /// Whether the guest only reads it.
+    pub read_only: Option<Spanned<bool>>,
+}
+
+/// An account of a guest.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// Throw-away password, as it is.
+    pub password: Option<Text>,
+    /// Authorized keys.
+    pub ssh_keys: Vec<Text>,
+    /// Member of `wheel`.
+    pub admin: Option<Spanned<bool>>,
+    /// Login shell.
+    pub shell: Option<Text>,
+    /// Place of the first key that only users of the fleet have: profiles, features and the like.
+    pub composed: Option<Span>,
+}
+
+/// An entry of `images`.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    /// What it has in common with hosts.
+    pub machine: Host,
+    /// `qcow2`, `proxmox` or `proxmox-lxc`.
+    pub format: Option<Text>,
+    /// Name of its only user.
+    pub user: Option<Text>,
+    /// Authorized keys of the user.
+    pub ssh_keys: Vec<Text>,
+    /// Size of the disk in bytes.
+    pub disk_size: Option<Spanned<u64>>,
+}
+
+/// An entry of `installers`.
+#[derive(Clone, Debug, Default)]
+pub struct Installer {
+    /// Authorized keys of root.
+    pub ssh_keys: Vec<Text>,
+    /// Whether it carries the built system.
+    pub with_system: Option<Spanned<bool>>,
+    /// Packages.
+    pub packages: Vec<Value>,
+    /// NixOS options.
+    pub settings: Settings,
+    /// Hand-written modules.
+    pub modules: Vec<Text>,
 }
 
 /// `hosts.*.hardware`.
@@ -513,6 +653,8 @@ pub struct Hardware {
     pub gpus: Vec<Gpu>,
     /// Memory in bytes.
     pub memory: Option<Spanned<u64>>,
+    /// Threads of the processor.
+    pub cores: Option<Spanned<i64>>,
     /// Disk layouts by name.
     pub disks: Vec<Text>,
     /// Boot loader.

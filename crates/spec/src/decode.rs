@@ -9,6 +9,7 @@ use crate::ast::{
     Secrets, Spec, Template, Text, User,
 };
 use crate::feature;
+use crate::machine;
 use crate::node::{Node, NodeKind, Style, parse};
 use crate::scalar::{Plain, parse_size, plain};
 use crate::value::{Context, Keys, Settings, Value, ambiguous, duplicate, settings, value};
@@ -93,6 +94,14 @@ fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
     section!("templates", templates, "template", decode_template);
     section!("profiles", profiles, "profile", decode_profile);
     section!("hosts", hosts, "host", decode_host);
+    section!("microvms", microvms, "MicroVM", machine::decode_microvm);
+    section!("images", images, "image", machine::decode_image);
+    section!(
+        "installers",
+        installers,
+        "installer",
+        machine::decode_installer
+    );
     section!("disks", disks, "disk layout", decode_disk);
     for (section, names) in lost {
         spec.lost
@@ -252,7 +261,7 @@ fn decode_user(node: &Node, d: &mut Diagnostics) -> Option<User> {
 }
 
 /// A list of profiles, or a mapping.
-fn decode_composition(node: &Node, d: &mut Diagnostics) -> Option<Composition> {
+pub(crate) fn decode_composition(node: &Node, d: &mut Diagnostics) -> Option<Composition> {
     if node.is_null() {
         return Some(Composition::default());
     }
@@ -319,6 +328,8 @@ fn decode_host(node: &Node, d: &mut Diagnostics) -> Option<Host> {
         packages: f.packages("packages", d),
         settings: f.settings("settings", d),
         modules: f.texts("modules", d),
+        microvms: f.texts("microvms", d),
+        installer: f.boolean("installer", d),
         ..Host::default()
     };
     if let Some(node) = f.take("hardware") {
@@ -351,6 +362,7 @@ fn decode_hardware(node: &Node, d: &mut Diagnostics) -> Hardware {
     let mut hardware = Hardware {
         cpu: f.text("cpu", d),
         memory: f.size("memory", d),
+        cores: f.integer("cores", d),
         disks: f.texts("disks", d),
         profile: f.text("profile", d),
         facter: f.text("facter", d),
@@ -637,7 +649,7 @@ impl<'n> Fields<'n> {
         int(self.take_some(key)?, key, d)
     }
 
-    fn size(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Spanned<u64>> {
+    pub(crate) fn size(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Spanned<u64>> {
         size(self.take_some(key)?, key, d).map(|(text, bytes)| Spanned::new(bytes, text.span))
     }
 
@@ -705,7 +717,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Packages: names or tagged values.
-    fn packages(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<Value> {
+    pub(crate) fn packages(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<Value> {
         let cx = Context {
             in_feature: false,
             keys: Keys::Names,
@@ -745,7 +757,11 @@ impl<'n> Fields<'n> {
         result
     }
 
-    fn feature_uses(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<FeatureUse> {
+    pub(crate) fn feature_uses(
+        &mut self,
+        key: &'static str,
+        d: &mut Diagnostics,
+    ) -> Vec<FeatureUse> {
         let Some(node) = self.take_some(key) else {
             return Vec::new();
         };
@@ -754,7 +770,7 @@ impl<'n> Fields<'n> {
 
     /// A section of named entries, merged into what other files gave. Gives the names that could
     /// not be read, or an empty one where that is the whole section.
-    fn section<T>(
+    pub(crate) fn section<T>(
         &mut self,
         key: &'static str,
         into: &mut Named<T>,
@@ -805,6 +821,11 @@ impl<'n> Fields<'n> {
 
     pub(crate) fn span(&self) -> Span {
         self.span
+    }
+
+    /// What it is, for messages.
+    pub(crate) fn what(&self) -> &'static str {
+        self.what
     }
 
     /// Reports the keys that nobody asked for.

@@ -490,25 +490,7 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
         f.finish(d);
         Some(PortSource::Range(from?, to?))
     });
-    let protocol = match f.text("protocol", d) {
-        None => Protocol::Tcp,
-        Some(word) => match word.value.as_str() {
-            "tcp" => Protocol::Tcp,
-            "udp" => Protocol::Udp,
-            "both" => Protocol::Both,
-            other => {
-                d.push(
-                    Diagnostic::error(
-                        "bad-value",
-                        word.span,
-                        format!("`{other}` is not a protocol"),
-                    )
-                    .help("expected one of `tcp`, `udp`, `both`"),
-                );
-                Protocol::Tcp
-            }
-        },
-    };
+    let protocol = protocol(&mut f, d);
     let zones = f.texts("zones", d);
     let when = f.text("when", d);
     f.finish(d);
@@ -533,6 +515,29 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
         .collect()
 }
 
+/// The key `protocol`, by default TCP.
+pub(crate) fn protocol(f: &mut Fields<'_>, d: &mut Diagnostics) -> Protocol {
+    let Some(word) = f.text("protocol", d) else {
+        return Protocol::Tcp;
+    };
+    match word.value.as_str() {
+        "tcp" => Protocol::Tcp,
+        "udp" => Protocol::Udp,
+        "both" => Protocol::Both,
+        other => {
+            d.push(
+                Diagnostic::error(
+                    "bad-value",
+                    word.span,
+                    format!("`{other}` is not a protocol"),
+                )
+                .help("expected one of `tcp`, `udp`, `both`"),
+            );
+            Protocol::Tcp
+        }
+    }
+}
+
 /// The options of a port entry.
 fn port_options(node: &Node, d: &mut Diagnostics) -> Vec<PortSource> {
     let names = if let NodeKind::Scalar(..) = node.kind {
@@ -543,7 +548,7 @@ fn port_options(node: &Node, d: &mut Diagnostics) -> Vec<PortSource> {
     names.into_iter().map(PortSource::Option).collect()
 }
 
-fn port_number(node: &Node, d: &mut Diagnostics) -> Option<u16> {
+pub(crate) fn port_number(node: &Node, d: &mut Diagnostics) -> Option<u16> {
     let number = int(node, "port", d)?;
     u16::try_from(number.value).ok().or_else(|| {
         d.push(Diagnostic::error(

@@ -11,6 +11,7 @@
 pub mod ast;
 pub mod decode;
 mod feature;
+mod machine;
 pub mod node;
 mod scalar;
 pub mod schema;

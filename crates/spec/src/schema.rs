@@ -52,6 +52,7 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
     words("ZoneName", &mut names.zones.iter());
     words("SecretName", &mut names.secrets.iter());
     words("InputName", &mut names.inputs.iter());
+    words("MicroVmName", &mut names.microvms.iter());
     words("FeatureId", &mut ids.iter());
     if !names.inputs.is_empty() {
         words(
@@ -65,11 +66,14 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
     if !names.hosts.is_empty() {
         words(
             "SecretReader",
-            &mut [&all].into_iter().chain(&names.groups).chain(&names.hosts),
+            &mut [&all]
+                .into_iter()
+                .chain(&names.groups)
+                .chain(&names.machines()),
         );
         words(
             "GroupMember",
-            &mut names.hosts.iter().chain(&names.key_holders),
+            &mut names.machines().iter().chain(&names.key_holders),
         );
     }
     if !names.key_holders.is_empty() {
@@ -80,7 +84,8 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
     }
     close(definitions, "HostUsers", &names.users);
     close(definitions, "HostZones", &names.zones);
-    close(definitions, "HostKeys", &names.hosts);
+    close(definitions, "HostKeys", &names.machines());
+    close(definitions, "Installers", &names.hosts);
     if !names.features.is_empty() {
         features(definitions, "SystemFeatures", names, |f| f.system);
         features(definitions, "HomeFeatures", names, |f| f.home);
@@ -89,6 +94,8 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
     let word = "^[a-z][a-z0-9-]{0,62}$";
     for (definition, pattern) in [
         ("Hosts", host),
+        ("MicroVms", host),
+        ("Images", host),
         ("Users", "^[a-z][a-z0-9_-]{0,30}$"),
         ("Templates", word),
         ("Profiles", word),

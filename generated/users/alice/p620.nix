@@ -7,6 +7,7 @@
   users.users.alice.extraGroups = [
     "docker"
     "gamemode"
+    "kvm"
     "libvirtd"
     "render"
     "video"

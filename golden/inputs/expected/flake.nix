@@ -17,7 +17,10 @@
 
     microvm = {
       url = "github:microvm-nix/microvm.nix";
-      inputs.nixpkgs.follows = "nixpkgs";
+      inputs = {
+        nixpkgs.follows = "nixpkgs";
+        spectrum.follows = "";
+      };
     };
 
     nixos-hardware = {

@@ -25,6 +25,7 @@ pub(crate) struct View {
     unstable: Option<Unstable>,
     home_modules_of_inputs: Vec<Code>,
     hosts: Vec<HostView>,
+    packages: Vec<Platform>,
     system_modules: Vec<Module>,
     home_modules: Vec<Module>,
     systems: Vec<Code>,
@@ -41,8 +42,21 @@ struct Unstable {
 struct HostView {
     comment: Option<Code>,
     name: Code,
-    unstable: Option<Code>,
+    special_args: Option<Code>,
     modules: Vec<Code>,
+}
+
+/// What can be built for a platform.
+#[derive(Debug, Serialize)]
+struct Platform {
+    system: Code,
+    packages: Vec<Package>,
+}
+
+#[derive(Debug, Serialize)]
+struct Package {
+    name: Code,
+    value: Code,
 }
 
 #[derive(Debug, Serialize)]
@@ -53,12 +67,8 @@ struct Module {
 
 /// The view of the flake.
 pub(crate) fn view(fleet: &Fleet, header: Code) -> Result<View> {
-    let systems: BTreeSet<&str> = fleet
-        .hosts
-        .values()
-        .map(|host| host.system.as_str())
-        .collect();
-    let home_modules: Vec<&str> = if fleet.hosts.values().any(|host| host.has_home_manager) {
+    let systems: BTreeSet<&str> = fleet.machines().map(|host| host.system.as_str()).collect();
+    let home_modules: Vec<&str> = if fleet.machines().any(|host| host.has_home_manager) {
         fleet
             .inputs
             .values()
@@ -67,21 +77,29 @@ pub(crate) fn view(fleet: &Fleet, header: Code) -> Result<View> {
     } else {
         vec![]
     };
-    let hosts = fleet
-        .hosts
-        .values()
-        .map(|host| host_view(fleet, host, !home_modules.is_empty()));
+    let shares_home_modules = !home_modules.is_empty();
+    let mut hosts: Vec<HostView> = Vec::new();
+    for host in fleet.hosts.values() {
+        let path = format!("./hosts/{}", host.name);
+        hosts.push(host_view(fleet, host, &path, shares_home_modules)?);
+    }
+    for vm in fleet.microvms.values() {
+        let path = format!("./microvms/{}.nix", vm.guest.name);
+        hosts.push(host_view(fleet, &vm.guest, &path, shares_home_modules)?);
+    }
+    let packages = packages(fleet);
     Ok(View {
         header,
         description: Code::string(fleet.description.as_deref().unwrap_or(&fleet.name).trim())?,
         inputs: inputs(fleet)?,
-        arguments: arguments(fleet, &home_modules)?,
+        arguments: arguments(fleet, &home_modules, !packages.is_empty())?,
         unstable: if fleet.unstable {
             Some(unstable(fleet, &systems)?)
         } else {
             None
         },
-        hosts: hosts.collect::<Result<_>>()?,
+        hosts,
+        packages,
         home_modules_of_inputs: home_modules
             .into_iter()
             .map(Code::element)
@@ -112,8 +130,8 @@ fn inputs(fleet: &Fleet) -> Result<Code> {
 }
 
 /// The pattern of the outputs: the inputs that they name.
-fn arguments(fleet: &Fleet, home_modules: &[&str]) -> Result<Code> {
-    let modules = fleet.hosts.values().flat_map(|host| &host.input_modules);
+fn arguments(fleet: &Fleet, home_modules: &[&str], has_packages: bool) -> Result<Code> {
+    let modules = fleet.machines().flat_map(|host| &host.input_modules);
     let exprs: BTreeSet<&str> = modules
         .map(String::as_str)
         .chain(home_modules.iter().copied())
@@ -121,6 +139,9 @@ fn arguments(fleet: &Fleet, home_modules: &[&str]) -> Result<Code> {
     let mut used = BTreeSet::new();
     if !fleet.hosts.is_empty() {
         used.insert("nixpkgs".to_owned());
+    }
+    if has_packages || fleet.machines().any(needs_self) {
+        used.insert("self".to_owned());
     }
     if fleet.unstable {
         used.insert(UNSTABLE.to_owned());
@@ -157,8 +178,54 @@ fn unstable(fleet: &Fleet, systems: &BTreeSet<&str>) -> Result<Unstable> {
     })
 }
 
-fn host_view(fleet: &Fleet, host: &Host, shares_home_modules: bool) -> Result<HostView> {
-    let mut modules = vec![Code::path(format!("./hosts/{}", host.name))?];
+/// Whether modules of a machine refer to the flake itself.
+fn needs_self(host: &Host) -> bool {
+    !host.microvms.is_empty()
+}
+
+/// Runners of MicroVMs.
+fn packages(fleet: &Fleet) -> Vec<Platform> {
+    let mut platforms: BTreeMap<&str, Vec<Package>> = BTreeMap::new();
+    for vm in fleet.microvms.values() {
+        let name = Code::name(vm.guest.name.as_str());
+        let value = Code::new(format!(
+            "self.nixosConfigurations.{name}.config.microvm.declaredRunner"
+        ));
+        let packages = platforms.entry(&vm.guest.system).or_default();
+        packages.push(Package { name, value });
+    }
+    let platforms = platforms.into_iter();
+    platforms
+        .map(|(system, packages)| Platform {
+            system: Code::name(system),
+            packages,
+        })
+        .collect()
+}
+
+fn special_args(fleet: &Fleet, host: &Host) -> Option<Code> {
+    let unstable = || format!("unstable.{}", Code::name(&host.system));
+    match (needs_self(host), fleet.unstable) {
+        (false, false) => None,
+        (false, true) => Some(Code::new(format!(
+            "specialArgs.pkgs-unstable = {};",
+            unstable()
+        ))),
+        (true, false) => Some(Code::new("specialArgs = { inherit self; };")),
+        (true, true) => Some(Code::new(format!(
+            "specialArgs = {{ inherit self; pkgs-unstable = {}; }};",
+            unstable()
+        ))),
+    }
+}
+
+fn host_view(
+    fleet: &Fleet,
+    host: &Host,
+    path: &str,
+    shares_home_modules: bool,
+) -> Result<HostView> {
+    let mut modules = vec![Code::path(path)?];
     for module in &host.input_modules {
         modules.push(Code::element(module)?);
     }
@@ -168,7 +235,7 @@ fn host_view(fleet: &Fleet, host: &Host, shares_home_modules: bool) -> Result<Ho
     Ok(HostView {
         comment: host.description.as_deref().map(Code::comment),
         name: Code::name(host.name.as_str()),
-        unstable: fleet.unstable.then(|| Code::name(&host.system)),
+        special_args: special_args(fleet, host),
         modules,
     })
 }

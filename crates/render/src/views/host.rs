@@ -1,4 +1,5 @@
-//! `hosts/<host>/default.nix`: what the host imports and what it alone says.
+//! `hosts/<host>/default.nix` and `microvms/<vm>.nix`: what the machine imports and what it alone
+//! says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +26,29 @@ pub(crate) struct View {
 
 /// The view of a host.
 pub(crate) fn view(fleet: &Fleet, host: &Host) -> Result<View> {
+    let mut hardware = vec![Code::path("./hardware.nix")?];
+    if !host.disks.is_empty() && !disks::is_shared(host) {
+        hardware.push(Code::path("./disks.nix")?);
+    } else {
+        for name in host.disks.keys() {
+            hardware.push(Code::path(format!("../../disks/{name}.nix"))?);
+        }
+    }
+    machine(fleet, host, hardware, "../../")
+}
+
+/// The view of a guest.
+pub(crate) fn guest(fleet: &Fleet, guest: &Host) -> Result<View> {
+    machine(fleet, guest, Vec::new(), "../")
+}
+
+/// A machine whose file lies `up` below the root of the output.
+fn machine(fleet: &Fleet, host: &Host, first: Vec<Code>, up: &str) -> Result<View> {
     let mut tree = Tree::new(&host.definitions)?;
     add_ports(&mut tree, &host.ports)?;
-    add_secrets(&mut tree, fleet.backend, host)?;
+    add_secrets(&mut tree, fleet.backend, host, up)?;
     Ok(View {
-        modules: modules(fleet, host)?,
+        modules: modules(fleet, host, first, up)?,
         name: Code::string(host.name.as_str())?,
         state_version: Code::string(&host.state_version)?,
         settings: tree.code(Order::top(&[&fleet.namespace]))?,
@@ -37,17 +56,10 @@ pub(crate) fn view(fleet: &Fleet, host: &Host) -> Result<View> {
 }
 
 /// Hardware, what is shared, features, users, hand-written modules.
-fn modules(fleet: &Fleet, host: &Host) -> Result<Vec<Code>> {
-    let mut modules = vec![Code::path("./hardware.nix")?];
-    if !host.disks.is_empty() && !disks::is_shared(host) {
-        modules.push(Code::path("./disks.nix")?);
-    } else {
-        for name in host.disks.keys() {
-            modules.push(Code::path(format!("../../disks/{name}.nix"))?);
-        }
-    }
+fn modules(fleet: &Fleet, host: &Host, first: Vec<Code>, up: &str) -> Result<Vec<Code>> {
+    let mut modules = first;
     if layer::has_fleet(fleet) {
-        modules.push(Code::path("../../modules/fleet.nix")?);
+        modules.push(Code::path(format!("{up}modules/fleet.nix"))?);
     }
     let template = host
         .template
@@ -55,22 +67,21 @@ fn modules(fleet: &Fleet, host: &Host) -> Result<Vec<Code>> {
         .and_then(|name| fleet.templates.get(name));
     let mut own: BTreeSet<FeatureId> = host.imports.clone();
     if let Some(template) = template.filter(|template| layer::has_template(template)) {
-        modules.push(Code::path(format!(
-            "../../templates/{}.nix",
-            template.name
-        ))?);
+        modules.push(Code::path(format!("{up}templates/{}.nix", template.name))?);
         own.retain(|id| !template.imports.contains(id));
     }
-    modules.extend(layer::features("../../modules/", &own)?);
+    modules.extend(layer::features(&format!("{up}modules/"), &own)?);
+    // What a user has on every host is in the guest's own file of the user.
+    let is_guest = fleet.microvms.contains_key(&host.name);
     for (name, on_host) in &host.users {
-        if fleet.users.get(name).is_some_and(user::has_module) {
-            modules.push(Code::path(format!("../../users/{name}"))?);
+        if !is_guest && fleet.users.get(name).is_some_and(user::has_module) {
+            modules.push(Code::path(format!("{up}users/{name}"))?);
         }
         if user::has_host_module(on_host) {
-            modules.push(Code::path(format!("../../users/{name}/{}.nix", host.name))?);
+            modules.push(Code::path(format!("{up}users/{name}/{}.nix", host.name))?);
         }
     }
-    modules.extend(layer::written("../../", &host.modules)?);
+    modules.extend(layer::written(up, &host.modules)?);
     Ok(modules)
 }
 
@@ -118,7 +129,7 @@ fn add_ports(tree: &mut Tree<'_>, ports: &[OpenPort]) -> Result<()> {
 }
 
 /// Names the secrets that the host decrypts.
-fn add_secrets(tree: &mut Tree<'_>, backend: Backend, host: &Host) -> Result<()> {
+fn add_secrets(tree: &mut Tree<'_>, backend: Backend, host: &Host, up: &str) -> Result<()> {
     if host.secrets.is_empty() {
         return Ok(());
     }
@@ -134,7 +145,7 @@ fn add_secrets(tree: &mut Tree<'_>, backend: Backend, host: &Host) -> Result<()>
         }
     };
     for (name, secret) in &host.secrets {
-        let path = Value::Path(format!("../../secrets/{name}.{extension}"));
+        let path = Value::Path(format!("{up}secrets/{name}.{extension}"));
         tree.set(&[root, "secrets", name, file], path)?;
         let texts = [
             ("owner", &secret.owner),

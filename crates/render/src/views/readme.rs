@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Fleet, Half, Host, PortNumbers, Protocol};
+use model::{Fleet, Half, Host, MicroVm, PortNumbers, Protocol};
 use serde::Serialize;
 
 use crate::code::Code;
@@ -17,6 +17,8 @@ pub(crate) struct View {
     hosts: Vec<HostView>,
     users: Vec<UserView>,
     ports: Vec<PortView>,
+    microvms: Vec<MicroVmView>,
+    microvm: Code,
     retired: Code,
     layout: Vec<Folder>,
 }
@@ -50,6 +52,18 @@ struct PortView {
     numbers: Code,
     protocol: Code,
     feature: Code,
+}
+
+#[derive(Debug, Serialize)]
+struct MicroVmView {
+    name: Code,
+    link: Code,
+    description: Code,
+    memory: Code,
+    vcpu: Code,
+    reached: Code,
+    keeps: Code,
+    hosts: Code,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,6 +113,18 @@ pub(crate) fn view(fleet: &Fleet) -> View {
         hosts: fleet.hosts.values().map(host_view).collect(),
         users: users.collect(),
         ports: fleet.hosts.values().flat_map(ports).collect(),
+        microvms: fleet
+            .microvms
+            .values()
+            .map(|vm| microvm_view(fleet, vm))
+            .collect(),
+        microvm: Code::new(
+            fleet
+                .microvms
+                .keys()
+                .next()
+                .map_or("VM", |name| name.as_str()),
+        ),
         retired: names(fleet.retired.iter().map(AsRef::as_ref)),
         layout: layout(fleet),
     }
@@ -114,6 +140,41 @@ fn host_view(host: &Host) -> HostView {
         address: markdown(host.address.as_deref().unwrap_or("")),
         users: names(host.users.keys().map(AsRef::as_ref)),
         n_features: Code::new(host.enabled.len().to_string()),
+    }
+}
+
+fn microvm_view(fleet: &Fleet, vm: &MicroVm) -> MicroVmView {
+    let name = &vm.guest.name;
+    let forwards = vm.forwards.iter().map(|forward| {
+        let protocol = match forward.protocol {
+            Protocol::Tcp => "",
+            Protocol::Udp => "/udp",
+        };
+        let address = &forward.address;
+        format!("{address}:{}{protocol} → {}", forward.host, forward.guest)
+    });
+    let bridge = vm.bridge.iter().map(|bridge| {
+        let address = vm.address.as_deref().unwrap_or("DHCP");
+        format!("{address} on {bridge}")
+    });
+    let reached: Vec<String> = bridge.chain(forwards).collect();
+    let keeps: Vec<&str> = vm.volumes.iter().map(|(_, point)| point.as_str()).collect();
+    let hosts = fleet.hosts.values();
+    let hosts = hosts.filter(|host| host.microvms.contains(name));
+    let memory = if vm.memory.is_multiple_of(1024) {
+        format!("{} GiB", vm.memory / 1024)
+    } else {
+        format!("{} MiB", vm.memory)
+    };
+    MicroVmView {
+        name: markdown(name.as_str()),
+        link: Code::new(format!("microvms/{name}.nix")),
+        description: markdown(vm.guest.description.as_deref().unwrap_or("")),
+        memory: Code::new(memory),
+        vcpu: Code::new(vm.vcpu.to_string()),
+        reached: markdown(&reached.join(", ")),
+        keeps: markdown(&keeps.join(", ")),
+        hosts: names(hosts.map(|host| host.name.as_str())),
     }
 }
 
@@ -150,6 +211,11 @@ fn layout(fleet: &Fleet) -> Vec<Folder> {
                 .any(|host| !host.disks.is_empty() && disks::is_shared(host)),
             "disks/",
             "partitions and file systems, a layout a file",
+        ),
+        (
+            !fleet.microvms.is_empty(),
+            "microvms/",
+            "small virtual machines, a guest a file",
         ),
         (
             !fleet.users.is_empty(),

@@ -10,6 +10,8 @@ use crate::schema::types::{data, type_schema};
 pub struct Names {
     /// Section `hosts`.
     pub hosts: Vec<String>,
+    /// Section `microvms`.
+    pub microvms: Vec<String>,
     /// Section `users`.
     pub users: Vec<String>,
     /// Section `templates`.
@@ -61,10 +63,11 @@ pub struct OptionNames {
 }
 
 /// Inputs that features and sections bring along.
-const KNOWN_INPUTS: [&str; 5] = [
+const KNOWN_INPUTS: [&str; 6] = [
     "agenix",
     "disko",
     "home-manager",
+    "microvm",
     "nixos-hardware",
     "sops-nix",
 ];
@@ -94,6 +97,7 @@ impl Names {
         inputs.dedup();
         Names {
             hosts: keys(&spec.hosts),
+            microvms: keys(&spec.microvms),
             users: keys(&spec.users),
             templates: keys(&spec.templates),
             profiles: keys(&spec.profiles),
@@ -110,6 +114,13 @@ impl Names {
             inputs,
             features,
         }
+    }
+}
+
+impl Names {
+    /// The machines that read secrets: hosts and MicroVMs.
+    pub(super) fn machines(&self) -> Vec<String> {
+        self.hosts.iter().chain(&self.microvms).cloned().collect()
     }
 }
 

@@ -52,6 +52,8 @@ names! {
     GroupMember,
     /// A feature as `category.name`.
     FeatureId,
+    /// A MicroVM of this fleet.
+    MicroVmName,
 }
 
 /// What fits a pattern.
@@ -76,6 +78,8 @@ patterns! {
     Channel = "^nixos-(unstable|[0-9][0-9]\\.(05|11))(-small)?$",
     /// A file mode such as `"0400"`, in quotes.
     Mode = "^[0-7]{3,4}$",
+    /// A MAC address such as `02:00:00:00:00:01`, in quotes.
+    Mac = "^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$",
     /// A host id of eight hex digits, in quotes.
     HostId = "^[0-9A-Fa-f]{8}$",
     /// A public key: `ssh-ed25519 …` or `age1…`.
@@ -112,6 +116,29 @@ words! {
     GpuVendor { Amd = "amd", Intel = "intel", Nvidia = "nvidia", None = "none" }
     /// A boot loader.
     Loader { SystemdBoot = "systemd-boot", Grub = "grub", None = "none" }
+    /// What runs a MicroVM; only `qemu` has user networking with forwarded ports.
+    Hypervisor {
+        Qemu = "qemu", Cloud = "cloud-hypervisor", Firecracker = "firecracker",
+        Crosvm = "crosvm", Kvmtool = "kvmtool", Stratovirt = "stratovirt", Alioth = "alioth",
+    }
+    /// Where a MicroVM's store comes from.
+    NixStore {
+        /// The host's, read-only.
+        Shared = "shared",
+        /// An image that holds what the guest needs.
+        Image = "image",
+    }
+    /// How a folder of the host is shared.
+    ShareProto { NineP = "9p", Virtiofs = "virtiofs" }
+    /// What an image is made for.
+    ImageFormat {
+        /// A disk for QEMU and libvirt.
+        Qcow2 = "qcow2",
+        /// A virtual machine of Proxmox VE.
+        Proxmox = "proxmox",
+        /// A container of Proxmox VE.
+        ProxmoxLxc = "proxmox-lxc",
+    }
     /// What the host runs on.
     Platform { Physical = "physical", Qemu = "qemu", Lxc = "lxc" }
     /// How a disk is laid out.
@@ -176,6 +203,12 @@ pub(super) struct SpecFile {
     profiles: Option<Profiles>,
     /// The machines.
     hosts: Option<Hosts>,
+    /// Small virtual machines, by microvm.nix.
+    microvms: Option<MicroVms>,
+    /// Images of machines to start from.
+    images: Option<Images>,
+    /// Installers by host; `installer: true` at the host is the same as an empty one.
+    installers: Option<Installers>,
     /// Disk layouts, rendered to disko.
     disks: Option<BTreeMap<String, Disk>>,
     /// Who may read which secret.
@@ -207,6 +240,18 @@ struct Profiles(BTreeMap<String, Option<Profile>>);
 /// Hosts by name.
 #[derive(JsonSchema)]
 struct Hosts(BTreeMap<String, Option<Host>>);
+
+/// MicroVMs by name.
+#[derive(JsonSchema)]
+struct MicroVms(BTreeMap<String, MicroVm>);
+
+/// Images by name.
+#[derive(JsonSchema)]
+struct Images(BTreeMap<String, Image>);
+
+/// Installers by host.
+#[derive(JsonSchema)]
+struct Installers(BTreeMap<String, Option<Installer>>);
 
 /// What all hosts share.
 #[derive(JsonSchema)]
@@ -499,6 +544,197 @@ struct Host {
     settings: Option<Settings>,
     /// Hand-written NixOS modules, relative to the spec folder.
     modules: Option<Many<String>>,
+    /// MicroVMs that it runs as services.
+    microvms: Option<Many<MicroVmName>>,
+    /// An installer image for it, `live-iso-NAME`.
+    installer: Option<bool>,
+}
+
+/// A small virtual machine.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct MicroVm {
+    /// What it is.
+    description: Option<String>,
+    /// What it shares with others.
+    template: Option<TemplateName>,
+    /// Platform, where it differs from the fleet's.
+    system: Option<System>,
+    /// The release that its volumes were made with.
+    state_version: Option<Release>,
+    /// Size of the memory.
+    memory: Size,
+    /// Virtual processors; 1 where not given.
+    #[schemars(range(min = 1))]
+    vcpu: Option<i64>,
+    /// What runs it; `qemu` where not given.
+    hypervisor: Option<Hypervisor>,
+    /// Where the store comes from; `shared` where not given.
+    nix_store: Option<NixStore>,
+    /// Whether hosts that list it start it at boot; true where not given.
+    autostart: Option<bool>,
+    /// Its network interface; user networking where no bridge is given.
+    network: Option<GuestNetwork>,
+    /// Disk images; what is not on one is forgotten when it stops.
+    volumes: Option<Many<Volume>>,
+    /// Folders of the host.
+    shares: Option<Many<Share>>,
+    /// Users of the fleet, and throw-away accounts.
+    users: Option<BTreeMap<String, Option<GuestUser>>>,
+    /// Features.
+    features: Option<SystemFeatures>,
+    /// System packages, as below `pkgs`.
+    packages: Option<Many<String>>,
+    /// NixOS options.
+    settings: Option<Settings>,
+    /// Hand-written NixOS modules, relative to the spec folder.
+    modules: Option<Many<String>>,
+}
+
+/// The network interface of a MicroVM.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct GuestNetwork {
+    /// MAC address; made from the name where not given.
+    mac: Option<Mac>,
+    /// Ports of the host that lead to the guest, without a bridge.
+    forwards: Option<Many<Forward>>,
+    /// Bridge of the host that the guest is attached to.
+    bridge: Option<String>,
+    /// Name of the interface on the host; `vm-NAME` where not given.
+    tap: Option<String>,
+    /// Address with prefix length on the bridge, such as `10.20.0.11/24`.
+    address: Option<String>,
+    /// Default route: the address that the host has on the bridge.
+    gateway: Option<String>,
+    /// DNS servers.
+    nameservers: Option<Many<String>>,
+    /// Zones of its only interface.
+    zones: Option<Many<ZoneName>>,
+}
+
+/// A port of the host that leads to the guest.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Forward {
+    /// Port of the host.
+    #[schemars(range(min = 0, max = 65535))]
+    host: i64,
+    /// Port of the guest.
+    #[schemars(range(min = 0, max = 65535))]
+    guest: i64,
+    /// Transport; TCP where not given.
+    protocol: Option<Protocol>,
+    /// Address of the host that it listens on; `127.0.0.1` where not given.
+    address: Option<String>,
+}
+
+/// A disk image of a MicroVM.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Volume {
+    /// A name for the image, or its absolute path on the host.
+    name: String,
+    /// Where the guest mounts it.
+    mount_point: String,
+    /// Size of a new image.
+    size: Size,
+    /// File system of a new image; `ext4` where not given.
+    fs_type: Option<String>,
+}
+
+/// A folder of the host that a MicroVM mounts.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Share {
+    /// Folder of the host.
+    source: String,
+    /// Where the guest mounts it.
+    mount_point: String,
+    /// Name of the share; from the mount point where not given.
+    tag: Option<String>,
+    /// How it is shared; `9p` where not given.
+    proto: Option<ShareProto>,
+    /// Whether the guest only reads it.
+    read_only: Option<bool>,
+}
+
+/// A user of a MicroVM: a list of profiles, or a mapping.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum GuestUser {
+    Profiles(Vec<ProfileName>),
+    Parts(Box<GuestUserParts>),
+}
+
+/// A user of a MicroVM.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct GuestUserParts {
+    /// Throw-away password, as it is; only where nothing but the host reaches the guest.
+    password: Option<String>,
+    /// Public keys that may log in by ssh.
+    ssh_keys: Option<Many<String>>,
+    /// Member of `wheel`.
+    admin: Option<bool>,
+    /// Login shell.
+    shell: Option<Shell>,
+    /// Profiles in order, of a user of the fleet.
+    profiles: Option<Many<ProfileName>>,
+    /// Features with a Home Manager half, of a user of the fleet.
+    features: Option<HomeFeatures>,
+    /// Packages, as below `pkgs`, of a user of the fleet.
+    packages: Option<Many<String>>,
+    /// Home Manager options, of a user of the fleet.
+    settings: Option<Settings>,
+    /// Extra groups.
+    groups: Option<Many<String>>,
+    /// Hand-written Home Manager modules, relative to the spec folder.
+    modules: Option<Many<String>>,
+}
+
+/// An image of a machine to start from.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Image {
+    /// What it is.
+    description: Option<String>,
+    /// What it is made for.
+    format: ImageFormat,
+    /// Platform, where it differs from the fleet's.
+    system: Option<System>,
+    /// The release that machines made from it are installed with.
+    state_version: Option<Release>,
+    /// Its only user; `bootstrap` where not given.
+    user: Option<String>,
+    /// Public keys of the user; those of the fleet's admins where not given.
+    ssh_keys: Option<Many<String>>,
+    /// Size of the disk; it grows to the size of the machine's at the first boot.
+    disk_size: Option<Size>,
+    /// Features.
+    features: Option<SystemFeatures>,
+    /// System packages, as below `pkgs`.
+    packages: Option<Many<String>>,
+    /// NixOS options.
+    settings: Option<Settings>,
+    /// Hand-written NixOS modules, relative to the spec folder.
+    modules: Option<Many<String>>,
+}
+
+/// The installer of a host.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Installer {
+    /// Public keys of root; those of the host's admins where not given.
+    ssh_keys: Option<Many<String>>,
+    /// Whether it carries the built system, so that no network is needed.
+    with_system: Option<bool>,
+    /// Further packages, as below `pkgs`.
+    packages: Option<Many<String>>,
+    /// NixOS options of the installer.
+    settings: Option<Settings>,
+    /// Hand-written NixOS modules, relative to the spec folder.
+    modules: Option<Many<String>>,
 }
 
 /// What a host is made of.
@@ -511,6 +747,9 @@ struct Hardware {
     gpu: Option<Many<Gpu>>,
     /// Size of the memory.
     memory: Option<Size>,
+    /// Threads of the processor.
+    #[schemars(range(min = 1))]
+    cores: Option<i64>,
     /// Layouts of the section `disks`.
     disks: Option<Many<DiskName>>,
     /// Boot loader.

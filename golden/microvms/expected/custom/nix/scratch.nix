@@ -1,0 +1,3 @@
+{
+  environment.etc."scratch".text = "by hand";
+}
