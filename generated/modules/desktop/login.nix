@@ -43,7 +43,7 @@ in
     defaultSession = lib.mkOption {
       type = lib.types.nullOr lib.types.str;
       default = null;
-      description = "Session that is chosen at first; Hyprland where both desktops are on.";
+      description = "Session that is chosen at first; of several desktops the first of Hyprland, Plasma, GNOME, COSMIC, Niri, Sway and Xfce.";
     };
 
     greeter = lib.mkOption {
@@ -51,6 +51,7 @@ in
         "sddm"
         "tuigreet"
         "gdm"
+        "cosmic"
       ];
       default = "sddm";
       description = "Program that asks for user and password.";
@@ -90,6 +91,7 @@ in
         theme = lib.mkIf (cfg.theme != null) cfg.theme;
       };
       gdm.enable = cfg.greeter == "gdm";
+      cosmic-greeter.enable = cfg.greeter == "cosmic";
     };
 
     services.greetd = lib.mkIf (cfg.greeter == "tuigreet") {

@@ -165,6 +165,29 @@ in
       description = "How long a host or exporter must be silent before it is reported.";
     };
 
+    exporters = lib.mkOption {
+      type = lib.types.listOf (
+        lib.types.submodule {
+          options = {
+            hosts = lib.mkOption {
+              type = lib.types.attrsOf (lib.types.nullOr lib.types.str);
+              description = "Hosts, by name, with their addresses; null stands for the name.";
+            };
+            job = lib.mkOption {
+              type = lib.types.str;
+              description = "Job that the samples belong to.";
+            };
+            port = lib.mkOption {
+              type = lib.types.port;
+              description = "Port of the exporters, the same on all hosts.";
+            };
+          };
+        }
+      );
+      default = [ ];
+      description = "Further exporters of the fleet. Those of the catalog are found by themselves.";
+    };
+
     extraRules = lib.mkOption {
       type = lib.types.listOf (
         lib.types.submodule {
@@ -332,6 +355,10 @@ in
           static_configs = staticConfigs cfg.systemdPort cfg.systemdNodes;
         }
       ]
+      ++ map (exporter: {
+        job_name = exporter.job;
+        static_configs = staticConfigs exporter.port exporter.hosts;
+      }) cfg.exporters
       ++ map (extra: {
         job_name = extra.job;
         metrics_path = extra.path;
