@@ -87,8 +87,8 @@ in
     };
 
     services = lib.mkMerge [
-      # It is on unless it is said otherwise.
-      { gnome.gnome-keyring.enable = lib.mkIf (!cfg.keyring) false; }
+      # The module turns it on by default; this is above a default, and below what others say.
+      { gnome.gnome-keyring.enable = lib.mkOverride 950 cfg.keyring; }
       (lib.mkIf cfg.removableMedia {
         gvfs.enable = true;
         udisks2.enable = true;

@@ -35,7 +35,7 @@ in
     uhk = lib.mkOption {
       type = lib.types.bool;
       default = false;
-      description = "Whether the Ultimate Hacking Keyboard is.";
+      description = "Whether the Ultimate Hacking Keyboard is. Its rules are not free.";
     };
 
     zsa = lib.mkOption {
