@@ -21,6 +21,8 @@ pub mod evaluate;
 pub mod fleet_maker;
 pub mod fleets;
 pub mod golden;
+pub mod index_agree;
+pub mod lab;
 pub mod tidy;
 mod tree_hash;
 pub mod workspace;
@@ -43,6 +45,8 @@ enum Task {
     Evaluate(evaluate::Args),
     /// Run the golden tests, or accept what they give
     Golden(golden::Args),
+    /// Compare what `gen index` reads in the lab with `../shared/data`
+    IndexAgree(index_agree::Args),
     /// Check the rules of the code base
     Tidy,
 }
@@ -54,6 +58,7 @@ pub fn run() -> ExitCode {
         Task::Codegen(args) => codegen::run(&args),
         Task::Evaluate(args) => evaluate::run(&args),
         Task::Golden(args) => golden::run(&args),
+        Task::IndexAgree(args) => index_agree::run(&args),
         Task::Tidy => tidy::run(),
     };
     match result {

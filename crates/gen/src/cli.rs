@@ -107,6 +107,8 @@ enum Command {
     Stats,
     /// Print the JSON Schema of the spec, for editors
     Schema(commands::schema::Args),
+    /// Read the options and packages of the locked inputs, to check the spec against
+    Index(commands::index::Args),
     /// Start a small fleet
     Init(commands::init::Args),
     /// Add a host, user, feature or profile to the spec
@@ -274,6 +276,7 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         Some(Command::Explain(args)) => commands::explain::run(&app, &args),
         Some(Command::Stats) => commands::stats::run(&app),
         Some(Command::Schema(args)) => commands::schema::run(&app, &args),
+        Some(Command::Index(args)) => commands::index::run(&app, &args),
         Some(Command::Init(args)) => commands::init::run(&app, &args),
         Some(Command::New(args)) => commands::new::run(&app, &args),
         Some(Command::Completions(args)) => commands::completions::run(&args),

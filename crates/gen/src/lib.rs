@@ -16,6 +16,7 @@
 pub mod cli;
 mod commands;
 mod console;
+pub mod facts;
 mod fingerprint;
 mod generate;
 mod git;

@@ -1,6 +1,8 @@
 //! A sign of life on a terminal, when the work takes longer than one notices.
 
 use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,6 +18,15 @@ pub(crate) struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 impl Progress {
     /// Begins to wait. Nothing is shown where standard error is no terminal.
     pub(crate) fn start(what: &'static str) -> Self {
+        Self::begin(move || what.to_owned())
+    }
+
+    /// The same, with a number that grows.
+    pub(crate) fn counting(what: &'static str, count: Arc<AtomicUsize>) -> Self {
+        Self::begin(move || format!("{what}: {}", count.load(Ordering::Relaxed)))
+    }
+
+    fn begin(message: impl Fn() -> String + Send + 'static) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self(None);
         }
@@ -29,8 +40,9 @@ impl Progress {
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
                 bar.set_style(style);
             }
-            bar.set_message(what);
+            bar.set_message(message());
             while still(Duration::from_millis(100)) {
+                bar.set_message(message());
                 bar.tick();
             }
             bar.finish_and_clear();
