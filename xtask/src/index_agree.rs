@@ -118,13 +118,14 @@ fn reader() -> anyhow::Result<Reader> {
     }
     let folder = workspace::target_dir()?.join("index-agree");
     fs::create_dir_all(&folder)?;
-    let inputs: String = INPUTS
+    let inputs: Vec<String> = INPUTS
         .iter()
-        .map(|input| format!("{input} = {{ }}; "))
+        .map(|input| format!("{input} = {{ }};"))
         .collect();
+    let inputs = inputs.join(" ");
     fs::write(
         folder.join("flake.nix"),
-        format!("{{ inputs = {{ {inputs}}}; outputs = _: {{ }}; }}\n"),
+        format!("{{ inputs = {{ {inputs} }}; outputs = _: {{ }}; }}\n"),
     )?;
     let text = |path: &Path| nix::string(&path.display().to_string());
     let expression = format!(
@@ -273,15 +274,14 @@ fn tell(file: &str, kinds: &BTreeMap<String, Vec<(String, String)>>) -> usize {
         let mut shown = 0;
         for (name, sides) in entries {
             let known = KNOWN.iter().find(|(k, n, _)| *k == full && n == name);
-            match known {
-                Some((_, _, reason)) => println!("    {name}: {reason}"),
-                None => {
-                    unknown += 1;
-                    shown += 1;
-                    if shown <= SHOWN {
-                        println!("    {name} {sides}");
-                    }
-                }
+            if let Some((_, _, reason)) = known {
+                println!("    {name}: {reason}");
+                continue;
+            }
+            unknown += 1;
+            shown += 1;
+            if shown <= SHOWN {
+                println!("    {name} {sides}");
             }
         }
         if shown > SHOWN {

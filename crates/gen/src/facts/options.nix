@@ -18,18 +18,15 @@ let
   inherit (builtins) tryEval;
 
   # Trees that hold whole systems, or themselves: their options are listed, what is below is not.
-  opaque = [
-    [ "containers" "<name>" ]
-    [ "disko" "devices" "*" "<name>" ]
-    [ "home-manager" "sharedModules" ]
-    [ "home-manager" "users" ]
-    [ "microvm" "vms" "<name>" ]
+  opaque = map (lib.splitString ".") [
+    "containers.<name>"
+    "disko.devices.*.<name>"
+    "home-manager.sharedModules"
+    "home-manager.users"
+    "microvm.vms.<name>"
   ];
   # A tree that is read as its own: its elements are not checked here.
-  elsewhere = [
-    "home-manager"
-    "users"
-  ];
+  elsewhere = lib.splitString "." "home-manager.users";
   # Trees whose defaults are made from all that is configured.
   computed = [ "disko" ];
   # A path this long is that of a tree of submodules that hold themselves.
@@ -68,9 +65,7 @@ let
     || builtins.isInt value
     || value == [ ]
     || (
-      builtins.isString value
-      && !builtins.hasContext value
-      && builtins.stringLength value <= longestText
+      builtins.isString value && !builtins.hasContext value && builtins.stringLength value <= longestText
     );
 
   # Names under which nixpkgs has had one type.
@@ -82,14 +77,9 @@ let
     deferredModule = "module";
   };
 
-  # Types that are known by what they hold.
-  containers = [
-    "attrsOf"
-    "functionTo"
-    "listOf"
-    "nullOr"
-    "unique"
-  ];
+  # Types that are known by what they hold, and those by their bounds.
+  containers = lib.splitString " " "attrsOf functionTo listOf nullOr unique";
+  bounded = lib.splitString " " "intBetween positiveInt unsignedInt";
 
   shape =
     depth: type:
@@ -123,7 +113,7 @@ let
           lib.optionalAttrs (nested ? freeformType) { open = below nested.freeformType; }
         else if lib.elem name containers then
           { of = below nested.elemType; }
-        else if lib.elem name [ "unsignedInt" "positiveInt" "intBetween" ] then
+        else if lib.elem name bounded then
           { desc = type.description; }
         else
           { };
@@ -158,9 +148,9 @@ let
       isUnread = isUndefaulted ? ${name} || lib.elem (builtins.head option.loc) computed;
       # A default with a text of its own depends on other options.
       default = readOr { } (
-        lib.optionalAttrs
-          (!isUnread && option ? default && !(option ? defaultText) && isLiteral option.default)
-          { inherit (option) default; }
+        lib.optionalAttrs (
+          !isUnread && option ? default && !(option ? defaultText) && isLiteral option.default
+        ) { inherit (option) default; }
       );
       from = readOr "nixpkgs" (declaredBy option);
       flag = key: readOr false (option.${key} or false == true);

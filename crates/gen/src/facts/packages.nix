@@ -90,7 +90,12 @@ let
     else
       builtins.trace "package ${name}" (if read.success then read.value else [ "throws" ]);
 
-  listed = set: map (name: { inherit name; facts = factsOf set name; }) names;
+  listed =
+    set:
+    map (name: {
+      inherit name;
+      facts = factsOf set name;
+    }) names;
   here = listed pkgs;
   pick = rows: fact: map (row: row.name) (lib.filter (row: lib.elem fact row.facts) rows);
 in
