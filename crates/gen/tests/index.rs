@@ -61,11 +61,14 @@ fn written_beside_the_spec() {
         project.read("index/options-nixos.json"),
         "[\n{\"name\":\"a\",\"type\":{\"t\":\"str\"}},\n{\"name\":\"b\",\"type\":{\"t\":\"int\"}}\n]\n"
     );
-    let before = project.read("index/packages.json");
-    project.clean(INDEX);
-    assert_eq!(project.read("index/packages.json"), before);
-    let spec = ["index", "--nix", "bin/nix", "--jobs", "3"];
-    project.clean(&spec);
+    let before = project.state("index");
+    let parallel = ["index", "--nix", "bin/nix", "--jobs", "3"];
+    project.clean(&parallel);
+    assert_eq!(
+        before,
+        project.state("index"),
+        "the second run wrote something"
+    );
     let files = std::fs::read_dir(project.path("index")).unwrap().count();
     assert_eq!(files, 5, "something is left over");
 }

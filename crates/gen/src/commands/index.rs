@@ -101,10 +101,10 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     write_all(&folder, &files)?;
     for (part, facts) in &read {
         console::say(&format!(
-            "{folder}/{}: {} {}",
-            part.file(),
+            "{}: {} in {folder}/{}",
+            part.title(),
             facts.count,
-            part.title()
+            part.file()
         ));
         say_left_out(&facts.left_out);
     }
@@ -201,9 +201,15 @@ fn read_all(reader: &Reader, parts: &[Part], jobs: usize) -> anyhow::Result<Vec<
 }
 
 /// Writes the files aside and then renames them, the record last: a run that is stopped leaves an
-/// index whose record says what the rest is of, or none.
+/// index whose record says what the rest is of, or none. What is there already is not written.
 fn write_all(folder: &Utf8Path, files: &[(&str, &str)]) -> anyhow::Result<()> {
     let cannot = |error: std::io::Error| anyhow::anyhow!("cannot write `{folder}`: {error}");
+    let is_there = |(name, text): &(&str, &str)| {
+        fs::read(folder.join(name)).is_ok_and(|old| old == text.as_bytes())
+    };
+    if files.iter().all(is_there) {
+        return Ok(());
+    }
     fs::create_dir_all(folder).map_err(cannot)?;
     let mut staged = Vec::new();
     for (name, text) in files {
