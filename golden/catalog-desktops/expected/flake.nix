@@ -25,6 +25,15 @@
     }:
     {
       nixosConfigurations = {
+        # Machine for offices, media and games
+        den = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/den
+            disko.nixosModules.disko
+            home-manager.nixosModules.home-manager
+          ];
+        };
+
         # Shared desktop with several sessions
         lounge = nixpkgs.lib.nixosSystem {
           modules = [
@@ -53,9 +62,14 @@
         desktop-plasma = ./modules/desktop/plasma.nix;
         desktop-portals = ./modules/desktop/portals.nix;
         development-nix-ld = ./modules/development/nix-ld.nix;
+        gaming-gamemode = ./modules/gaming/gamemode.nix;
       };
 
       homeModules = {
+        backup-home-restic = ./home/backup/home-restic.nix;
+        cloud-ansible = ./home/cloud/ansible.nix;
+        cloud-gcloud = ./home/cloud/gcloud.nix;
+        cloud-hosting = ./home/cloud/hosting.nix;
         communication-discord = ./home/communication/discord.nix;
         communication-irc = ./home/communication/irc.nix;
         communication-mail-cli = ./home/communication/mail-cli.nix;
@@ -92,6 +106,33 @@
         editors-micro = ./home/editors/micro.nix;
         editors-vim = ./home/editors/vim.nix;
         editors-zed = ./home/editors/zed.nix;
+        gaming-emulators = ./home/gaming/emulators.nix;
+        gaming-launchers = ./home/gaming/launchers.nix;
+        gaming-mangohud = ./home/gaming/mangohud.nix;
+        gaming-minecraft = ./home/gaming/minecraft.nix;
+        office-calendar = ./home/office/calendar.nix;
+        office-notes = ./home/office/notes.nix;
+        office-obsidian = ./home/office/obsidian.nix;
+        office-onlyoffice = ./home/office/onlyoffice.nix;
+        office-study = ./home/office/study.nix;
+        office-taskwarrior = ./home/office/taskwarrior.nix;
+        programs-bitwarden = ./home/programs/bitwarden.nix;
+        programs-brave = ./home/programs/brave.nix;
+        programs-downloads = ./home/programs/downloads.nix;
+        programs-easyeffects = ./home/programs/easyeffects.nix;
+        programs-fastfetch = ./home/programs/fastfetch.nix;
+        programs-graphics = ./home/programs/graphics.nix;
+        programs-keepassxc = ./home/programs/keepassxc.nix;
+        programs-lf = ./home/programs/lf.nix;
+        programs-librewolf = ./home/programs/librewolf.nix;
+        programs-mpd = ./home/programs/mpd.nix;
+        programs-newsboat = ./home/programs/newsboat.nix;
+        programs-nextcloud-client = ./home/programs/nextcloud-client.nix;
+        programs-obs-studio = ./home/programs/obs-studio.nix;
+        programs-onepassword = ./home/programs/onepassword.nix;
+        programs-qutebrowser = ./home/programs/qutebrowser.nix;
+        programs-rclone = ./home/programs/rclone.nix;
+        programs-spotify-player = ./home/programs/spotify-player.nix;
         shells-bash = ./home/shells/bash.nix;
         shells-carapace = ./home/shells/carapace.nix;
         shells-fish = ./home/shells/fish.nix;
@@ -101,6 +142,7 @@
         shells-zsh = ./home/shells/zsh.nix;
         terminals-rio = ./home/terminals/rio.nix;
         terminals-wezterm = ./home/terminals/wezterm.nix;
+        theming-fontconfig = ./home/theming/fontconfig.nix;
       };
 
       # For `nix fmt`.

@@ -7,5 +7,6 @@
     ./desktop/plasma.nix
     ./desktop/portals.nix
     ./development/nix-ld.nix
+    ./gaming/gamemode.nix
   ];
 }

@@ -20,16 +20,23 @@
     };
   };
 
-  nixpkgs.config.allowUnfreePredicate =
-    pkg:
-    builtins.elem (lib.getName pkg) [
-      "claude-code"
-      "discord"
-      "intelephense"
-      "postman"
-      "slack"
-      "zoom"
-    ];
+  nixpkgs.config = {
+    allowUnfreePredicate =
+      pkg:
+      builtins.elem (lib.getName pkg) [
+        "1password"
+        "1password-cli"
+        "claude-code"
+        "discord"
+        "intelephense"
+        "obsidian"
+        "postman"
+        "slack"
+        "steam-unwrapped"
+        "zoom"
+      ];
+    permittedInsecurePackages = [ "electron-39.8.10" ];
+  };
 
   time.timeZone = lib.mkDefault "Europe/Berlin";
 }
