@@ -168,9 +168,9 @@ in
         {
           address = "${first.host}:${toString first.port}";
           inherit nickname;
-          channel = first.channels;
-          highlight = cfg.highlights;
         }
+        (lib.mkIf (first.channels != [ ]) { channel = first.channels; })
+        (lib.mkIf (cfg.highlights != [ ]) { highlight = cfg.highlights; })
         (lib.mkIf (cfg.realName != null) { realname = cfg.realName; })
         (lib.mkIf (first.saslUser != null) { username = first.saslUser; })
         (lib.mkIf (first.passwordFile != null) {

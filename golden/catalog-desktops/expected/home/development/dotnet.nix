@@ -125,7 +125,7 @@ in
       NUGET_PACKAGES = "${config.home.homeDirectory}/${cfg.nugetPackages}";
     };
 
-    xdg.configFile."NuGet/config/fleet.config".text = ''
+    home.file.".nuget/config/fleet.config".text = ''
       <?xml version="1.0" encoding="utf-8"?>
       <configuration>
         <packageSources>

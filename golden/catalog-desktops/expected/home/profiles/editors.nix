@@ -23,7 +23,7 @@
     editors = {
       kakoune = {
         enable = lib.mkOverride 950 true;
-        extraConfig = "set global ui_options terminal_assistant=none";
+        extraConfig = "set global startup_info_version 20240518";
         keys = [
           {
             effect = ":write<ret>";

@@ -31,7 +31,7 @@
         font = lib.mkOverride 950 "Inter";
         highlights = [ "flakesmith" ];
         servers.libera = {
-          channels = [ "#nixos" ];
+          channels = [ "#example" ];
           host = lib.mkOverride 950 "irc.libera.chat";
           passwordFile = lib.mkOverride 950 "/run/user/1000/irc";
           saslUser = lib.mkOverride 950 "alice";

@@ -136,7 +136,8 @@ in
         {
           format = "bestvideo[height<=?${toString cfg.maxHeight}]+bestaudio/best";
           merge-output-format = cfg.container;
-          output = "${home}/${cfg.videoFolder}/${cfg.fileName}";
+          # The file is read as a shell reads words.
+          output = lib.escapeShellArg "${home}/${cfg.videoFolder}/${cfg.fileName}";
         }
         (lib.mkIf cfg.embed {
           embed-chapters = true;

@@ -139,9 +139,6 @@ in
         ;
       shellAliases = cfg.aliases;
       profileExtra = cfg.profile;
-      bashrcExtra = ''
-        mkdir -p "${config.xdg.stateHome}/bash"
-      '';
       initExtra = lib.mkMerge [
         (lib.mkIf cfg.historyTime "HISTTIMEFORMAT='%F %T '")
         (lib.mkAfter cfg.init)
