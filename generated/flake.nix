@@ -148,8 +148,42 @@
         dev-vm = self.nixosConfigurations.dev-vm.config.microvm.declaredRunner;
         k3s-1 = self.nixosConfigurations.k3s-1.config.microvm.declaredRunner;
         k3s-2 = self.nixosConfigurations.k3s-2.config.microvm.declaredRunner;
+        live-iso-hp =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs = { inherit self; };
+            modules = [ ./installers/hp.nix ];
+          }).config.system.build.isoImage;
+        live-iso-p510 =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs = { inherit self; };
+            modules = [ ./installers/p510.nix ];
+          }).config.system.build.isoImage;
+        live-iso-p620 =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs = { inherit self; };
+            modules = [ ./installers/p620.nix ];
+          }).config.system.build.isoImage;
+        live-iso-razer =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs = { inherit self; };
+            modules = [ ./installers/razer.nix ];
+          }).config.system.build.isoImage;
+        live-iso-samsung =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs = { inherit self; };
+            modules = [ ./installers/samsung.nix ];
+          }).config.system.build.isoImage;
+        lxc-bootstrap-proxmox =
+          (nixpkgs.lib.nixosSystem { modules = [ ./images/lxc-bootstrap-proxmox.nix ]; })
+          .config.system.build.images.proxmox-lxc;
         playground-vm = self.nixosConfigurations.playground-vm.config.microvm.declaredRunner;
         test-vm = self.nixosConfigurations.test-vm.config.microvm.declaredRunner;
+        vm-bootstrap-proxmox =
+          (nixpkgs.lib.nixosSystem { modules = [ ./images/vm-bootstrap-proxmox.nix ]; })
+          .config.system.build.images.proxmox;
+        vm-bootstrap-qcow2 =
+          (nixpkgs.lib.nixosSystem { modules = [ ./images/vm-bootstrap-qcow2.nix ]; })
+          .config.system.build.images.qemu;
       };
 
       # The modules of this fleet, for use in other flakes.

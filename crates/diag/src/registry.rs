@@ -118,6 +118,8 @@ codes! {
         "systemd-boot lives on the EFI system partition, which must be mounted.";
     "no-hosts": "a spec without hosts",
         "There is nothing to generate.";
+    "no-installer": "a host that cannot have an installer, or has one and not",
+        "A container boots no installer; start it from an image. Otherwise say once whether a host has one: `installer` at the host, or an entry of `installers`.";
     "no-root-file-system": "a host without a root file system",
         "NixOS refuses to evaluate without one. Name a disk layout, or set `fileSystems`.";
     "no-unstable": "a package of the second package set, which the fleet does not have",

@@ -20,7 +20,7 @@ use flakesmith::{Generated, Sources, generate, load_as};
 use similar::TextDiff;
 
 /// Files next to the cases.
-const BESIDES: &[&str] = &["README.md", "evaluated.json"];
+const BESIDES: &[&str] = &["README.md", "allowed-warnings.txt", "evaluated.json"];
 
 fn root() -> Utf8PathBuf {
     Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden")

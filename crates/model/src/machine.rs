@@ -73,10 +73,12 @@ impl ImageFormat {
         }
     }
 
-    /// The attribute of `system.build.images`.
-    pub fn builder(self) -> &'static str {
+    /// The attribute of `system.build.images` on a platform.
+    pub fn builder(self, system: &str) -> &'static str {
         match self {
-            ImageFormat::Qcow2 => "qemu",
+            // Only x86 has a BIOS.
+            ImageFormat::Qcow2 if system == "x86_64-linux" => "qemu",
+            ImageFormat::Qcow2 => "qemu-efi",
             ImageFormat::Proxmox => "proxmox",
             ImageFormat::ProxmoxLxc => "proxmox-lxc",
         }

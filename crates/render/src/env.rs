@@ -27,6 +27,14 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("home.nix.j2", include_str!("../templates/home.nix.j2")),
     ("host.nix.j2", include_str!("../templates/host.nix.j2")),
     ("index.nix.j2", include_str!("../templates/index.nix.j2")),
+    (
+        "installer.nix.j2",
+        include_str!("../templates/installer.nix.j2"),
+    ),
+    (
+        "installer-module.nix.j2",
+        include_str!("../templates/installer-module.nix.j2"),
+    ),
     ("layer.nix.j2", include_str!("../templates/layer.nix.j2")),
     ("macros.nix.j2", include_str!("../templates/macros.nix.j2")),
     ("module.nix.j2", include_str!("../templates/module.nix.j2")),

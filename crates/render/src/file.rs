@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use minijinja::Environment;
 use minijinja::value::Serde;
 use model::{
-    Backend, Disk, Feature, FeatureHalf, Fleet, Half, Host, HostUser, Profile, Template, User,
+    Backend, Disk, Feature, FeatureHalf, Fleet, Half, Host, HostUser, Installer, Profile, Template,
+    User,
 };
 use serde::Serialize;
 
@@ -14,9 +15,12 @@ use crate::error::{Problem, Result};
 use crate::memo::Memo;
 use crate::module;
 use crate::views::{
-    disks, feature, flake, halves, hardware, home_manager, host, index, layer, readme, secrets,
-    user,
+    disks, feature, flake, halves, hardware, home_manager, host, index, installer, layer, readme,
+    secrets, user,
 };
+
+/// The program that installs a host, the same for all.
+const SCRIPT: &str = include_str!("../scripts/install-host.sh");
 
 /// A file to render.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +36,11 @@ pub(crate) enum File<'a> {
     Host(&'a Host),
     HostDisks(&'a Host),
     HostUser(&'a Host, &'a HostUser),
+    Image(&'a Host),
     Index(Half),
+    InstallScript,
+    Installer(&'a Installer),
+    InstallerModule,
     Profile(&'a Profile),
     Readme,
     SecretRules,
@@ -52,6 +60,7 @@ pub(crate) enum View {
     HomeManager(home_manager::View),
     Host(host::View),
     Index(index::View),
+    Installer(installer::View),
     Layer(layer::View),
     Nothing {},
     Readme(readme::View),
@@ -118,6 +127,11 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
         let users = users.filter(|it| user::has_host_module(it));
         files.extend(users.map(|user| File::HostUser(&vm.guest, user)));
     }
+    files.extend(fleet.images.values().map(|it| File::Image(&it.machine)));
+    if !fleet.installers.is_empty() {
+        files.extend([File::InstallScript, File::InstallerModule]);
+        files.extend(fleet.installers.values().map(File::Installer));
+    }
     if !fleet.secrets.items.is_empty() {
         files.push(match fleet.backend {
             Backend::Agenix => File::SecretRules,
@@ -149,7 +163,11 @@ impl File<'_> {
             File::HomeManager => "modules/home-manager.nix".to_owned(),
             File::Host(host) => format!("hosts/{}/default.nix", host.name),
             File::HostUser(host, user) => format!("users/{}/{}.nix", user.name, host.name),
+            File::Image(image) => format!("images/{}.nix", image.name),
             File::Index(half) => format!("{}/default.nix", folder(half)),
+            File::InstallScript => "scripts/install-host.sh".to_owned(),
+            File::Installer(installer) => format!("installers/{}.nix", installer.host),
+            File::InstallerModule => "modules/installer.nix".to_owned(),
             File::Profile(profile) => format!("home/profiles/{}.nix", profile.name),
             File::Readme => "README.md".to_owned(),
             File::SecretRules => "secrets/secrets.nix".to_owned(),
@@ -169,9 +187,12 @@ impl File<'_> {
             File::FleetModule => "fleet.nix.j2",
             File::Hardware(_) => "hardware.nix.j2",
             File::HomeManager => "home-manager.nix.j2",
-            File::Guest(_) | File::Host(_) => "host.nix.j2",
+            File::Guest(_) | File::Host(_) | File::Image(_) => "host.nix.j2",
             File::HostUser(..) | File::User(_) => "user.nix.j2",
             File::Index(_) => "index.nix.j2",
+            File::InstallScript => "install-host.sh",
+            File::Installer(_) => "installer.nix.j2",
+            File::InstallerModule => "installer-module.nix.j2",
             File::Profile(_) | File::Template(_) => "layer.nix.j2",
             File::Readme => "readme.md.j2",
             File::SecretRules => "secrets.nix.j2",
@@ -182,7 +203,7 @@ impl File<'_> {
     /// What its template prints.
     pub(crate) fn view(self, env: &Environment<'_>, fleet: &Fleet) -> Result<View> {
         Ok(match self {
-            File::Attributes => View::Nothing {},
+            File::Attributes | File::InstallScript | File::InstallerModule => View::Nothing {},
             File::Disks(name, disk) => View::Disks(disks::shared(name, disk)?),
             File::HostDisks(host) => View::Disks(disks::own(host)?),
             File::Feature(_, feature, half) => View::Feature(feature::view(fleet, feature, half)?),
@@ -193,7 +214,9 @@ impl File<'_> {
             File::HomeManager => View::HomeManager(home_manager::view(fleet)),
             File::Host(host) => View::Host(host::view(fleet, host)?),
             File::HostUser(host, user) => View::User(user::on_host(env, fleet, host, user)?),
+            File::Image(image) => View::Host(host::image(fleet, image)?),
             File::Index(half) => View::Index(index::view(fleet, half)?),
+            File::Installer(it) => View::Installer(installer::view(it)?),
             File::Profile(profile) => View::Layer(layer::profile(fleet, profile)?),
             File::Readme => View::Readme(readme::view(fleet)),
             File::SecretRules => View::SecretRules(secrets::agenix(fleet, self.header(fleet))?),
@@ -230,6 +253,9 @@ impl File<'_> {
             })?;
             return Ok(format!("{}\n{module}", self.header(fleet)));
         }
+        if let File::InstallScript = self {
+            return Ok(SCRIPT.to_owned());
+        }
         let text = self.text(env, fleet)?;
         let module = match self {
             File::Attributes | File::Readme | File::SopsRules => return Ok(text),
@@ -248,6 +274,9 @@ impl File<'_> {
     fn intro(self) -> Option<Code> {
         match self {
             File::Guest(host) | File::Host(host) => host.description.as_deref().map(Code::comment),
+            File::InstallerModule => Some(Code::comment(
+                "An installer of one host: its flake, and the program that installs it.",
+            )),
             File::Profile(profile) => Some(layer::profile_intro(profile)),
             File::Template(template) => Some(layer::template_intro(template)),
             _ => None,

@@ -15,7 +15,7 @@ use crate::host::{self, Base, Kind, Partial};
 use crate::lower::{Place, Rank, Uses, code, definitions, feature_path, lower, made};
 use crate::table;
 use crate::world::World;
-use crate::{assets, body, inputs, microvm, profile, secrets, template, types, user};
+use crate::{assets, body, image, inputs, microvm, profile, secrets, template, types, user};
 
 /// Resolves everything.
 ///
@@ -79,6 +79,13 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
                 .values()
                 .map(|vm| (&vm.name, &vm.value.guest, Kind::Guest(vm))),
         )
+        .chain(
+            world
+                .spec
+                .images
+                .values()
+                .map(|image| (&image.name, &image.value.machine, Kind::Image(image))),
+        )
         .collect();
     let resolved: Vec<(Partial<'_>, Diagnostics)> = active
         .par_iter()
@@ -98,6 +105,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     finish(world, &base, &fleet.secrets, &features, &mut partials, d);
     addresses(&partials, d);
     microvm::check(world, &partials, d);
+    fleet.installers = image::installers(world, &partials, &mut uses, d);
     check_conflicts(&base, &fleet, &features, &partials, d);
     allowed_packages(world, &fleet, &partials, d);
     for partial in partials {
@@ -115,6 +123,15 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
             }
             Kind::Guest(vm) => {
                 fleet.microvms.insert(name, microvm::model(&vm.value, host));
+            }
+            Kind::Image(item) => {
+                // What is unknown has been reported.
+                let format = image::format(&item.value, &mut Diagnostics::new());
+                let image = model::Image {
+                    machine: host,
+                    format,
+                };
+                fleet.images.insert(name, image);
             }
         }
     }
@@ -1224,6 +1241,15 @@ fn sources(world: &World<'_>, fleet: &Fleet) -> BTreeMap<String, String> {
         for user in vm.guest.users.keys() {
             result.insert(format!("users/{user}/{name}.nix"), source.clone());
         }
+    }
+    for (name, image) in &fleet.images {
+        result.insert(format!("images/{name}.nix"), path(image.machine.span));
+    }
+    for (name, installer) in &fleet.installers {
+        result.insert(format!("installers/{name}.nix"), path(installer.span));
+    }
+    if let Some(installer) = fleet.installers.values().next() {
+        result.insert("modules/installer.nix".to_owned(), path(installer.span));
     }
     for name in fleet.users.keys() {
         if let Some(item) = world.spec.users.get(name.as_str()) {

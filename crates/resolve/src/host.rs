@@ -13,6 +13,7 @@ use spec::ast::{self, Composition, Item, NeedKind, PortSource};
 use spec::{Setting, Value, ValueKind};
 
 use crate::derive::{Derivations, GpuFacts};
+use crate::image;
 use crate::lower::{Place, Rank, Uses, feature_path, made};
 use crate::microvm::{self, Listens};
 use crate::template::{self, require_system_half, unneeded};
@@ -44,6 +45,7 @@ pub(crate) struct Partial<'a> {
 pub(crate) enum Kind<'a> {
     Host,
     Guest(&'a Item<ast::MicroVm>),
+    Image(&'a Item<ast::Image>),
 }
 
 impl Kind<'_> {
@@ -51,7 +53,7 @@ impl Kind<'_> {
     fn place(self) -> Place {
         match self {
             Kind::Host => Place::SYSTEM,
-            Kind::Guest(_) => Place::SHALLOW,
+            Kind::Guest(_) | Kind::Image(_) => Place::SHALLOW,
         }
     }
 }
@@ -328,6 +330,13 @@ pub(crate) fn resolve<'a>(
             });
             microvm::guest(world, item, &layer, &system, admins, said, is_on, d)
         }
+        Kind::Image(item) => {
+            let is_container = item.value.format.as_ref();
+            let is_container = is_container.is_some_and(|f| f.value == "proxmox-lxc");
+            let platform = if is_container { "lxc" } else { "qemu" };
+            platform.clone_into(&mut hardware.platform);
+            image::definitions(world, item, &layer, &system, d)
+        }
     };
     definitions.extend(added);
     // What nobody asked for gives way to what a layer says.
@@ -356,6 +365,7 @@ pub(crate) fn resolve<'a>(
     let zones = match kind {
         Kind::Host => zones(world, spec, d),
         Kind::Guest(item) => microvm::zones(world, &item.value, d),
+        Kind::Image(_) => BTreeMap::new(),
     };
     let host = Host {
         description: spec.description.as_ref().map(|t| t.value.clone()),

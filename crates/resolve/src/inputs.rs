@@ -223,6 +223,7 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
     fleet.inputs = inputs;
     let backend = backend(world);
     let guests: std::collections::BTreeSet<_> = fleet.microvms.keys().cloned().collect();
+    let images: std::collections::BTreeSet<_> = fleet.images.keys().cloned().collect();
     for host in fleet.machines_mut() {
         let mut modules = Vec::new();
         if guests.contains(&host.name) {
@@ -246,7 +247,9 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
         if host.has_home_manager {
             modules.push("home-manager.nixosModules.home-manager".to_owned());
         }
-        modules.extend(everywhere.iter().cloned());
+        if !images.contains(&host.name) {
+            modules.extend(everywhere.iter().cloned());
+        }
         host.input_modules = modules;
     }
 }

@@ -17,6 +17,7 @@ mod derive;
 mod disks;
 mod fleet;
 mod host;
+mod image;
 mod inputs;
 mod lower;
 mod microvm;

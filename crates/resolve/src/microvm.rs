@@ -1133,6 +1133,17 @@ fn names(world: &World<'_>, d: &mut Diagnostics) {
     for item in world.spec.images.values() {
         take(item.name.value.clone(), "an image", item.name.span, d);
     }
+    // Packages beside the others.
+    let flags = world.spec.hosts.values().filter_map(|host| {
+        let flag = host.value.installer.as_ref().filter(|flag| flag.value)?;
+        Some((&host.name.value, flag.span))
+    });
+    let section = world.spec.installers.values();
+    let section = section.map(|item| (&item.name.value, item.name.span));
+    let all: BTreeMap<_, _> = flags.chain(section).collect();
+    for (host, span) in all {
+        take(format!("live-iso-{host}"), "an installer", span, d);
+    }
 }
 
 /// Interfaces of guests that are in the way of each other wherever they run.

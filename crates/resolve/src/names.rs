@@ -83,7 +83,7 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
             "`category.name`, both of lower-case letters, digits and `-`",
         );
     }
-    for name in ["default", "fleet", "home-manager", "profiles"] {
+    for name in ["default", "fleet", "home-manager", "installer", "profiles"] {
         if let Some(item) = spec
             .features
             .keys()
@@ -159,7 +159,8 @@ fn is_host(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-fn is_user(name: &str) -> bool {
+/// Whether a text is a login name.
+pub(crate) fn is_user(name: &str) -> bool {
     (1..=31).contains(&name.len())
         && chars(name, &['-', '_'])
         && name.starts_with(|c: char| c.is_ascii_lowercase())

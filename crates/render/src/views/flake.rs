@@ -87,12 +87,12 @@ pub(crate) fn view(fleet: &Fleet, header: Code) -> Result<View> {
         let path = format!("./microvms/{}.nix", vm.guest.name);
         hosts.push(host_view(fleet, &vm.guest, &path, shares_home_modules)?);
     }
-    let packages = packages(fleet);
+    let packages = packages(fleet)?;
     Ok(View {
         header,
         description: Code::string(fleet.description.as_deref().unwrap_or(&fleet.name).trim())?,
         inputs: inputs(fleet)?,
-        arguments: arguments(fleet, &home_modules, !packages.is_empty())?,
+        arguments: arguments(fleet, &home_modules)?,
         unstable: if fleet.unstable {
             Some(unstable(fleet, &systems)?)
         } else {
@@ -130,7 +130,7 @@ fn inputs(fleet: &Fleet) -> Result<Code> {
 }
 
 /// The pattern of the outputs: the inputs that they name.
-fn arguments(fleet: &Fleet, home_modules: &[&str], has_packages: bool) -> Result<Code> {
+fn arguments(fleet: &Fleet, home_modules: &[&str]) -> Result<Code> {
     let modules = fleet.machines().flat_map(|host| &host.input_modules);
     let exprs: BTreeSet<&str> = modules
         .map(String::as_str)
@@ -140,7 +140,8 @@ fn arguments(fleet: &Fleet, home_modules: &[&str], has_packages: bool) -> Result
     if !fleet.hosts.is_empty() {
         used.insert("nixpkgs".to_owned());
     }
-    if has_packages || fleet.machines().any(needs_self) {
+    let any = !(fleet.microvms.is_empty() && fleet.installers.is_empty());
+    if any || fleet.machines().any(needs_self) {
         used.insert("self".to_owned());
     }
     if fleet.unstable {
@@ -183,38 +184,77 @@ fn needs_self(host: &Host) -> bool {
     !host.microvms.is_empty()
 }
 
-/// Runners of MicroVMs.
-fn packages(fleet: &Fleet) -> Vec<Platform> {
-    let mut platforms: BTreeMap<&str, Vec<Package>> = BTreeMap::new();
+/// Runners of MicroVMs, images and installers.
+fn packages(fleet: &Fleet) -> Result<Vec<Platform>> {
+    let mut platforms: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+    let mut add = |system, name: String, value: String| {
+        platforms.entry(system).or_default().insert(name, value);
+    };
     for vm in fleet.microvms.values() {
-        let name = Code::name(vm.guest.name.as_str());
-        let value = Code::new(format!(
-            "self.nixosConfigurations.{name}.config.microvm.declaredRunner"
-        ));
-        let packages = platforms.entry(&vm.guest.system).or_default();
-        packages.push(Package { name, value });
+        let attr = Code::name(vm.guest.name.as_str());
+        let value = format!("self.nixosConfigurations.{attr}.config.microvm.declaredRunner");
+        add(&vm.guest.system, vm.guest.name.to_string(), value);
     }
-    let platforms = platforms.into_iter();
-    platforms
-        .map(|(system, packages)| Platform {
-            system: Code::name(system),
-            packages,
-        })
-        .collect()
+    for image in fleet.images.values() {
+        let machine = &image.machine;
+        let path = format!("./images/{}.nix", machine.name);
+        let builder = Code::name(image.format.builder(&machine.system));
+        let value = format!(
+            "{}.config.system.build.images.{builder}",
+            configuration(&host_view(fleet, machine, &path, false)?)
+        );
+        add(&machine.system, machine.name.to_string(), value);
+    }
+    for installer in fleet.installers.values() {
+        let Some(host) = fleet.hosts.get(&installer.host) else {
+            continue;
+        };
+        let unstable = fleet.unstable.then(|| unstable_of(host));
+        let args = special_args(true, unstable.as_deref());
+        let view = HostView {
+            comment: None,
+            name: Code::new(""),
+            special_args: args,
+            modules: vec![Code::path(format!("./installers/{}.nix", host.name))?],
+        };
+        let value = format!("{}.config.system.build.isoImage", configuration(&view));
+        add(&host.system, format!("live-iso-{}", host.name), value);
+    }
+    let platforms = platforms.into_iter().map(|(system, packages)| Platform {
+        system: Code::name(system),
+        packages: packages
+            .into_iter()
+            .map(|(name, value)| Package {
+                name: Code::name(&name),
+                value: Code::new(value),
+            })
+            .collect(),
+    });
+    Ok(platforms.collect())
 }
 
-fn special_args(fleet: &Fleet, host: &Host) -> Option<Code> {
-    let unstable = || format!("unstable.{}", Code::name(&host.system));
-    match (needs_self(host), fleet.unstable) {
-        (false, false) => None,
-        (false, true) => Some(Code::new(format!(
-            "specialArgs.pkgs-unstable = {};",
-            unstable()
-        ))),
-        (true, false) => Some(Code::new("specialArgs = { inherit self; };")),
-        (true, true) => Some(Code::new(format!(
-            "specialArgs = {{ inherit self; pkgs-unstable = {}; }};",
-            unstable()
+/// A configuration as an expression.
+fn configuration(host: &HostView) -> String {
+    let args = host.special_args.as_ref().map_or("", |args| args.as_str());
+    let modules: Vec<&str> = host.modules.iter().map(|module| module.as_str()).collect();
+    format!(
+        "(nixpkgs.lib.nixosSystem {{ {args} modules = [ {} ]; }})",
+        modules.join(" ")
+    )
+}
+
+fn unstable_of(host: &Host) -> String {
+    format!("unstable.{}", Code::name(&host.system))
+}
+
+/// What modules get besides their usual arguments.
+fn special_args(needs_self: bool, unstable: Option<&str>) -> Option<Code> {
+    match (needs_self, unstable) {
+        (false, None) => None,
+        (false, Some(set)) => Some(Code::new(format!("specialArgs.pkgs-unstable = {set};"))),
+        (true, None) => Some(Code::new("specialArgs = { inherit self; };")),
+        (true, Some(set)) => Some(Code::new(format!(
+            "specialArgs = {{ inherit self; pkgs-unstable = {set}; }};"
         ))),
     }
 }
@@ -235,7 +275,10 @@ fn host_view(
     Ok(HostView {
         comment: host.description.as_deref().map(Code::comment),
         name: Code::name(host.name.as_str()),
-        special_args: special_args(fleet, host),
+        special_args: special_args(
+            needs_self(host),
+            fleet.unstable.then(|| unstable_of(host)).as_deref(),
+        ),
         modules,
     })
 }

@@ -1,4 +1,4 @@
-//! `hosts/<host>/default.nix` and `microvms/<vm>.nix`: what the machine imports and what it alone
+//! `hosts/<host>/default.nix`, `microvms/<vm>.nix` and `images/<image>.nix`: what the machine imports and what it alone
 //! says.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +42,16 @@ pub(crate) fn guest(fleet: &Fleet, guest: &Host) -> Result<View> {
     machine(fleet, guest, Vec::new(), "../")
 }
 
+/// The view of an image: the machine alone, without what the fleet says of every host.
+pub(crate) fn image(fleet: &Fleet, image: &Host) -> Result<View> {
+    let mut first = Vec::new();
+    if image.hardware.platform == "qemu" {
+        let path = nix::string("/profiles/qemu-guest.nix");
+        first.push(Code::element(&format!("modulesPath + {path}"))?);
+    }
+    machine(fleet, image, first, "../")
+}
+
 /// A machine whose file lies `up` below the root of the output.
 fn machine(fleet: &Fleet, host: &Host, first: Vec<Code>, up: &str) -> Result<View> {
     let mut tree = Tree::new(&host.definitions)?;
@@ -58,7 +68,7 @@ fn machine(fleet: &Fleet, host: &Host, first: Vec<Code>, up: &str) -> Result<Vie
 /// Hardware, what is shared, features, users, hand-written modules.
 fn modules(fleet: &Fleet, host: &Host, first: Vec<Code>, up: &str) -> Result<Vec<Code>> {
     let mut modules = first;
-    if layer::has_fleet(fleet) {
+    if layer::has_fleet(fleet) && !fleet.images.contains_key(&host.name) {
         modules.push(Code::path(format!("{up}modules/fleet.nix"))?);
     }
     let template = host

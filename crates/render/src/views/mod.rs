@@ -7,6 +7,7 @@ pub(crate) mod hardware;
 pub(crate) mod home_manager;
 pub(crate) mod host;
 pub(crate) mod index;
+pub(crate) mod installer;
 pub(crate) mod layer;
 pub(crate) mod readme;
 pub(crate) mod secrets;

@@ -19,6 +19,8 @@ pub(crate) struct View {
     ports: Vec<PortView>,
     microvms: Vec<MicroVmView>,
     microvm: Code,
+    installer: Option<Code>,
+    images: Vec<ImageView>,
     retired: Code,
     layout: Vec<Folder>,
 }
@@ -64,6 +66,15 @@ struct MicroVmView {
     reached: Code,
     keeps: Code,
     hosts: Code,
+}
+
+#[derive(Debug, Serialize)]
+struct ImageView {
+    name: Code,
+    link: Code,
+    description: Code,
+    format: Code,
+    system: Code,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,6 +136,22 @@ pub(crate) fn view(fleet: &Fleet) -> View {
                 .next()
                 .map_or("VM", |name| name.as_str()),
         ),
+        installer: fleet
+            .installers
+            .keys()
+            .next()
+            .map(|host| Code::new(format!("live-iso-{host}"))),
+        images: fleet
+            .images
+            .values()
+            .map(|image| ImageView {
+                name: markdown(image.machine.name.as_str()),
+                link: Code::new(format!("images/{}.nix", image.machine.name)),
+                description: markdown(image.machine.description.as_deref().unwrap_or("")),
+                format: Code::new(image.format.word()),
+                system: markdown(&image.machine.system),
+            })
+            .collect(),
         retired: names(fleet.retired.iter().map(AsRef::as_ref)),
         layout: layout(fleet),
     }
@@ -216,6 +243,21 @@ fn layout(fleet: &Fleet) -> Vec<Folder> {
             !fleet.microvms.is_empty(),
             "microvms/",
             "small virtual machines, a guest a file",
+        ),
+        (
+            !fleet.images.is_empty(),
+            "images/",
+            "machines to start a host from, an image a file",
+        ),
+        (
+            !fleet.installers.is_empty(),
+            "installers/",
+            "media that install a host, a host a file",
+        ),
+        (
+            !fleet.installers.is_empty(),
+            "scripts/",
+            "the program that installs a host",
         ),
         (
             !fleet.users.is_empty(),

@@ -1,0 +1,3 @@
+{
+  environment.etc."by-hand".text = "an installer's own module";
+}
