@@ -6,8 +6,9 @@
 
 #![allow(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests run programs"
+    reason = "tests run programs, and say what they could not run"
 )]
 
 use std::fs;
@@ -71,10 +72,10 @@ impl Machine {
         machine.stand_in("lsblk", LSBLK);
         machine.stand_in(
             "findmnt",
-            r#"[[ ${!#} == /iso ]] && echo /dev/sdb1 || echo overlay"#,
+            "[[ ${!#} == /iso ]] && echo /dev/sdb1 || echo overlay",
         );
         machine.stand_in("id", "echo 0");
-        machine.stand_in("mountpoint", r#"[[ -e $INSTALL_STATE/mounted ]]"#);
+        machine.stand_in("mountpoint", "[[ -e $INSTALL_STATE/mounted ]]");
         for name in [
             "nixos-install",
             "reboot",

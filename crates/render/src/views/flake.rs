@@ -236,7 +236,7 @@ fn packages(fleet: &Fleet) -> Result<Vec<Platform>> {
 /// A configuration as an expression.
 fn configuration(host: &HostView) -> String {
     let args = host.special_args.as_ref().map_or("", |args| args.as_str());
-    let modules: Vec<&str> = host.modules.iter().map(|module| module.as_str()).collect();
+    let modules: Vec<&str> = host.modules.iter().map(Code::as_str).collect();
     format!(
         "(nixpkgs.lib.nixosSystem {{ {args} modules = [ {} ]; }})",
         modules.join(" ")
