@@ -23,6 +23,8 @@ pub mod fleets;
 pub mod golden;
 pub mod index_agree;
 pub mod lab;
+pub mod lint_bench;
+pub mod lint_compare;
 pub mod tidy;
 mod tree_hash;
 pub mod workspace;
@@ -47,6 +49,10 @@ enum Task {
     Golden(golden::Args),
     /// Compare what `gen index` reads in the lab with `../shared/data`
     IndexAgree(index_agree::Args),
+    /// Measure `gen lint` over a tree
+    LintBench(lint_bench::Args),
+    /// Put `gen lint` beside statix and deadnix on one configuration
+    LintCompare(lint_compare::Args),
     /// Check the rules of the code base
     Tidy,
 }
@@ -59,6 +65,8 @@ pub fn run() -> ExitCode {
         Task::Evaluate(args) => evaluate::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::IndexAgree(args) => index_agree::run(&args),
+        Task::LintBench(args) => lint_bench::run(&args),
+        Task::LintCompare(args) => lint_compare::run(&args),
         Task::Tidy => tidy::run(),
     };
     match result {

@@ -224,6 +224,8 @@ codes! {
         "The help names the nearest option, or all of them.";
     "unknown-profile": "a profile that is not defined",
         "Profiles are defined in the section `profiles`.";
+    "unknown-rule": "a lint rule that does not exist",
+        "`gen lint --list` lists the rules, and `docs/reference/lint` explains them.";
     "unknown-secret": "a secret that is not declared",
         "Declare it under `secrets.items` with the hosts that read it.";
     "unknown-tag": "a tag that is not part of the language",

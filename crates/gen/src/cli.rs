@@ -99,6 +99,8 @@ enum Command {
     Check,
     /// Show what would change in the output
     Diff(commands::diff::Args),
+    /// Find anti-patterns in Nix files, generated or not, and mend what is safe to mend
+    Lint(commands::lint::Args),
     /// List what a fleet has
     List(commands::list::Args),
     /// Show a resolved host, feature or user, and where each value comes from
@@ -272,6 +274,7 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         None => commands::generate::run(&app, &cli.generate),
         Some(Command::Check) => commands::check::run(&app),
         Some(Command::Diff(args)) => commands::diff::run(&app, &args),
+        Some(Command::Lint(args)) => commands::lint::run(&app, &args),
         Some(Command::List(args)) => commands::list::run(&app, &args),
         Some(Command::Explain(args)) => commands::explain::run(&app, &args),
         Some(Command::Stats) => commands::stats::run(&app),

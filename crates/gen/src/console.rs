@@ -1,7 +1,7 @@
 //! The only place that prints.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
@@ -56,6 +56,18 @@ pub(crate) fn diff(text: &str) -> io::Result<()> {
         let _ = writeln!(painted, "{style}{line}{style:#}");
     }
     out(&painted)
+}
+
+/// Asks on the terminal; nothing if there is nobody to ask.
+pub(crate) fn ask(question: &str) -> io::Result<Option<bool>> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    complain(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    let answer = answer.trim().to_lowercase();
+    Ok(Some(matches!(answer.as_str(), "y" | "yes")))
 }
 
 /// Says a line on standard error.

@@ -35,6 +35,8 @@ pub fn generate(sources: Sources) -> Generated {
     } = sources;
     around.root.clone_from(&root);
     let spec = spec::load(&map, &yaml, &mut diagnostics);
+    // Only what is wrong with the section; the rules run where the tree is checked.
+    crate::linting::config(&spec.lint, &mut diagnostics);
     let mut fleet = Fleet::default();
     // Names in a file that could not be read are not unknown: nothing can be said about them.
     let whole = !diagnostics

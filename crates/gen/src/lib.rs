@@ -20,6 +20,7 @@ pub mod facts;
 mod fingerprint;
 mod generate;
 mod git;
+mod linting;
 mod load;
 mod origin;
 mod panic;
@@ -30,4 +31,5 @@ mod text;
 
 pub use fingerprint::fingerprint;
 pub use generate::{Generated, generate};
+pub use linting::{NixFiles, lint_generated, nix_files};
 pub use load::{Sources, load, load_as};

@@ -71,6 +71,11 @@ impl Sources {
         })
     }
 
+    /// The spec as written.
+    pub(crate) fn spec(&self, diagnostics: &mut Diagnostics) -> spec::Spec {
+        spec::load(&self.map, &self.yaml, diagnostics)
+    }
+
     fn add(&mut self, path: &str, bytes: Vec<u8>) {
         if !is_yaml(path) {
             self.around.assets.insert(path.to_owned(), bytes);

@@ -20,7 +20,7 @@ fn help() {
     assert_snapshot!("help", project.clean(&["--help"]));
     assert_snapshot!("help_short", project.clean(&["-h"]));
     for command in [
-        "check", "diff", "list", "explain", "stats", "schema", "init", "new",
+        "check", "diff", "lint", "list", "explain", "stats", "schema", "init", "new",
     ] {
         assert_snapshot!(format!("help_{command}"), project.clean(&[command, "-h"]));
     }

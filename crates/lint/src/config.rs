@@ -127,6 +127,11 @@ impl Config {
         Ok(())
     }
 
+    /// Whether no rule was named to run alone.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.only.is_empty()
+    }
+
     /// The level at which a rule runs.
     pub fn level(&self, rule: &Rule) -> Level {
         let level = *self.levels.get(rule.name()).unwrap_or(&rule.level);

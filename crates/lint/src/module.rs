@@ -20,6 +20,7 @@ use crate::syntax::{
 
 /// First names of what modules define, which tell a module from other sets.
 const ROOTS: &[&str] = &[
+    "accounts",
     "age",
     "boot",
     "config",
@@ -62,7 +63,9 @@ const ROOTS: &[&str] = &[
 ];
 
 /// First names that only Home Manager has.
-const HOME_ROOTS: &[&str] = &["dconf", "gtk", "home", "qt", "wayland", "xsession"];
+const HOME_ROOTS: &[&str] = &[
+    "accounts", "dconf", "gtk", "home", "qt", "wayland", "xsession",
+];
 
 /// First names that only NixOS has.
 const NIXOS_ROOTS: &[&str] = &[

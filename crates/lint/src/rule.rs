@@ -84,6 +84,12 @@ pub fn examples(text: &str) -> Vec<Example> {
 pub(crate) enum Check {
     /// At every node of these kinds.
     Nodes(&'static [SyntaxKind], fn(&SyntaxNode, &mut File<'_>)),
+    /// At every node of these kinds, and at the whole tree.
+    NodesAndTree(
+        &'static [SyntaxKind],
+        fn(&SyntaxNode, &mut File<'_>),
+        fn(&Tree<'_>, &mut TreeReport<'_>),
+    ),
     /// At the end of everything that binds names.
     Scopes(fn(&Scope<'_>, &SyntaxNode, &mut File<'_>)),
     /// At every module of a file.

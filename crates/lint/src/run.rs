@@ -27,7 +27,7 @@ const KINDS: usize = SyntaxKind::NODE_WITH as usize + 1;
 pub struct Report {
     /// The findings, sorted by file and place.
     pub findings: Vec<Finding>,
-    /// The exceptions that silenced nothing, by number. Known only if all rules ran.
+    /// The exceptions that silenced nothing although their rule ran, by number.
     pub unused_exceptions: Vec<usize>,
     /// How many findings comments and exceptions silenced.
     pub silenced: usize,
@@ -62,6 +62,12 @@ impl Plan {
                     for kind in kinds {
                         plan.nodes[*kind as usize].push(number);
                     }
+                }
+                Check::NodesAndTree(kinds, ..) => {
+                    for kind in kinds {
+                        plan.nodes[*kind as usize].push(number);
+                    }
+                    plan.trees.push(number);
                 }
                 Check::Scopes(_) => plan.scopes.push(number),
                 Check::Modules(_) => plan.modules.push(number),
@@ -130,13 +136,13 @@ pub fn lint_tree(
         findings.append(&mut kept);
     }
     findings.sort_by(|a, b| key(a).cmp(&key(b)));
-    let is_whole = plan
-        .levels
-        .iter()
-        .zip(RULES)
-        .all(|(level, rule)| *level != Level::Off || rule.level == Level::Off);
+    let runs = |name: &str| match crate::registry::rule(crate::config::bare(name)) {
+        Some(rule) => plan.level(rule) != Level::Off,
+        None => name == "*" && config.is_whole(),
+    };
     let unused_exceptions = (0..config.exceptions.len())
-        .filter(|number| is_whole && !used_exceptions.contains(number))
+        .filter(|number| !used_exceptions.contains(number))
+        .filter(|number| runs(&config.exceptions[*number].rule))
         .collect();
     Report {
         findings,
@@ -161,6 +167,14 @@ fn check_file(path: &str, text: &str, plan: &Plan) -> Checked {
         Ok(root) => root,
         Err(problems) => return broken(path, problems, plan),
     };
+    if let Some(at) = text.find('\0') {
+        let problem = nix::ParseProblem {
+            start: at,
+            end: at + 1,
+            message: "a NUL character cannot stand in Nix text".to_owned(),
+        };
+        return broken(path, vec![problem], plan);
+    }
     let root = root.syntax();
     let has_suppressions = suppress::may_have(text);
     let mut file = File {
@@ -190,7 +204,9 @@ fn check_file(path: &str, text: &str, plan: &Plan) -> Checked {
                 for number in rules {
                     file.rule = RULES[*number];
                     file.level = plan.levels[*number];
-                    if let Check::Nodes(_, check) = file.rule.check {
+                    if let Check::Nodes(_, check) | Check::NodesAndTree(_, check, _) =
+                        file.rule.check
+                    {
                         check(&node, &mut file);
                     }
                 }
@@ -307,7 +323,7 @@ fn check_trees(
                 tree,
                 found: Vec::new(),
             };
-            if let Check::Tree(check) = report.rule.check {
+            if let Check::Tree(check) | Check::NodesAndTree(_, _, check) = report.rule.check {
                 check(tree, &mut report);
             }
             report.found

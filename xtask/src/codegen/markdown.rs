@@ -30,7 +30,7 @@ pub(crate) fn anchor(heading: &str) -> String {
 }
 
 /// A table; nothing when there is no row.
-pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return String::new();
     }

@@ -4,6 +4,7 @@
 mod cli;
 mod diagnostics;
 mod features;
+mod lint;
 pub(crate) mod markdown;
 mod readme;
 
@@ -22,20 +23,20 @@ pub struct Args {
 }
 
 /// A generated file: its path below the root, and its text.
-type Page = (&'static str, String);
+type Page = (String, String);
 
 /// Writes the pages, or compares them.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut stale = 0;
     for (path, text) in pages()? {
-        let file = workspace::root().join(path);
+        let file = workspace::root().join(&path);
         let old = fs::read_to_string(&file).unwrap_or_default();
         if old == text {
             continue;
         }
         if args.check {
             stale += 1;
-            print!("{}", difference(path, &old, &text));
+            print!("{}", difference(&path, &old, &text));
             continue;
         }
         if let Some(folder) = file.parent() {
@@ -51,12 +52,17 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 fn pages() -> anyhow::Result<Vec<Page>> {
-    Ok(vec![
-        ("README.md", readme::page()?),
-        ("docs/reference/cli.md", cli::page()?),
-        ("docs/reference/diagnostics.md", diagnostics::page()),
-        ("docs/reference/features.md", features::page()?),
-    ])
+    let mut pages = vec![
+        ("README.md".to_owned(), readme::page()?),
+        ("docs/reference/cli.md".to_owned(), cli::page()?),
+        (
+            "docs/reference/diagnostics.md".to_owned(),
+            diagnostics::page(),
+        ),
+        ("docs/reference/features.md".to_owned(), features::page()?),
+    ];
+    pages.extend(lint::pages());
+    Ok(pages)
 }
 
 /// The first line of every page, after the title.

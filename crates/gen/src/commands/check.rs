@@ -6,20 +6,26 @@ use output::{Entry, FileTree, Plan, State};
 use crate::Generated;
 use crate::cli::App;
 use crate::console;
+use crate::linting;
 use crate::status::Status;
 use crate::text::count;
 
 /// Checks.
 pub(crate) fn run(app: &App) -> anyhow::Result<Status> {
+    let mut generated = app.generate()?;
+    let target = app.target();
+    let found = linting::lint_generated(&mut generated, &app.spec, |path| {
+        target.show(path).into_string()
+    });
     let Generated {
         sources,
         tree,
         mut diagnostics,
         ..
-    } = app.generate()?;
+    } = generated;
+    diagnostics.extend(found);
     let files = tree.as_ref().map_or(0, FileTree::len);
     if let Some(tree) = &tree {
-        let target = app.target();
         if output::needs_recovery(&target)? {
             diagnostics.push(
                 Diagnostic::error("output-stale", None, "a run was stopped half-way")

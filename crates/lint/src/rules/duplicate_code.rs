@@ -170,7 +170,6 @@ fn check(tree: &Tree<'_>, report: &mut TreeReport<'_>) {
                 copies.push((piece.range.clone(), other, original));
             }
         }
-        // Outer pieces first, so that what is inside them, or overlaps and continues them, is merged.
         copies.sort_by_key(|(range, other, _)| (*other, range.start, std::cmp::Reverse(range.end)));
         let mut merged: Vec<(Range<u32>, usize, Range<u32>)> = Vec::new();
         for (range, other, original) in copies {
@@ -184,7 +183,17 @@ fn check(tree: &Tree<'_>, report: &mut TreeReport<'_>) {
                 _ => merged.push((range, other, original)),
             }
         }
+        // Of copies of several files that overlap, the longest.
+        merged.sort_by_key(|(range, ..)| std::cmp::Reverse(range.len()));
+        let mut told: Vec<Range<u32>> = Vec::new();
         for (range, other, original) in merged {
+            if told
+                .iter()
+                .any(|it| range.start < it.end && it.start < range.end)
+            {
+                continue;
+            }
+            told.push(range.clone());
             let bytes = |range: &Range<u32>| range.start as usize..range.end as usize;
             let own = bytes(&range);
             let text = &file.text[own.clone()];

@@ -22,7 +22,7 @@ pub(crate) static RULE: Rule = Rule {
     docs: Docs {
         what: "Finds definitions of `systemd.services.NAME` with a program of their own (`ExecStart` or `script`) and \
                without a user and any of systemd's restrictions, in any file. Services whose `serviceConfig` is computed, \
-               that override a program of nixpkgs with a priority, or that run in `confinement`, are left alone.",
+               that override or add to a program of nixpkgs, or that run in `confinement`, are left alone.",
         bad: "{ pkgs, ... }:\n{\n  systemd.services.exporter = {\n    wantedBy = [ \"multi-user.target\" ];\n    serviceConfig.ExecStart = \"${pkgs.hello}/bin/hello\";\n  };\n}\n",
         good: "{ pkgs, ... }:\n{\n  systemd.services.exporter = {\n    wantedBy = [ \"multi-user.target\" ];\n    serviceConfig = {\n      ExecStart = \"${pkgs.hello}/bin/hello\";\n      DynamicUser = true;\n      ProtectSystem = \"strict\";\n    };\n  };\n}\n",
         reason: "mounts file systems, which takes all rights",
@@ -74,7 +74,9 @@ fn check(tree: &Tree<'_>, report: &mut TreeReport<'_>) {
                 ["serviceConfig", key, ..] if RESTRICTIONS.iter().any(|it| key.starts_with(it)) => {
                     restricted.insert(name);
                 }
-                ["serviceConfig", "ExecStart"] | ["script"] if is_program(definition) => {
+                ["serviceConfig", "ExecStart"] | ["script"]
+                    if is_program(definition, tree.files[at.file].text) =>
+                {
                     programs
                         .entry(name)
                         .or_default()
@@ -117,15 +119,19 @@ fn trimmed(text: &str, range: &std::ops::Range<usize>) -> usize {
 }
 
 /// Whether a definition is the program of a service of one's own: not a list that first empties what
-/// nixpkgs set, and not an override.
-fn is_program(definition: &Definition) -> bool {
+/// nixpkgs set, not an override, and not an addition.
+fn is_program(definition: &Definition, text: &str) -> bool {
+    let head = &text[definition.start..definition.value_start];
+    let is_addition = ["mkAfter", "mkBefore", "mkOrder"]
+        .iter()
+        .any(|name| head.contains(name));
     let is_plain = definition.priority.is_some_and(|priority| priority >= 100);
     let is_reset = match &definition.value {
         DefValue::List(items) => items.first() == Some(&DefValue::Str(String::new())),
         DefValue::Str(text) => text.is_empty(),
         _ => false,
     };
-    is_plain && !is_reset
+    is_plain && !is_reset && !is_addition
 }
 
 #[cfg(test)]
@@ -146,6 +152,7 @@ mod tests {
                 "{ systemd.services.a = { script = ''x''; confinement.enable = true; }; }",
                 "{ systemd.services.a.serviceConfig.ExecStart = lib.mkForce \"x\"; }",
                 "{ systemd.services.a.serviceConfig.ExecStart = [ \"\" \"x\" ]; }",
+                "{ systemd.services.a.script = lib.mkAfter ''x''; }",
                 "{ systemd.services.a.wantedBy = [ ]; }",
                 "{ systemd.user.services.a.script = ''x''; }",
                 "#- a.nix\n{ systemd.services.a.script = ''x''; }\n#- b.nix\n{ systemd.services.a.serviceConfig.DynamicUser = true; }\n",

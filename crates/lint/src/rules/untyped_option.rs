@@ -70,6 +70,15 @@ fn check(node: &SyntaxNode, file: &mut File<'_>) {
             names.join(".")
         })
         .filter(|path| !path.is_empty());
+    // A submodule adds options to one that nixpkgs has declared and described.
+    let adds_to_nixpkgs = lacks == "description"
+        && option.as_deref().is_some_and(is_of_nixpkgs)
+        && value_of(&set, "type", file.text)
+            .is_some_and(|it| file.slice(&it).contains("submodule"))
+        && !has("default");
+    if adds_to_nixpkgs {
+        return;
+    }
     let message = match option {
         Some(option) => format!("the option `{option}` has no {lacks}"),
         None => format!("an option without {lacks}"),
@@ -80,6 +89,26 @@ fn check(node: &SyntaxNode, file: &mut File<'_>) {
         _ => "add `type` and `description`",
     };
     file.report(function.text_range(), message).help(what);
+}
+
+/// Whether an option begins like those of NixOS and Home Manager.
+fn is_of_nixpkgs(option: &str) -> bool {
+    let first = option.split('.').next().unwrap_or_default();
+    matches!(
+        first,
+        "accounts"
+            | "boot"
+            | "environment"
+            | "fileSystems"
+            | "networking"
+            | "programs"
+            | "security"
+            | "services"
+            | "systemd"
+            | "users"
+            | "virtualisation"
+            | "xdg"
+    )
 }
 
 #[cfg(test)]
@@ -101,6 +130,7 @@ mod tests {
                 "{ a = lib.mkOption (common // { default = 1; }); }",
                 "{ a = lib.mkEnableOption \"x\"; }",
                 "{ a = my.mkOption { }; }",
+                "{ options.users.users = lib.mkOption { type = types.attrsOf (types.submodule { }); }; }",
             ],
         );
     }
