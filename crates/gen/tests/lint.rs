@@ -21,7 +21,10 @@ fn shown(diagnostics: &Diagnostics, sources: &SourceMap) -> String {
 
 /// The specs of the repository that are not about mistakes.
 fn specs() -> Vec<Utf8PathBuf> {
-    let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize_utf8()
+        .unwrap();
     let mut specs = vec![root.join("spec")];
     for case in root.join("golden").read_dir_utf8().unwrap() {
         let spec = case.unwrap().path().join("spec");

@@ -240,6 +240,7 @@ fn is_code(value: &Value) -> bool {
 
 fn write_binding(code: &mut String, name: &str, node: &Node<'_>, order: Order<'_>) -> Result<()> {
     let mut path = attr_name(name);
+    let mut last: Option<&str> = None;
     let mut node = node;
     let mut comments: Vec<&str> = Vec::new();
     loop {
@@ -247,8 +248,10 @@ fn write_binding(code: &mut String, name: &str, node: &Node<'_>, order: Order<'_
         match &node.content {
             Content::Set(attrs) if attrs.len() == 1 => {
                 for (name, inner) in attrs {
-                    path.push('.');
-                    path.push_str(&attr_name(name));
+                    if let Some(last) = last.replace(name) {
+                        path.push('.');
+                        path.push_str(&attr_name(last));
+                    }
                     node = inner;
                 }
             }
@@ -260,6 +263,23 @@ fn write_binding(code: &mut String, name: &str, node: &Node<'_>, order: Order<'_
         code.push('\n');
     }
     code.push_str(&path);
+    if let Some(last) = last {
+        // A condition is about a set, not about `true`.
+        if let Content::Values(values) = &node.content
+            && let [value] = values.as_slice()
+            && let Value::Apply(function, inner) = value.as_ref()
+            && function.starts_with("lib.mkIf ")
+            && **inner == Value::Bool(true)
+        {
+            let set = Value::attrs([(last, Value::Bool(true))]);
+            code.push_str(" = ");
+            code.push_str(&nix::render(&Value::apply(function.clone(), set))?);
+            code.push(';');
+            return Ok(());
+        }
+        code.push('.');
+        code.push_str(&attr_name(last));
+    }
     code.push_str(" = ");
     match &node.content {
         Content::Nothing => code.push_str("{ }"),
@@ -381,6 +401,29 @@ mod tests {
   # And how.
   # Inner.
   n.o = 6;
+}
+";
+        assert_eq!(written(&definitions).unwrap(), expected);
+    }
+
+    #[test]
+    fn conditions_are_about_sets() {
+        let on = || Value::apply("lib.mkIf cfg.x", Value::Bool(true));
+        let definitions = [
+            definition("a.b.enable", on()),
+            definition("c", on()),
+            definition("d.enable", on()),
+            definition("d.e", Value::Int(1)),
+        ];
+        let expected = "\
+{
+  a.b = lib.mkIf cfg.x { enable = true; };
+  c = lib.mkIf cfg.x true;
+
+  d = {
+    enable = lib.mkIf cfg.x true;
+    e = 1;
+  };
 }
 ";
         assert_eq!(written(&definitions).unwrap(), expected);

@@ -69,7 +69,7 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    features.hardware.bluetooth.enable = lib.mkIf cfg.xboxBluetooth true;
+    features.hardware.bluetooth = lib.mkIf cfg.xboxBluetooth { enable = true; };
 
     hardware = {
       steam-hardware.enable = lib.mkIf cfg.steam true;

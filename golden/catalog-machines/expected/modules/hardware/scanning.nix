@@ -88,7 +88,7 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    features.networking.avahi.enable = lib.mkIf cfg.driverless true;
+    features.networking.avahi = lib.mkIf cfg.driverless { enable = true; };
 
     hardware.sane = {
       enable = true;

@@ -48,7 +48,7 @@ in
 
     features.demo = {
       base.enable = true;
-      logging.enable = lib.mkIf cfg.verbose true;
+      logging = lib.mkIf cfg.verbose { enable = true; };
     };
 
     networking.timeServers = lib.mkAfter [ "ntp.example.org" ];
@@ -61,6 +61,7 @@ in
     systemd.services.demo = lib.mkIf (cfg.greeting != "") {
       description = "Greeter";
       serviceConfig = {
+        DynamicUser = true;
         ExecStart = "${pkgs.coreutils}/bin/echo ${lib.escapeShellArg cfg.greeting}";
         Type = "oneshot";
       };
