@@ -105,6 +105,11 @@
         install -m 0600 /var/lib/rancher/k3s/server/node-token /var/lib/k3s-token/token
       '';
       serviceConfig = {
+        NoNewPrivileges = true;
+        PrivateTmp = true;
+        ProtectHome = true;
+        ProtectSystem = "strict";
+        ReadWritePaths = [ "/var/lib/k3s-token" ];
         RemainAfterExit = true;
         Type = "oneshot";
       };

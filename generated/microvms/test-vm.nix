@@ -76,6 +76,7 @@
   users.users.test = {
     extraGroups = [ "wheel" ];
     isNormalUser = true;
+    # gen-lint: allow literal-credential: throw-away, in a guest that only its host reaches
     password = "test";
   };
 }

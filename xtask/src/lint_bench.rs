@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             .spawn()?;
         let usage = child.wait4()?;
         let wall = start.elapsed();
-        if !usage.status.code().is_some_and(|code| code < 2) {
+        if usage.status.code().is_none_or(|code| code >= 2) {
             bail!("gen lint ended with {}", usage.status);
         }
         let cpu = usage.rusage.utime + usage.rusage.stime;

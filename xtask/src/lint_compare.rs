@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         .path
         .canonicalize()
         .context("there is no such folder")?;
-    let gen_path = workspace::build_gen(true)?;
+    let gen_path = workspace::build_gen(false)?;
     let output = Command::new(&gen_path)
         .args(["--spec", "/nonexistent", "lint", "--format", "json", "."])
         .current_dir(&path)

@@ -33,6 +33,7 @@ rules! {
     nix_env,
     no_garbage_collection,
     open_firewall,
+    open_port,
     rec_set,
     root_service,
     scalar_conflict,

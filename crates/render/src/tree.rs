@@ -418,6 +418,7 @@ mod tests {
         let expected = "\
 {
   a.b = lib.mkIf cfg.x { enable = true; };
+
   c = lib.mkIf cfg.x true;
 
   d = {

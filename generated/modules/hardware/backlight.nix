@@ -42,7 +42,7 @@ in
 
   config = lib.mkIf cfg.enable {
     services.udev.packages = [ pkgs.brightnessctl ];
-    hardware.i2c.enable = lib.mkIf cfg.externalMonitors true;
+    hardware.i2c = lib.mkIf cfg.externalMonitors { enable = true; };
     environment.systemPackages = lib.optional cfg.externalMonitors pkgs.ddcutil;
 
     services.actkbd = lib.mkIf cfg.consoleKeys {

@@ -82,7 +82,7 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    features.networking.avahi.enable = lib.mkIf (cfg.discovery || cfg.usbDriverless) true;
+    features.networking.avahi = lib.mkIf (cfg.discovery || cfg.usbDriverless) { enable = true; };
 
     services = {
       ipp-usb.enable = cfg.usbDriverless;

@@ -29,12 +29,12 @@ in
 
   config = lib.mkIf cfg.enable {
     features.monitoring = {
-      alertmanager.enable = lib.mkIf (cfg.mode == "server") true;
+      alertmanager = lib.mkIf (cfg.mode == "server") { enable = true; };
       alloy.enable = true;
-      grafana.enable = lib.mkIf (cfg.mode == "server") true;
-      loki.enable = lib.mkIf (cfg.mode == "server") true;
+      grafana = lib.mkIf (cfg.mode == "server") { enable = true; };
+      loki = lib.mkIf (cfg.mode == "server") { enable = true; };
       node-exporter.enable = true;
-      prometheus.enable = lib.mkIf (cfg.mode == "server") true;
+      prometheus = lib.mkIf (cfg.mode == "server") { enable = true; };
       systemd-exporter.enable = true;
     };
   };

@@ -19,6 +19,7 @@ pub(crate) mod needless_mkforce;
 pub(crate) mod nix_env;
 pub(crate) mod no_garbage_collection;
 pub(crate) mod open_firewall;
+pub(crate) mod open_port;
 pub(crate) mod rec_set;
 pub(crate) mod root_service;
 pub(crate) mod scalar_conflict;

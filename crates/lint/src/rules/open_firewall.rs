@@ -1,4 +1,4 @@
-//! `open-firewall`: a firewall that is off, and ports that are open everywhere.
+//! `open-firewall`: a firewall that is off.
 
 use diag::Code;
 use nix::DefValue;
@@ -11,19 +11,17 @@ use crate::rule::{Check, Docs, Rule};
 pub(crate) static RULE: Rule = Rule {
     code: Code {
         name: "lint/open-firewall",
-        summary: "a firewall that is off, or a port open on every interface",
-        explanation: "A port that is open on every interface is open in every network that a laptop visits and, with \
-                      IPv6, often to the whole internet. Open it where it is used: \
-                      `networking.firewall.interfaces.NAME.allowedTCPPorts`.",
+        summary: "a firewall that is off",
+        explanation: "Everything that listens on the machine can be reached by everyone who reaches the machine, also \
+                      what listens only by accident. Leave the firewall on, and open the ports that are used.",
     },
     level: Level::Warning,
     docs: Docs {
-        what: "Finds `networking.firewall.enable = false`, ports in `networking.firewall.allowedTCPPorts` and its relatives, \
-               and `openFirewall = true` of services and programs. Ports 80 and 443 are left alone, since web servers are \
-               there for everyone. Options named `openFirewall` that the files declare themselves are not meant.",
-        bad: "{\n  networking.firewall.allowedTCPPorts = [ 5432 ];\n}\n",
+        what: "Finds `networking.firewall.enable = false`, at any priority and below any condition. Single ports are the \
+               matter of `open-port`.",
+        bad: "{\n  networking.firewall.enable = false;\n}\n",
         good: "{\n  networking.firewall.interfaces.lan0.allowedTCPPorts = [ 5432 ];\n}\n",
-        reason: "a public mail server",
+        reason: "a guest whose host has the firewall",
     },
     fixes: false,
     check: Check::Modules(check),
@@ -31,74 +29,12 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(module: &Module, file: &mut File<'_>) {
     for definition in &module.definitions {
-        let path: Vec<&str> = definition.path.0.iter().map(String::as_str).collect();
-        let (message, help) = match (path.as_slice(), &definition.value) {
-            (["networking", "firewall", "enable"], DefValue::Bool(false)) => (
-                "the firewall is off".to_owned(),
-                "leave it on, and open what is used",
-            ),
-            (
-                [
-                    "networking",
-                    "firewall",
-                    name @ ("allowedTCPPorts" | "allowedUDPPorts"),
-                ],
-                DefValue::List(items),
-            ) => {
-                let ports: Vec<String> = items.iter().filter_map(private_port).collect();
-                if ports.is_empty() {
-                    continue;
-                }
-                let word = if ports.len() == 1 { "port" } else { "ports" };
-                let verb = if ports.len() == 1 { "is" } else { "are" };
-                (
-                    format!("{word} {} {verb} open on every interface", ports.join(", ")),
-                    if *name == "allowedTCPPorts" {
-                        "use `networking.firewall.interfaces.NAME.allowedTCPPorts`"
-                    } else {
-                        "use `networking.firewall.interfaces.NAME.allowedUDPPorts`"
-                    },
-                )
-            }
-            (
-                [
-                    "networking",
-                    "firewall",
-                    "allowedTCPPortRanges" | "allowedUDPPortRanges",
-                ],
-                DefValue::List(items),
-            ) if !items.is_empty() => (
-                "a range of ports is open on every interface".to_owned(),
-                "use `networking.firewall.interfaces.NAME` for it",
-            ),
-            (
-                [
-                    "services" | "programs" | "hardware" | "virtualisation",
-                    ..,
-                    "openFirewall",
-                ],
-                DefValue::Bool(true),
-            ) => (
-                format!("`{}` opens ports on every interface", definition.path),
-                "open the port in `networking.firewall.interfaces.NAME`",
-            ),
-            _ => continue,
-        };
-        file.report_at(definition.start..definition.end, message)
-            .help(help);
-    }
-}
-
-/// A port that is not for everyone; code may be any port.
-fn private_port(item: &DefValue) -> Option<String> {
-    match item {
-        DefValue::Int(80 | 443) => None,
-        DefValue::Int(port) => Some(port.to_string()),
-        DefValue::Expr(code) => Some(format!(
-            "`{}`",
-            code.split_whitespace().collect::<Vec<_>>().join(" ")
-        )),
-        _ => None,
+        let is_it = definition.path.0 == ["networking", "firewall", "enable"]
+            && definition.value == DefValue::Bool(false);
+        if is_it {
+            file.report_at(definition.start..definition.end, "the firewall is off")
+                .help("leave it on, and open what is used");
+        }
     }
 }
 
@@ -113,14 +49,9 @@ mod tests {
             &RULE,
             &[
                 "{ «networking.firewall.enable = false»; }",
-                "{ networking.firewall = { «allowedTCPPorts = [ 80 22 ]»; }; }",
-                "{ config.networking.firewall = lib.mkIf x { «allowedUDPPorts = [ cfg.port ]»; }; }",
-                "{ networking.firewall.allowedTCPPorts = [ 80 443 ]; }",
-                "{ networking.firewall.interfaces.lan.allowedTCPPorts = [ 22 ]; }",
+                "{ networking = lib.mkIf x { «firewall.enable = lib.mkDefault false»; }; }",
                 "{ networking.firewall.enable = true; }",
-                "{ «services.x.openFirewall = true»; programs.y.openFirewall = false; }",
-                "{ features.x.openFirewall = true; }",
-                "{ networking.firewall = { «allowedTCPPortRanges = [ { from = 1; to = 2; } ]»; }; }",
+                "{ networking.firewall.enable = x; networking.nftables.enable = false; }",
                 "{ a = nixosSystem { modules = [ { «networking.firewall.enable = false»; } ]; }; }",
             ],
         );

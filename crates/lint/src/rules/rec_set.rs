@@ -20,7 +20,7 @@ pub(crate) static RULE: Rule = Rule {
     level: Level::Warning,
     docs: Docs {
         what: "Finds `rec` sets. Where nothing in the set refers to it, `rec` has no effect and can be removed. \
-               Arguments of `mkDerivation` and its relatives, where `rec` is the habit of nixpkgs, are left \
+               Arguments of `mkDerivation`, fetchers and overrides, where `rec` is the habit of nixpkgs, are left \
                alone unless the `rec` has no effect.",
         bad: "rec {\n  port = 8080;\n  url = \"http://localhost:${toString port}\";\n}\n",
         good: "let\n  port = 8080;\nin\n{\n  inherit port;\n  url = \"http://localhost:${toString port}\";\n}\n",
@@ -60,16 +60,23 @@ fn check(scope: &Scope<'_>, node: &SyntaxNode, file: &mut File<'_>) {
 
 /// Whether a set is the argument of a function that makes a package.
 fn is_package(set: &SyntaxNode, text: &str) -> bool {
-    let Some(apply) = set.parent().and_then(|parent| match parent.kind() {
-        SyntaxKind::NODE_PAREN => parent.parent(),
-        _ => Some(parent),
-    }) else {
-        return false;
-    };
+    let mut around = set.parent();
+    // `(old: rec { … })` is an argument as well.
+    while let Some(node) = &around
+        && matches!(
+            node.kind(),
+            SyntaxKind::NODE_PAREN | SyntaxKind::NODE_LAMBDA
+        )
+    {
+        around = node.parent();
+    }
+    let Some(apply) = around else { return false };
     call(&apply)
         .and_then(|(function, _)| dotted(&function, text).map(last_name))
         .is_some_and(|name| {
             name.starts_with("mkDerivation")
+                || name.starts_with("fetch")
+                || name.starts_with("override")
                 || name.starts_with("build")
                 || name.ends_with("Package")
                 || name.ends_with("Derivation")
@@ -93,6 +100,8 @@ mod tests {
                 "{ a = 1; }",
                 "stdenv.mkDerivation rec { pname = \"a\"; src = pname; }",
                 "stdenv.mkDerivation «rec» { pname = \"a\"; }",
+                "pkgs.fetchurl rec { version = \"1\"; url = version; }",
+                "a.overrideAttrs (old: rec { version = \"1\"; src = version; })",
                 "«rec» { a = 1; b = (a: a) 2; }",
             ],
         );

@@ -189,6 +189,8 @@ in
       };
     };
 
-    systemd.user.services.restic-backups-home.Unit.ConditionACPower = lib.mkIf cfg.onlyOnPower true;
+    systemd.user.services.restic-backups-home.Unit = lib.mkIf cfg.onlyOnPower {
+      ConditionACPower = true;
+    };
   };
 }

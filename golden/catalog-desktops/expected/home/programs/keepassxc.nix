@@ -98,7 +98,7 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    xdg.autostart.enable = lib.mkIf cfg.autostart true;
+    xdg.autostart = lib.mkIf cfg.autostart { enable = true; };
 
     programs.keepassxc = {
       enable = true;

@@ -72,7 +72,7 @@ in
     features.hardware.bluetooth = lib.mkIf cfg.xboxBluetooth { enable = true; };
 
     hardware = {
-      steam-hardware.enable = lib.mkIf cfg.steam true;
+      steam-hardware = lib.mkIf cfg.steam { enable = true; };
       uinput.enable = true;
       xpadneo = lib.mkIf cfg.xboxBluetooth {
         enable = true;

@@ -45,7 +45,7 @@ in
     };
 
     boot.initrd = {
-      systemd.tpm2.enable = lib.mkIf (cfg.unlockDevices != [ ]) true;
+      systemd.tpm2 = lib.mkIf (cfg.unlockDevices != [ ]) { enable = true; };
       luks.devices = lib.genAttrs cfg.unlockDevices (_: {
         crypttabExtraOpts = [ "tpm2-device=auto" ] ++ lib.optional cfg.withPin "tpm2-pin=yes";
       });

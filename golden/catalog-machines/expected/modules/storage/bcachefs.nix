@@ -30,7 +30,7 @@ in
   config = lib.mkIf cfg.enable {
     boot = {
       supportedFilesystems.bcachefs = true;
-      initrd.supportedFilesystems.bcachefs = lib.mkIf cfg.boot true;
+      initrd.supportedFilesystems = lib.mkIf cfg.boot { bcachefs = true; };
     };
 
     services.bcachefs.autoScrub = lib.mkIf (cfg.scrubInterval != null) {

@@ -100,7 +100,7 @@ in
     };
 
     systemd.services.nixos-upgrade = {
-      unitConfig.ConditionACPower = lib.mkIf cfg.onMains true;
+      unitConfig = lib.mkIf cfg.onMains { ConditionACPower = true; };
       serviceConfig = {
         CPUSchedulingPolicy = "batch";
         IOSchedulingClass = "idle";
