@@ -25,6 +25,9 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
     Hosts,
+    Microvms,
+    Images,
+    Installers,
     Users,
     /// The whole catalog and the spec's own features
     Features,
@@ -43,6 +46,9 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             Ok(status.max(show(json, &features(generated))?))
         }
         What::Hosts => of_sound(app, |sound| show(json, &hosts(&sound.fleet))),
+        What::Microvms => of_sound(app, |sound| show(json, &microvms(&sound.fleet))),
+        What::Images => of_sound(app, |sound| show(json, &images(&sound.fleet))),
+        What::Installers => of_sound(app, |sound| show(json, &installers(&sound.fleet))),
         What::Users => of_sound(app, |sound| show(json, &users(&sound.fleet))),
         What::Profiles => of_sound(app, |sound| show(json, &profiles(&sound.fleet))),
         What::Templates => of_sound(app, |sound| show(json, &templates(&sound.fleet))),
@@ -151,6 +157,130 @@ fn hosts(fleet: &Fleet) -> Vec<HostRow> {
         }
     };
     fleet.hosts.values().map(row).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MicrovmRow {
+    name: String,
+    description: Option<String>,
+    system: String,
+    memory: String,
+    vcpu: i64,
+    reached: Vec<String>,
+    hosts: Vec<String>,
+}
+
+impl Row for MicrovmRow {
+    const HEADINGS: &[&str] = &[
+        "microvm",
+        ">memory",
+        ">processors",
+        "reached at",
+        "hosts",
+        "description",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.memory.clone(),
+            self.vcpu.to_string(),
+            list(&self.reached),
+            list(&self.hosts),
+            or_dash(self.description.as_ref()),
+        ]
+    }
+}
+
+fn microvms(fleet: &Fleet) -> Vec<MicrovmRow> {
+    let row = |vm: &model::MicroVm| {
+        let bridge = vm.bridge.iter().map(|bridge| {
+            let address = vm.address.as_deref().unwrap_or("DHCP");
+            format!("{address} on {bridge}")
+        });
+        let forwards = vm
+            .forwards
+            .iter()
+            .map(|forward| format!("{}:{}", forward.address, forward.host));
+        let name = &vm.guest.name;
+        let hosts = fleet.hosts.values();
+        let hosts = hosts.filter(|host| host.microvms.contains(name));
+        MicrovmRow {
+            name: name.to_string(),
+            description: vm.guest.description.clone(),
+            system: vm.guest.system.clone(),
+            memory: format!("{} MiB", vm.memory),
+            vcpu: vm.vcpu,
+            reached: bridge.chain(forwards).collect(),
+            hosts: hosts.map(|host| host.name.to_string()).collect(),
+        }
+    };
+    fleet.microvms.values().map(row).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageRow {
+    name: String,
+    description: Option<String>,
+    system: String,
+    format: &'static str,
+}
+
+impl Row for ImageRow {
+    const HEADINGS: &[&str] = &["image", "system", "format", "description"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.system.clone(),
+            self.format.to_owned(),
+            or_dash(self.description.as_ref()),
+        ]
+    }
+}
+
+fn images(fleet: &Fleet) -> Vec<ImageRow> {
+    let row = |image: &model::Image| ImageRow {
+        name: image.machine.name.to_string(),
+        description: image.machine.description.clone(),
+        system: image.machine.system.clone(),
+        format: image.format.word(),
+    };
+    fleet.images.values().map(row).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InstallerRow {
+    name: String,
+    host: String,
+    keys: usize,
+    with_system: bool,
+}
+
+impl Row for InstallerRow {
+    const HEADINGS: &[&str] = &["installer", "host", ">ssh keys", "built system"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.host.clone(),
+            self.keys.to_string(),
+            if self.with_system { "yes" } else { "no" }.to_owned(),
+        ]
+    }
+}
+
+fn installers(fleet: &Fleet) -> Vec<InstallerRow> {
+    let row = |installer: &model::Installer| InstallerRow {
+        name: format!("live-iso-{}", installer.host),
+        host: installer.host.to_string(),
+        keys: installer.ssh_keys.len(),
+        with_system: installer.with_system,
+    };
+    fleet.installers.values().map(row).collect()
 }
 
 #[derive(Serialize)]

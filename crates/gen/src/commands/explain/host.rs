@@ -120,10 +120,10 @@ struct SecretView {
     for_users: bool,
 }
 
-/// The view of a host; nothing if there is none of that name.
+/// The view of a host, a MicroVM or an image; nothing if there is none of that name.
 pub(super) fn view(sound: &Sound, name: &str) -> Option<HostView> {
     let Sound { sources, fleet, .. } = sound;
-    let host = fleet.hosts.get(name)?;
+    let host = fleet.machines().find(|host| host.name.as_str() == name)?;
     let template = host
         .template
         .as_ref()

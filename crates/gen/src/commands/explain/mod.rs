@@ -100,7 +100,11 @@ fn unknown_host(sound: &Sound, name: &str) -> anyhow::Error {
     } else if fleet.features.contains_key(name) || catalog::entry(name).is_some() {
         "feature"
     } else {
-        return unknown("host", name, &names(fleet.hosts.keys()));
+        return unknown(
+            "host",
+            name,
+            &names(fleet.machines().map(|host| &host.name)),
+        );
     };
     anyhow::anyhow!(
         "there is no host `{name}`; to explain the {kind}, run `gen explain {kind} {name}`"
