@@ -68,7 +68,7 @@ in
           JustWorksRepairing = cfg.justWorksRepairing;
         };
       };
-      xpadneo.enable = cfg.xboxControllers;
+      xpadneo.enable = lib.mkIf cfg.xboxControllers true;
     };
   };
 }
