@@ -58,7 +58,7 @@ in
     };
 
     services = lib.mkMerge [
-      { gnome.gnome-keyring.enable = lib.mkIf cfg.keyring true; }
+      { gnome.gnome-keyring = lib.mkIf cfg.keyring { enable = true; }; }
       (lib.mkIf cfg.removableMedia {
         gvfs.enable = true;
         udisks2.enable = true;

@@ -68,7 +68,7 @@ in
           JustWorksRepairing = cfg.justWorksRepairing;
         };
       };
-      xpadneo.enable = lib.mkIf cfg.xboxControllers true;
+      xpadneo = lib.mkIf cfg.xboxControllers { enable = true; };
     };
   };
 }

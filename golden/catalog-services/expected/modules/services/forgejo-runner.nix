@@ -87,8 +87,8 @@ in
 
   config = lib.mkIf cfg.enable {
     features.virtualization = {
-      docker.enable = lib.mkIf (cfg.engine == "docker") true;
-      podman.enable = lib.mkIf (cfg.engine == "podman") true;
+      docker = lib.mkIf (cfg.engine == "docker") { enable = true; };
+      podman = lib.mkIf (cfg.engine == "podman") { enable = true; };
     };
 
     services.gitea-actions-runner = {

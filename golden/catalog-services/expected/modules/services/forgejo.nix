@@ -167,8 +167,8 @@ in
     features = {
       security.ssh-server.enable = true;
       services = {
-        mariadb.enable = lib.mkIf (cfg.database == "mysql") true;
-        postgresql.enable = lib.mkIf (cfg.database == "postgres") true;
+        mariadb = lib.mkIf (cfg.database == "mysql") { enable = true; };
+        postgresql = lib.mkIf (cfg.database == "postgres") { enable = true; };
       };
     };
 

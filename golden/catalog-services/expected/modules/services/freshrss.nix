@@ -66,8 +66,8 @@ in
 
   config = lib.mkIf cfg.enable {
     features.services = {
-      caddy.enable = lib.mkIf (cfg.webserver == "caddy") true;
-      nginx.enable = lib.mkIf (cfg.webserver == "nginx") true;
+      caddy = lib.mkIf (cfg.webserver == "caddy") { enable = true; };
+      nginx = lib.mkIf (cfg.webserver == "nginx") { enable = true; };
     };
 
     services.freshrss = {

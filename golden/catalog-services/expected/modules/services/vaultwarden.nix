@@ -125,7 +125,7 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    features.services.postgresql.enable = lib.mkIf (cfg.database == "postgresql") true;
+    features.services.postgresql = lib.mkIf (cfg.database == "postgresql") { enable = true; };
 
     services.vaultwarden = {
       enable = true;

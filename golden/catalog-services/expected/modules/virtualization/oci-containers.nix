@@ -159,8 +159,8 @@ in
 
   config = lib.mkIf cfg.enable {
     features.virtualization = {
-      docker.enable = lib.mkIf (cfg.backend == "docker") true;
-      podman.enable = lib.mkIf (cfg.backend == "podman") true;
+      docker = lib.mkIf (cfg.backend == "docker") { enable = true; };
+      podman = lib.mkIf (cfg.backend == "podman") { enable = true; };
     };
 
     virtualisation.oci-containers = {
