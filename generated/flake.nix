@@ -257,6 +257,7 @@
         system-watchdog = ./modules/system/watchdog.nix;
         system-zram = ./modules/system/zram.nix;
         virtualization-docker = ./modules/virtualization/docker.nix;
+        virtualization-k3s = ./modules/virtualization/k3s.nix;
         virtualization-libvirt = ./modules/virtualization/libvirt.nix;
         virtualization-podman = ./modules/virtualization/podman.nix;
       };

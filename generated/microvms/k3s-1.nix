@@ -4,11 +4,19 @@
 {
   imports = [
     ../modules/fleet.nix
+    ../modules/virtualization/k3s.nix
     ../users/alice/k3s-1.nix
   ];
 
   networking.hostName = "k3s-1";
   system.stateVersion = "25.11";
+
+  features.virtualization.k3s = {
+    enable = true;
+    interface = "vm0";
+    kubeconfigGroup = "wheel";
+    nodeIp = "10.20.0.11";
+  };
 
   microvm = {
     binScripts.tap-up = lib.mkAfter ''
@@ -52,12 +60,23 @@
     ];
   };
 
-  networking.firewall = {
+  networking.firewall.interfaces.vm0 = {
+    allowedTCPPortRanges = [
+      # virtualization.k3s
+      {
+        from = 2379;
+        to = 2380;
+      }
+    ];
     allowedTCPPorts = [
+      # virtualization.k3s
       6443
       10250
     ];
-    allowedUDPPorts = [ 8472 ];
+    allowedUDPPorts = [
+      # virtualization.k3s
+      8472
+    ];
   };
 
   nix = {
@@ -69,30 +88,26 @@
   nixpkgs.hostPlatform = lib.mkDefault "x86_64-linux";
   security.sudo.wheelNeedsPassword = false;
 
-  services = {
-    k3s = {
-      enable = true;
-      extraFlags = [
-        "--node-ip=10.20.0.11"
-        "--write-kubeconfig-mode=0640"
-      ];
-      role = "server";
-    };
-    openssh = {
-      enable = true;
-      settings = {
-        KbdInteractiveAuthentication = false;
-        PasswordAuthentication = false;
-      };
+  services.openssh = {
+    enable = true;
+    settings = {
+      KbdInteractiveAuthentication = false;
+      PasswordAuthentication = false;
     };
   };
 
   systemd = {
-    network.networks."10-bridge" = {
-      address = [ "10.20.0.11/24" ];
-      dns = [ "9.9.9.9" ];
-      gateway = [ "10.20.0.1" ];
-      matchConfig.MACAddress = "02:81:92:c2:c6:3e";
+    network = {
+      links."10-vm" = {
+        linkConfig.Name = "vm0";
+        matchConfig.MACAddress = "02:81:92:c2:c6:3e";
+      };
+      networks."10-bridge" = {
+        address = [ "10.20.0.11/24" ];
+        dns = [ "9.9.9.9" ];
+        gateway = [ "10.20.0.1" ];
+        matchConfig.MACAddress = "02:81:92:c2:c6:3e";
+      };
     };
     services.k3s-token = {
       after = [ "k3s.service" ];
@@ -105,8 +120,7 @@
         install -m 0600 /var/lib/rancher/k3s/server/node-token /var/lib/k3s-token/token
       '';
       serviceConfig = {
-        NoNewPrivileges = true;
-        PrivateTmp = true;
+        PrivateNetwork = true;
         ProtectHome = true;
         ProtectSystem = "strict";
         ReadWritePaths = [ "/var/lib/k3s-token" ];

@@ -4,11 +4,21 @@
 {
   imports = [
     ../modules/fleet.nix
+    ../modules/virtualization/k3s.nix
     ../users/alice/k3s-2.nix
   ];
 
   networking.hostName = "k3s-2";
   system.stateVersion = "25.11";
+
+  features.virtualization.k3s = {
+    enable = true;
+    interface = "vm0";
+    nodeIp = "10.20.0.12";
+    role = "agent";
+    serverAddr = "https://10.20.0.11:6443";
+    tokenFile = "/var/lib/k3s-token/token";
+  };
 
   microvm = {
     binScripts.tap-up = lib.mkAfter ''
@@ -52,9 +62,23 @@
     ];
   };
 
-  networking.firewall = {
-    allowedTCPPorts = [ 10250 ];
-    allowedUDPPorts = [ 8472 ];
+  networking.firewall.interfaces.vm0 = {
+    allowedTCPPortRanges = [
+      # virtualization.k3s
+      {
+        from = 2379;
+        to = 2380;
+      }
+    ];
+    allowedTCPPorts = [
+      # virtualization.k3s
+      6443
+      10250
+    ];
+    allowedUDPPorts = [
+      # virtualization.k3s
+      8472
+    ];
   };
 
   nix = {
@@ -66,27 +90,24 @@
   nixpkgs.hostPlatform = lib.mkDefault "x86_64-linux";
   security.sudo.wheelNeedsPassword = false;
 
-  services = {
-    k3s = {
-      enable = true;
-      extraFlags = [ "--node-ip=10.20.0.12" ];
-      role = "agent";
-      serverAddr = "https://10.20.0.11:6443";
-      tokenFile = "/var/lib/k3s-token/token";
-    };
-    openssh = {
-      enable = true;
-      settings = {
-        KbdInteractiveAuthentication = false;
-        PasswordAuthentication = false;
-      };
+  services.openssh = {
+    enable = true;
+    settings = {
+      KbdInteractiveAuthentication = false;
+      PasswordAuthentication = false;
     };
   };
 
-  systemd.network.networks."10-bridge" = {
-    address = [ "10.20.0.12/24" ];
-    dns = [ "9.9.9.9" ];
-    gateway = [ "10.20.0.1" ];
-    matchConfig.MACAddress = "02:81:88:90:c6:3e";
+  systemd.network = {
+    links."10-vm" = {
+      linkConfig.Name = "vm0";
+      matchConfig.MACAddress = "02:81:88:90:c6:3e";
+    };
+    networks."10-bridge" = {
+      address = [ "10.20.0.12/24" ];
+      dns = [ "9.9.9.9" ];
+      gateway = [ "10.20.0.1" ];
+      matchConfig.MACAddress = "02:81:88:90:c6:3e";
+    };
   };
 }

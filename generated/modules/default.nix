@@ -69,6 +69,7 @@
     ./system/watchdog.nix
     ./system/zram.nix
     ./virtualization/docker.nix
+    ./virtualization/k3s.nix
     ./virtualization/libvirt.nix
     ./virtualization/podman.nix
   ];

@@ -376,7 +376,10 @@ pub(crate) fn resolve<'a>(
         template: template.map(|t| t.model.name.clone()),
         hardware,
         disks,
-        address: spec.address.as_ref().map(|a| a.value.clone()),
+        address: match kind {
+            Kind::Guest(item) => microvm::address(&item.value),
+            Kind::Host | Kind::Image(_) => spec.address.as_ref().map(|a| a.value.clone()),
+        },
         zones,
         disabled,
         imports: own

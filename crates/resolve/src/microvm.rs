@@ -106,6 +106,13 @@ pub(crate) fn zones(
     result
 }
 
+/// The address that others use for a guest, where it has one of its own.
+pub(crate) fn address(vm: &MicroVm) -> Option<String> {
+    let address = vm.network.address.as_ref()?;
+    let (address, _) = address.value.split_once('/')?;
+    Some(address.to_owned())
+}
+
 /// What makes a guest of a host: the options of microvm.nix, its network, its accounts.
 ///
 /// `said` is what the layers of the spec define, `enabled` whether they switch a feature on.

@@ -117,8 +117,9 @@ in
 
     assertions = [
       {
-        assertion = cfg.acmeEmail != null || lib.all (proxy: !proxy.tls) (lib.attrValues cfg.proxies);
-        message = "services.nginx: sites with TLS need acmeEmail.";
+        assertion =
+          config.security.acme.acceptTerms || lib.all (proxy: !proxy.tls) (lib.attrValues cfg.proxies);
+        message = "services.nginx: sites with TLS need acmeEmail, or security.acme.";
       }
     ];
   };
