@@ -84,6 +84,10 @@ codes! {
         "Two guests of one host cannot both have a port of it, and neither can a guest and a service of the host.";
     "home-only-feature": "a Home Manager feature where a system feature is needed",
         "Hosts and templates enable system halves. Name the feature in a profile or in a user's `home.features`.";
+    "index-outdated": "the index is of another release than the lock file",
+        "Options and packages are checked against an index of the inputs that `flake.lock` pins. It was made of others; `gen index` makes it anew.";
+    "index-unreadable": "the index cannot be read",
+        "A file of the index is not what `gen index` writes. Make it anew with that command, or remove the folder to go on unchecked.";
     "internal-error": "gen itself made a mistake",
         "The spec was found sound, but the output could not be made from it. This is a bug; please report it with the spec that shows it.";
     "key-not-text": "a key that is a list or a mapping",
@@ -154,8 +158,16 @@ codes! {
         "A generated file, or a folder above one, is a symbolic link. It could lead anywhere, so it is never followed, and nothing is written until it is replaced.";
     "output-unowned": "a file that gen did not write is in the way",
         "A file is to be written where another one already is, with other content and not in the manifest. It is kept, and by default nothing else is written either. Move it elsewhere or replace it with `gen --overwrite FILE`.";
+    "package-broken": "a package is marked as broken",
+        "nixpkgs refuses to evaluate a package that is known not to build. Choose another one or another release.";
     "package-not-allowed": "a feature needs packages that the fleet does not allow",
         "Unfree and insecure packages are allowed by name only, in `fleet.packages`.";
+    "package-renamed": "an old name of a package",
+        "nixpkgs keeps old names as aliases for a while, with a warning or an error that says what to use instead. Write the new name.";
+    "package-unknown": "nixpkgs has no such package",
+        "The path below `pkgs` is in no package set of the index. If an overlay adds it, name the overlay under `fleet.packages.overlays`.";
+    "package-unsupported": "a package does not exist for the system of a host",
+        "nixpkgs refuses to evaluate a package that does not support the platform.";
     "port-collision": "two features listen on one port of a host",
         "Give one of them another port by its option.";
     "private-key": "a private key in the spec",
@@ -176,8 +188,18 @@ codes! {
         "The generator sets this option from another key, which the message names.";
     "setting-of-feature": "a feature's option among settings",
         "Options of features are set under `features`, where names and types are checked.";
+    "setting-read-only": "an option that can only be read is set",
+        "The module system computes it; a second definition is an error.";
+    "setting-removed": "an option that was removed is set",
+        "The module system refuses it. The release notes say what replaces it.";
+    "setting-renamed": "an option is set by its old name",
+        "It still works, with a warning at each evaluation. Write the new name.";
     "setting-shadowed": "a setting that has no effect",
         "A feature sets the option at a higher priority, so the value would be ignored silently. Set the feature's own option, or say `!force`.";
+    "setting-type": "an option is given a value of another type",
+        "The module system would refuse the value. The message says what the option takes.";
+    "setting-unknown": "an option that does not exist is set or read",
+        "The index of the modules that the fleet uses has no such option. A slip of the pen is the usual reason; an option of Home Manager in a host, or the other way round, the second.";
     "spec-empty": "the spec folder holds no YAML file",
         "There is nothing to generate from. `gen init` starts a small fleet.";
     "spec-encoding": "a file of the spec is not UTF-8",

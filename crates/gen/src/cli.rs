@@ -6,16 +6,18 @@ use std::process::ExitCode;
 use anstream::ColorChoice;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-use diag::{Diagnostics, Format, SourceMap};
+use diag::{Diagnostic, Diagnostics, Format, SourceMap};
+use index::{Index, IndexError};
 use output::{OutputError, Target};
 
 use crate::commands;
 use crate::console;
+use crate::indexes::{self, load_index};
 use crate::load::tidy;
 use crate::panic;
 use crate::progress::Progress;
 use crate::status::Status;
-use crate::{Generated, Sources, generate, load};
+use crate::{Generated, Sources, check, generate, load};
 
 /// Describe a NixOS fleet in YAML, get a plain flake.
 ///
@@ -46,6 +48,9 @@ struct Global {
     /// Folder of the generated flake
     #[arg(long, global = true, value_name = "DIR", default_value = "generated")]
     out: Utf8PathBuf,
+    /// Folder of the index of options and packages [default: `index`, beside the spec]
+    #[arg(long, global = true, value_name = "DIR")]
+    index: Option<Utf8PathBuf>,
     /// Go to this folder first
     #[arg(short = 'C', global = true, value_name = "DIR")]
     directory: Option<Utf8PathBuf>,
@@ -130,6 +135,8 @@ pub(crate) struct App {
     pub(crate) spec: Utf8PathBuf,
     /// Folder of the output.
     pub(crate) out: Utf8PathBuf,
+    /// Folder of the index, if one is named.
+    pub(crate) index: Option<Utf8PathBuf>,
 }
 
 impl App {
@@ -158,9 +165,54 @@ impl App {
         Ok(load(&self.spec, &self.out))
     }
 
-    /// Reads the spec and generates.
+    /// Reads the spec, generates and checks.
     pub(crate) fn generate(&self) -> anyhow::Result<Generated> {
-        Ok(generate_visibly(self.load()?))
+        self.generate_from(self.load()?)
+    }
+
+    /// Generates, and checks by the index if there is one.
+    pub(crate) fn generate_from(&self, sources: Sources) -> anyhow::Result<Generated> {
+        let (mut generated, index) =
+            rayon::join(|| generate_visibly(sources), || self.load_index());
+        match index.transpose() {
+            Ok(Some(index)) => check(&mut generated, &index),
+            Ok(None) => {}
+            Err(error) => {
+                let error: IndexError = error.downcast()?;
+                let diagnostic = Diagnostic::error("index-unreadable", None, error.to_string())
+                    .help("make it anew with `gen index`, or remove its folder to go on unchecked");
+                generated.diagnostics.push(diagnostic);
+                generated.tree = None;
+            }
+        }
+        Ok(generated)
+    }
+
+    /// The folder of the index, if there is one or one is named.
+    pub(crate) fn index_folder(&self) -> Option<Utf8PathBuf> {
+        self.index.clone().or_else(|| {
+            let beside = self.default_index_folder();
+            beside.is_dir().then_some(beside)
+        })
+    }
+
+    /// The folder where an index is looked for.
+    pub(crate) fn default_index_folder(&self) -> Utf8PathBuf {
+        let parent = self.spec.parent().unwrap_or(Utf8Path::new(""));
+        parent.join(indexes::FOLDER)
+    }
+
+    fn load_index(&self) -> Option<anyhow::Result<Index>> {
+        Some(load_index(&self.index_folder()?))
+    }
+
+    /// Says that options are not checked, if there is no index.
+    pub(crate) fn mention_index(&self) {
+        if self.index_folder().is_none() {
+            console::say(
+                "options and packages are not checked: there is no index; `gen index` makes one",
+            );
+        }
     }
 
     /// Reads the spec and generates, for a command that only shows something: findings are reported
@@ -254,6 +306,7 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
     let Global {
         spec,
         out,
+        index,
         directory,
         format,
         color,
@@ -263,6 +316,7 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         format: format.into(),
         spec,
         out,
+        index,
     };
     if let Some(directory) = directory
         && let Err(error) = std::env::set_current_dir(&directory)

@@ -1,5 +1,7 @@
 //! From sources to a tree of files. Pure.
 
+use std::collections::BTreeMap;
+
 use diag::{Diagnostic, Diagnostics, Severity, SourceMap};
 use model::Fleet;
 use output::{File, FileTree};
@@ -22,6 +24,10 @@ pub struct Generated {
     pub tree: Option<FileTree>,
     /// The findings, sorted by place.
     pub diagnostics: Diagnostics,
+    /// The spec folder as the user wrote it.
+    pub root: String,
+    /// The other files of the spec, by path below its folder.
+    pub assets: BTreeMap<String, Vec<u8>>,
 }
 
 /// Generates. Nothing is read or written.
@@ -58,7 +64,20 @@ pub fn generate(sources: Sources) -> Generated {
         fleet,
         tree,
         diagnostics,
+        root,
+        assets: around.assets,
     }
+}
+
+/// The files of a fleet that has errors, as far as they can be printed, to check them nonetheless.
+pub(crate) fn draft(fleet: &Fleet, assets: &BTreeMap<String, Vec<u8>>) -> Option<FileTree> {
+    let files = render::render(fleet, assets, LAYOUTS).ok()?;
+    let mut tree = FileTree::new();
+    for (path, bytes) in files {
+        let executable = bytes.starts_with(b"#!");
+        tree.insert(path, File { bytes, executable }).ok()?;
+    }
+    Some(tree)
 }
 
 /// Whether a finding means that a part of the spec was not seen at all.

@@ -13,6 +13,7 @@
     reason = "the command reads files and the environment"
 )]
 
+mod check;
 pub mod cli;
 mod commands;
 mod console;
@@ -21,6 +22,7 @@ mod fingerprint;
 mod generate;
 mod git;
 mod linting;
+mod indexes;
 mod load;
 mod origin;
 mod panic;
@@ -29,7 +31,9 @@ mod status;
 mod table;
 mod text;
 
+pub use check::check;
 pub use fingerprint::fingerprint;
 pub use generate::{Generated, generate};
 pub use linting::{NixFiles, lint_generated, nix_files};
+pub use indexes::load_index;
 pub use load::{Sources, load, load_as};

@@ -7,17 +7,39 @@
 //! end.
 #![allow(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests read files and the environment"
+    reason = "tests read files and the environment, and say what they skip"
 )]
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use diag::{Format, Style};
-use flakesmith::{Generated, Sources, generate, load_as};
+use flakesmith::{Generated, Sources, check as check_by_index, generate, load_as};
+use index::Index;
 use similar::TextDiff;
+
+/// The index of real options and packages, which not every machine has. Where `GEN_REQUIRE_INDEX` is
+/// set, it must be there.
+fn index() -> Option<&'static Index> {
+    static INDEX: OnceLock<Option<Index>> = OnceLock::new();
+    let read = || {
+        let folder = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+        if folder.is_dir() {
+            return Some(flakesmith::load_index(&folder).unwrap());
+        }
+        assert!(
+            std::env::var_os("GEN_REQUIRE_INDEX").is_none(),
+            "there is no index in {folder}"
+        );
+        eprintln!("skipped: options and packages are not checked, there is no index in {folder}");
+        None
+    };
+    INDEX.get_or_init(read).as_ref()
+}
 
 /// Files next to the cases.
 const BESIDES: &[&str] = &["README.md", "allowed-warnings.txt", "evaluated.json"];
@@ -131,7 +153,10 @@ fn fleet(case: &Utf8Path, problems: &mut Vec<String>) {
         return;
     }
     let sources = load_as(&spec, &expected, Utf8Path::new("spec"));
-    let generated = generate(sources.clone());
+    let mut generated = generate(sources.clone());
+    if let Some(index) = index() {
+        check_by_index(&mut generated, index);
+    }
     text(
         &case.join("diagnostics.snap"),
         &report(&generated),
@@ -194,7 +219,13 @@ fn mistake(case: &Utf8Path, problems: &mut Vec<String>) {
             return;
         }
     };
-    let generated = generate(sources);
+    let needs_index = case.file_name().unwrap().starts_with("index-");
+    let mut generated = generate(sources);
+    match index() {
+        Some(index) => check_by_index(&mut generated, index),
+        None if needs_index => return,
+        None => {}
+    }
     if generated.diagnostics.is_empty() {
         problems.push("nothing is reported".to_owned());
         return;

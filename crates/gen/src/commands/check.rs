@@ -37,6 +37,7 @@ pub(crate) fn run(app: &App) -> anyhow::Result<Status> {
         diagnostics.extend(drift(app, &plan)?);
     }
     console::report(app.format, &diagnostics, &sources)?;
+    app.mention_index();
     let status = Status::of(&diagnostics);
     if status == Status::Clean {
         console::say(&format!(

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use output::{Applied, FileTree, Manifest, Meta, Options, Outcome, Plan};
 
-use crate::cli::{App, generate_visibly};
+use crate::cli::App;
 use crate::commands::schema;
 use crate::console;
 use crate::status::Status;
@@ -68,7 +68,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         console::say(&format!("unchanged: {files} in {}", app.out_name()));
         return Ok(Status::Clean);
     }
-    let generated = generate_visibly(sources);
+    let generated = app.generate_from(sources)?;
     let Generated {
         sources,
         spec,
@@ -92,6 +92,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     diagnostics.extend(applied.diagnostics.clone());
     console::report(app.format, &diagnostics, &sources)?;
     console::say(&summary(app, &plan, &applied));
+    app.mention_index();
     if applied.outcome != Outcome::Refused {
         // The output is written; an editor's schema that cannot be is no failure.
         if let Err(error) = schema::refresh(app, &spec) {

@@ -1,0 +1,7 @@
+{ lib, ... }:
+{
+  services.openssh.settings.PasswordAuthentication = lib.mkForce "no";
+  specialisation.plain.configuration = {
+    services.xserver.enabled = false;
+  };
+}
