@@ -23,6 +23,7 @@ struct File<'a> {
 /// Adds the findings of the index to those of the generation. With errors among them there is
 /// nothing to write.
 pub fn check(generated: &mut Generated, index: &Index) {
+    let is_draft = generated.tree.is_none();
     let unsound;
     let tree = match &generated.tree {
         Some(tree) => tree,
@@ -44,7 +45,13 @@ pub fn check(generated: &mut Generated, index: &Index) {
     };
     let mut diagnostics = Diagnostics::new();
     for (path, text, finding) in findings {
-        diagnostics.push(places.tell(path, text, finding));
+        let (diagnostic, is_placed) = places.tell(path, text, finding);
+        // What another mistake brings about is not told.
+        let is_echo = is_draft
+            && (!is_placed || is_known(&diagnostic, &generated.diagnostics, places.sources));
+        if !is_echo {
+            diagnostics.push(diagnostic);
+        }
     }
     if diagnostics.is_empty() {
         return;
@@ -55,6 +62,17 @@ pub fn check(generated: &mut Generated, index: &Index) {
     if has_errors {
         generated.tree = None;
     }
+}
+
+/// Whether there is a finding about the same line already, or a value that was wrong is missing.
+fn is_known(diagnostic: &Diagnostic, others: &Diagnostics, sources: &SourceMap) -> bool {
+    let line = |span: Span| {
+        let (line, _) = sources.line_column(span.file, span.start);
+        (span.file, line)
+    };
+    let own = diagnostic.span.map(line);
+    diagnostic.message.ends_with("not null")
+        || others.iter().any(|other| other.span.map(line) == own)
 }
 
 /// The findings, with the file that each is in.
@@ -77,11 +95,16 @@ fn findings<'a>(
         declared: &declared,
         is_partial,
         has_foreign: files.iter().any(|file| file.module.has_foreign),
+        imports_foreign: false,
     };
     let policy = policy(tree, fleet, &files);
     let found: Vec<Vec<(&str, &str, Finding)>> = files
         .par_iter()
         .map(|file| {
+            let scope = Scope {
+                imports_foreign: file.module.has_foreign,
+                ..scope
+            };
             let options = index::check(&file.module, file.context, &scope);
             let packages = check_packages(&file.module, &index.packages, &policy);
             options
@@ -250,6 +273,23 @@ fn enclosing(text: &str, at: usize) -> Vec<String> {
     path
 }
 
+/// The first place after the start of a span where a word stands by itself, not far away.
+fn word_after(sources: &SourceMap, span: Span, word: &str) -> Option<Span> {
+    const FAR: usize = 4000;
+    let text = &sources.file(span.file).text;
+    let from = span.start as usize;
+    let is_part = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+    text[from..]
+        .match_indices(word)
+        .take_while(|(at, _)| *at < FAR)
+        .find(|(at, _)| {
+            let before = text[..from + at].chars().next_back();
+            let after = text[from + at + word.len()..].chars().next();
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        })
+        .map(|(at, _)| Span::new(span.file, from + at, from + at + word.len()))
+}
+
 /// Finds the line of the spec behind a finding.
 struct Places<'a> {
     fleet: &'a Fleet,
@@ -260,7 +300,8 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn tell(&mut self, path: &str, text: &str, finding: Finding) -> Diagnostic {
+    /// The finding at its place, and whether that is the very line that is wrong.
+    fn tell(&mut self, path: &str, text: &str, finding: Finding) -> (Diagnostic, bool) {
         let Finding {
             mut diagnostic,
             start,
@@ -274,7 +315,7 @@ impl Places<'_> {
                 .entry(path.to_owned())
                 .or_insert_with(|| self.sources.add(name, text));
             diagnostic.span = Some(Span::new(file, start, end));
-            return diagnostic;
+            return (diagnostic, true);
         }
         let option = if option.is_empty() {
             enclosing(text, start)
@@ -300,15 +341,22 @@ impl Places<'_> {
             .map(|(_, definition)| definition);
         let line = 1 + text[..start].matches('\n').count();
         match origin.and_then(|definition| definition.origin.span) {
-            Some(span) => diagnostic.span = Some(span),
+            Some(span) => {
+                let word = text[start..end].trim_start_matches("pkgs.");
+                let is_package = diagnostic.code.starts_with("package-");
+                let element = is_package
+                    .then(|| word_after(self.sources, span, word))
+                    .flatten();
+                diagnostic.span = element.or(Some(span));
+                (diagnostic, true)
+            }
             None => {
                 diagnostic.span = fallback;
                 let code = text.lines().nth(line - 1).unwrap_or_default().trim();
-                diagnostic =
-                    diagnostic.help(format!("it stands in `{path}`, line {line}: `{code}`"));
+                let help = format!("it stands in `{path}`, line {line}: `{code}`");
+                (diagnostic.help(help), false)
             }
         }
-        diagnostic
     }
 
     /// The definitions that a file prints, with the path that they stand below, and the place that

@@ -12,7 +12,8 @@ use output::{OutputError, Target};
 
 use crate::commands;
 use crate::console;
-use crate::indexes::{self, load_index};
+use crate::facts;
+use crate::indexes::load_index;
 use crate::load::tidy;
 use crate::panic;
 use crate::progress::Progress;
@@ -175,7 +176,10 @@ impl App {
         let (mut generated, index) =
             rayon::join(|| generate_visibly(sources), || self.load_index());
         match index.transpose() {
-            Ok(Some(index)) => check(&mut generated, &index),
+            Ok(Some(index)) => {
+                check(&mut generated, &index);
+                generated.diagnostics.extend(self.stale_index());
+            }
             Ok(None) => {}
             Err(error) => {
                 let error: IndexError = error.downcast()?;
@@ -191,19 +195,43 @@ impl App {
     /// The folder of the index, if there is one or one is named.
     pub(crate) fn index_folder(&self) -> Option<Utf8PathBuf> {
         self.index.clone().or_else(|| {
-            let beside = self.default_index_folder();
+            let beside = commands::index::folder(&self.spec);
             beside.is_dir().then_some(beside)
         })
     }
 
-    /// The folder where an index is looked for.
-    pub(crate) fn default_index_folder(&self) -> Utf8PathBuf {
-        let parent = self.spec.parent().unwrap_or(Utf8Path::new(""));
-        parent.join(indexes::FOLDER)
-    }
-
     fn load_index(&self) -> Option<anyhow::Result<Index>> {
         Some(load_index(&self.index_folder()?))
+    }
+
+    /// What the index was read from, against what the output is locked to.
+    fn stale_index(&self) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let Some(folder) = self.index_folder() else {
+            return diagnostics;
+        };
+        let texts = (
+            std::fs::read_to_string(self.out.join("flake.lock")),
+            std::fs::read_to_string(folder.join("release.json")),
+        );
+        let (Ok(lock), Ok(release)) = texts else {
+            return diagnostics;
+        };
+        for mismatch in facts::mismatches(&lock, &release).unwrap_or_default() {
+            // Inputs without options or packages are in no index.
+            let (Some(recorded), Some(locked)) = (&mismatch.recorded, &mismatch.locked) else {
+                continue;
+            };
+            let message = format!(
+                "the index is of `{}` {recorded}, but `flake.lock` has {locked}",
+                mismatch.input
+            );
+            diagnostics.push(
+                Diagnostic::warning("index-outdated", None, message)
+                    .help("run `gen index` to make it anew"),
+            );
+        }
+        diagnostics
     }
 
     /// Says that options are not checked, if there is no index.

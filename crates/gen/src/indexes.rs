@@ -6,9 +6,6 @@ use std::io;
 use camino::Utf8Path;
 use index::{FILES, Index, IndexError, Texts};
 
-/// The folder of an index, beside that of the spec.
-pub(crate) const FOLDER: &str = "index";
-
 /// Reads the index in a folder.
 ///
 /// # Errors

@@ -18,10 +18,22 @@ fn root() -> Utf8PathBuf {
 
 /// Codes that no golden spec raises, and why.
 const EXCUSED: &[(&str, &str)] = &[
+    (
+        "index-*",
+        "about the folder of the index: tests of the command",
+    ),
     ("internal-error", "no spec may raise it"),
     (
         "output-*",
         "about the output folder: tests of the command and of `output`",
+    ),
+    (
+        "package-broken",
+        "which packages are broken changes: tests of `index`",
+    ),
+    (
+        "package-unsupported",
+        "which packages are unsupported changes: tests of `index`",
     ),
     (
         "spec-missing",

@@ -78,6 +78,8 @@ pub struct Scope<'a> {
     /// Modules come from places that are not known, such as nixpkgs' profiles: they may add options
     /// under names that the index lacks at the top.
     pub has_foreign: bool,
+    /// The module that is checked imports such modules itself: it may set any of their options.
+    pub imports_foreign: bool,
 }
 
 /// A finding in a module.
@@ -121,6 +123,7 @@ pub(crate) fn lookup(index: &Index, context: Context, path: &[String]) -> Option
         declared: &declared,
         is_partial: false,
         has_foreign: false,
+        imports_foreign: false,
     };
     let walk = Walk {
         scope: &scope,
@@ -282,6 +285,14 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        // What is declared stands before what would also be allowed.
+        let is_option = |spot: &Spot<'_>| match spot {
+            Spot::Index(_, place) => place.option.is_some(),
+            _ => false,
+        };
+        if found.iter().any(is_option) {
+            found.retain(|spot| !matches!(spot, Spot::Typed(_)));
+        }
         found
     }
 
@@ -322,10 +333,14 @@ impl<'a> Walk<'a> {
             value = &first.value;
         }
         let broken = depth - frame.base;
-        let diagnostic = self.unknown_path(frame, spots, &probe, length, broken);
-        if self.scope.has_foreign && broken == 0 && diagnostic.help.is_empty() {
-            return;
+        let may_be_foreign = self.scope.imports_foreign || self.scope.has_foreign && broken == 0;
+        if may_be_foreign {
+            let meant = self.suggestion(frame, spots, &probe, broken);
+            if !meant.is_some_and(|path| path.len() == probe.len() && self.exists(frame, &path)) {
+                return;
+            }
         }
+        let diagnostic = self.unknown_path(frame, spots, &probe, length, broken);
         self.path = path;
         self.push(diagnostic, attr.start, attr.end);
         self.path.truncate(depth);

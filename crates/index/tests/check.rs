@@ -59,6 +59,7 @@ fn findings(text: &str, context: Context) -> Vec<String> {
         declared: &declared,
         is_partial: false,
         has_foreign: false,
+        imports_foreign: false,
     };
     check(&module, context, &scope)
         .into_iter()

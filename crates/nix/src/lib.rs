@@ -5,12 +5,8 @@
 //! - [`Value`] is data on its way to Nix; [`render`] writes it and [`format()`] lays it out.
 //! - [`Expr`] is Nix code that has been checked; nothing else becomes code.
 //! - [`AttrPath`] is a path of attribute names, read and written the way Nix writes it.
-<<<<<<< HEAD
-//! - [`syntax`], [`parse_problems`], [`free_variables`], [`definitions`] and [`relative_paths`] read Nix text.
-=======
-//! - [`parse_problems`], [`free_variables`], [`definitions`], [`read_module`] and [`relative_paths`] read Nix
-//!   text.
->>>>>>> 70a9940 (index: options and packages are checked before Nix runs, at the line of the spec)
+//! - [`syntax`], [`parse_problems`], [`free_variables`], [`definitions`], [`read_module`] and
+//!   [`relative_paths`] read Nix text.
 //!
 //! Every function refuses text that is nested deeper than [`MAX_DEPTH`] instead of overflowing the
 //! stack. Positions are byte offsets into the text that was passed in.
@@ -36,14 +32,10 @@ pub use definitions::{DefValue, Definition, definitions, definitions_of};
 pub use depth::MAX_DEPTH;
 pub use expr::Expr;
 pub use format::{FormatError, format};
-<<<<<<< HEAD
-pub use parse::{ParseProblem, parse_problems, syntax};
-=======
 pub use module::{
     Attr, Kind, Module, Node, Reference, module_of, overlay_names, read_module, read_sound_module,
 };
-pub use parse::{ParseProblem, parse_problems};
->>>>>>> 70a9940 (index: options and packages are checked before Nix runs, at the line of the spec)
+pub use parse::{ParseProblem, parse_problems, syntax};
 pub use relative_paths::{RelativePath, relative_paths};
 pub use render::{RenderError, render, render_bindings};
 pub use scope::{FreeVariables, free_variables};
