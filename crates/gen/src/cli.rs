@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anstream::ColorChoice;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -179,6 +180,7 @@ impl App {
             Ok(Some(index)) => {
                 check(&mut generated, &index);
                 generated.diagnostics.extend(self.stale_index());
+                generated.index = Some(Arc::new(index));
             }
             Ok(None) => {}
             Err(error) => {
@@ -200,7 +202,7 @@ impl App {
         })
     }
 
-    fn load_index(&self) -> Option<anyhow::Result<Index>> {
+    pub(crate) fn load_index(&self) -> Option<anyhow::Result<Index>> {
         Some(load_index(&self.index_folder()?))
     }
 

@@ -1,8 +1,10 @@
 //! From sources to a tree of files. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use diag::{Diagnostic, Diagnostics, Severity, SourceMap};
+use index::Index;
 use model::Fleet;
 use output::{File, FileTree};
 use spec::Spec;
@@ -26,6 +28,8 @@ pub struct Generated {
     pub diagnostics: Diagnostics,
     /// The spec folder as the user wrote it.
     pub root: String,
+    /// The index that it was checked by, if it was.
+    pub index: Option<Arc<Index>>,
     /// The other files of the spec, by path below its folder.
     pub assets: BTreeMap<String, Vec<u8>>,
 }
@@ -65,6 +69,7 @@ pub fn generate(sources: Sources) -> Generated {
         tree,
         diagnostics,
         root,
+        index: None,
         assets: around.assets,
     }
 }

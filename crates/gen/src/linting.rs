@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use diag::{Diagnostic, Diagnostics, SourceMap, Span};
-use lint::{Config, Exception, Finding, Level, NoFacts, Place};
+use index::{Index, OptionFacts};
+use lint::{Config, Exception, Finding, Level, Place};
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
@@ -150,9 +151,39 @@ pub(crate) fn config(section: &spec::ast::Lint, diagnostics: &mut Diagnostics) -
     config
 }
 
-/// What is known about options from outside of the files.
-pub(crate) fn facts() -> impl lint::OptionFacts {
-    NoFacts
+/// What is known about options from outside of the files: what an index says, if there is one.
+pub(crate) struct Facts<'a>(pub(crate) Option<&'a Index>);
+
+impl lint::OptionFacts for Facts<'_> {
+    fn default_of(&self, context: lint::Context, path: &[&str]) -> Option<lint::Literal> {
+        literal(self.option(context, path)?.default.as_ref()?)
+    }
+
+    fn merges(&self, context: lint::Context, path: &[&str]) -> Option<bool> {
+        Some(self.option(context, path)?.ty.merges())
+    }
+}
+
+impl Facts<'_> {
+    fn option(&self, context: lint::Context, path: &[&str]) -> Option<OptionFacts> {
+        let context = match context {
+            lint::Context::Nixos => index::Context::Nixos,
+            lint::Context::Home => index::Context::Home,
+        };
+        let path: Vec<String> = path.iter().map(|&name| name.to_owned()).collect();
+        self.0?.option(context, &path)
+    }
+}
+
+fn literal(value: &serde_json::Value) -> Option<lint::Literal> {
+    Some(match value {
+        serde_json::Value::Null => lint::Literal::Null,
+        serde_json::Value::Bool(value) => lint::Literal::Bool(*value),
+        serde_json::Value::Number(value) => lint::Literal::Int(value.as_i64()?),
+        serde_json::Value::String(value) => lint::Literal::Str(value.clone()),
+        serde_json::Value::Array(items) if items.is_empty() => lint::Literal::List(Vec::new()),
+        _ => return None,
+    })
 }
 
 /// Checks a generated tree; nothing is found if there is none. The files that findings are in become
@@ -167,6 +198,7 @@ pub fn lint_generated(
         sources,
         spec,
         tree: Some(tree),
+        index,
         ..
     } = generated
     else {
@@ -182,7 +214,7 @@ pub fn lint_generated(
     }
     // What is wrong with the section was reported by generation.
     let config = config(section, &mut Diagnostics::new());
-    let report = lint::lint_tree(&texts, &config, &facts());
+    let report = lint::lint_tree(&texts, &config, &Facts(index.as_deref()));
     let folder = tidy(spec_folder);
     let mut diagnostics = diagnostics(
         &report.findings,

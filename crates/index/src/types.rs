@@ -222,6 +222,16 @@ impl Type {
         }
     }
 
+    /// Whether several different definitions are merged into one value, as those of lists, sets and
+    /// lines are. Scalars conflict.
+    pub fn merges(&self) -> bool {
+        match self.shape() {
+            Shape::Scalar => self.name == "separatedString",
+            Shape::Choice => self.inner().iter().any(Self::merges),
+            _ => true,
+        }
+    }
+
     /// The least and the greatest integer, as far as they are known.
     fn bounds(&self) -> Option<(i128, i128)> {
         let wide = i128::from(i64::MAX);

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use diag::{Diagnostic, Diagnostics, SourceMap};
+use index::Index;
 use lint::{Config, Exception, Finding, Fixed, Level, RULES, Rule};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -76,7 +77,8 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         args.paths.clone()
     };
     let mut files = nix_files(&paths)?;
-    let mut report = check(&files, &config);
+    let index = app.load_index().transpose()?;
+    let mut report = check(&files, &config, index.as_ref());
     if args.fix {
         let fixes = fixes(&files, &report.findings, &config);
         if !fixes.is_empty() {
@@ -86,7 +88,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             for (path, fixed) in fixes {
                 files.texts.insert(path, fixed.text);
             }
-            report = check(&files, &config);
+            report = check(&files, &config, index.as_ref());
         }
     }
     if args.stats {
@@ -108,9 +110,9 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     Ok(status)
 }
 
-fn check(files: &NixFiles, config: &Config) -> lint::Report {
+fn check(files: &NixFiles, config: &Config, index: Option<&Index>) -> lint::Report {
     let _progress = Progress::start("checking");
-    lint::lint_tree(&files.texts, config, &linting::facts())
+    lint::lint_tree(&files.texts, config, &linting::Facts(index))
 }
 
 /// The spec's section, if there is a spec, and what the arguments say.
