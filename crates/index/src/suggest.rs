@@ -139,8 +139,12 @@ fn moved(options: &Options, path: &[String], broken: usize) -> Option<Vec<String
             .iter()
             .filter(|part| path.iter().any(|p| p == *part))
             .count();
-        // The name itself and one more word have to agree.
-        if shared < 2 || parts[0] != path[0] && parts[parts.len() - 2] != parent {
+        // The last word, and a word between the first and the last, have to agree.
+        let between = parts[1..parts.len() - 1].iter().any(|part| {
+            let inner = path.get(1..path.len() - 1).unwrap_or_default();
+            inner.iter().any(|word| word == part)
+        });
+        if !between || shared < 2 {
             continue;
         }
         let key = (parts.len() + path.len()).saturating_sub(2 * shared);

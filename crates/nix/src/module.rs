@@ -4,7 +4,7 @@
 //! Unlike [`crate::definitions`], which lists leaves, this keeps the shape of values, so that types
 //! can be checked against it, and every place, so that a finding can point at it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rnix::ast::{self, AstToken, BinOpKind, HasEntry, LiteralKind, UnaryOpKind};
 use rnix::{SyntaxKind, SyntaxNode};
@@ -509,11 +509,12 @@ fn library_function(expr: &ast::Expr) -> Option<String> {
 
 /// Collects what the code refers to.
 fn references(root: &SyntaxNode, module: &mut Module) {
+    let aliases = aliases(root);
     for node in root.descendants() {
         match node.kind() {
             SyntaxKind::NODE_SELECT => {
                 if let Some(select) = ast::Select::cast(node) {
-                    selection(&select, module);
+                    selection(&select, &aliases, module);
                 }
             }
             SyntaxKind::NODE_INHERIT => {
@@ -531,7 +532,7 @@ fn references(root: &SyntaxNode, module: &mut Module) {
     }
 }
 
-fn selection(select: &ast::Select, module: &mut Module) {
+fn selection(select: &ast::Select, aliases: &Aliases, module: &mut Module) {
     let Some((root, path)) = selected(select) else {
         return;
     };
@@ -553,8 +554,65 @@ fn selection(select: &ast::Select, module: &mut Module) {
         {
             module.reads.push(reference(root, path));
         }
-        _ => {}
+        name => {
+            if let Some((root, prefix)) = aliases.get(name)
+                && !is_asked(select)
+                && !is_rebound(select.syntax(), name)
+            {
+                let path = prefix.iter().cloned().chain(path).collect();
+                module.reads.push(reference(root.clone(), path));
+            }
+        }
     }
+}
+
+/// Names for parts of `config`, such as `cfg`: the variable and the path below it.
+type Aliases = BTreeMap<String, (String, Vec<String>)>;
+
+/// The names that the outermost `let` of a module gives to parts of `config`.
+fn aliases(root: &SyntaxNode) -> Aliases {
+    let mut found = Aliases::new();
+    let Some(outermost) = root.descendants().find_map(ast::LetIn::cast) else {
+        return found;
+    };
+    for binding in outermost.attrpath_values() {
+        let names: Vec<_> = binding.attrpath().map_or_else(Vec::new, |path| {
+            path.attrs().map(|attr| static_name(&attr)).collect()
+        });
+        let ([Some(name)], Some(ast::Expr::Select(select))) = (names.as_slice(), binding.value())
+        else {
+            continue;
+        };
+        let is_config = |root: &str| root == "config" || root == "osConfig";
+        if let Some((root, path)) = selected_whole(&select)
+            && select.default_expr().is_none()
+            && is_config(&root)
+            && is_module_argument(select.syntax(), &root)
+        {
+            found.insert(name.clone(), (root, path));
+        }
+    }
+    found
+}
+
+/// Whether a name is bound again between a place and the outermost `let`.
+fn is_rebound(node: &SyntaxNode, wanted: &str) -> bool {
+    let mut lets = 0;
+    for ancestor in node.ancestors() {
+        match ancestor.kind() {
+            SyntaxKind::NODE_LAMBDA => {
+                if ast::Lambda::cast(ancestor).is_some_and(|lambda| binds(&lambda, wanted)) {
+                    return true;
+                }
+            }
+            SyntaxKind::NODE_LET_IN => {
+                let binds = |let_in: ast::LetIn| defines(let_in.entries(), wanted);
+                lets += usize::from(ast::LetIn::cast(ancestor).is_some_and(binds));
+            }
+            _ => {}
+        }
+    }
+    lets != 1
 }
 
 /// Whether a selection is asked whether it has an attribute.
@@ -832,6 +890,10 @@ mod tests {
             ),
             ("{ osConfig, ... }: { a = osConfig.b; }", &["osConfig b"]),
             ("{ config, ... }: let config = 1; in { a = config.b; }", &[]),
+            (
+                "{ config, ... }: let cfg = config.x.y; in { b = cfg.c; d = e: cfg.f; g = cfg: cfg.h; i = cfg ? j; }",
+                &["config x.y", "config x.y.c", "config x.y.f"],
+            ),
             ("{ a = { config, ... }: { b = config.c; }; }", &[]),
             (
                 "let x = 1; in { config, ... }: { b = config.c; }",
