@@ -14,9 +14,12 @@ pub(crate) struct TestFacts;
 impl OptionFacts for TestFacts {
     fn default_of(&self, context: Context, path: &[&str]) -> Option<Literal> {
         match (context, path.join(".").as_str()) {
-            (Context::Nixos, "services.openssh.enable")
-            | (Context::Home, "programs.git.enable") => Some(Literal::Bool(false)),
-            (Context::Nixos, "networking.firewall.enable") => Some(Literal::Bool(true)),
+            (Context::Nixos, "services.openssh.enable") | (Context::Home, "programs.git.lfs") => {
+                Some(Literal::Bool(false))
+            }
+            (Context::Nixos, "services.openssh.openFirewall" | "networking.firewall.enable") => {
+                Some(Literal::Bool(true))
+            }
             (Context::Nixos, "boot.kernelParams") => Some(Literal::List(Vec::new())),
             _ => None,
         }

@@ -19,8 +19,8 @@ pub(crate) static RULE: Rule = Rule {
     level: Level::Note,
     docs: Docs {
         what: "Finds plain definitions of an option of nixpkgs or Home Manager as its literal default, where nothing else in \
-               the files defines the option. It needs an index of the options; without one it finds nothing. `enable = false` \
-               that overrides another module of the files is left alone.",
+               the files defines the option. It needs an index of the options; without one it finds nothing. `enable = false` is \
+               left alone, since a module of nixpkgs may switch the option on.",
         bad: "{ boot.kernelParams = [ ]; networking.firewall.enable = true; }\n",
         good: "{ boot.kernelParams = [ \"quiet\" ]; }\n",
         reason: "the firewall must stay on whatever the default",
@@ -37,6 +37,10 @@ fn check(tree: &Tree<'_>, report: &mut TreeReport<'_>) {
                 continue;
             }
             let names: Vec<&str> = definition.path.0.iter().map(String::as_str).collect();
+            // Many modules of nixpkgs switch others on by `mkDefault`.
+            if names.last() == Some(&"enable") && definition.value == DefValue::Bool(false) {
+                continue;
+            }
             let (context, path) = match names.as_slice() {
                 ["home-manager", "users", _, rest @ ..] => (Context::Home, rest),
                 path => match at.module.context {
@@ -85,11 +89,12 @@ mod tests {
                 "{ networking.firewall.enable = false; }",
                 "{ networking.firewall.enable = lib.mkDefault true; }",
                 "{ networking.firewall.enable = lib.mkIf x true; }",
-                "{ networking.x = 1; «services.openssh.enable = false»; }",
-                "{ services.openssh.enable = false; }",
+                "{ networking.x = 1; services.openssh.enable = false; }",
+                "{ networking.x = 1; «services.openssh.openFirewall = true»; }",
+                "{ services.openssh.openFirewall = true; }",
                 "#- a.nix\n{ networking.firewall.enable = true; }\n#- b.nix\n{ networking.firewall.enable = lib.mkDefault false; }\n",
-                "{ home.x = 1; «programs.git.enable = false»; }",
-                "{ home-manager.users.a = { «programs.git.enable = false»; }; }",
+                "{ home.x = 1; «programs.git.lfs = false»; }",
+                "{ home-manager.users.a = { «programs.git.lfs = false»; }; }",
             ],
         );
     }
