@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
@@ -17,17 +17,6 @@ use crate::{Outcome, lab, workspace};
 
 /// Differences of a kind that are shown.
 const SHOWN: usize = 8;
-
-/// The inputs that the indexes were made of.
-const INPUTS: &[&str] = &[
-    "agenix",
-    "disko",
-    "home-manager",
-    "impermanence",
-    "microvm",
-    "nixpkgs",
-    "sops-nix",
-];
 
 /// Differences that stay: kind, name, reason.
 const KNOWN: &[(&str, &str, &str)] = &[
@@ -111,29 +100,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 /// A reader of the lab's trees, at the releases that the indexes have their defaults of.
 fn reader() -> anyhow::Result<Reader> {
     let lab = lab::find()?;
-    for input in INPUTS {
-        if !lab.pool.join(input).exists() {
-            bail!("the lab has no `{input}` in its pool; see its README");
-        }
-    }
     let folder = workspace::target_dir()?.join("index-agree");
     fs::create_dir_all(&folder)?;
-    let inputs: Vec<String> = INPUTS
-        .iter()
-        .map(|input| format!("{input} = {{ }};"))
-        .collect();
-    let inputs = inputs.join(" ");
-    fs::write(
-        folder.join("flake.nix"),
-        format!("{{ inputs = {{ {inputs} }}; outputs = _: {{ }}; }}\n"),
-    )?;
-    let text = |path: &Path| nix::string(&path.display().to_string());
-    let expression = format!(
-        "((import {} {{ pool = {}; }}) {}).inputs",
-        text(&lab.call_flake),
-        text(&lab.pool),
-        text(&folder),
-    );
+    let expression = lab.inputs(&folder)?;
     let release = fs::read_to_string(lab.pool.join("nixpkgs/lib/.version"))
         .context("the lab's nixpkgs says no release")?;
     Reader::new(

@@ -1,6 +1,8 @@
 //! The lab: a Nix and input trees for real evaluation without a network.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::bail;
 
@@ -48,4 +50,59 @@ pub fn find() -> anyhow::Result<Lab> {
         pool: std::path::absolute(&lab.pool)?,
         ..lab
     })
+}
+
+/// The inputs whose modules fleets use.
+pub const INPUTS: &[&str] = &[
+    "agenix",
+    "disko",
+    "home-manager",
+    "impermanence",
+    "microvm",
+    "nixpkgs",
+    "sops-nix",
+];
+
+impl Lab {
+    /// A Nix expression of [`INPUTS`], by way of a flake that is written into a folder.
+    ///
+    /// # Errors
+    ///
+    /// When the pool lacks one, or the flake cannot be written.
+    pub fn inputs(&self, folder: &Path) -> anyhow::Result<String> {
+        for input in INPUTS {
+            if !self.pool.join(input).exists() {
+                bail!("the lab has no `{input}` in its pool; see its README");
+            }
+        }
+        let inputs: Vec<String> = INPUTS
+            .iter()
+            .map(|input| format!("{input} = {{ }};"))
+            .collect();
+        let inputs = inputs.join(" ");
+        fs::write(
+            folder.join("flake.nix"),
+            format!("{{ inputs = {{ {inputs} }}; outputs = _: {{ }}; }}\n"),
+        )?;
+        let text = |path: &Path| nix::string(&path.display().to_string());
+        Ok(format!(
+            "((import {} {{ pool = {}; }}) {}).inputs",
+            text(&self.call_flake),
+            text(&self.pool),
+            text(folder),
+        ))
+    }
+
+    /// Evaluates an expression to JSON.
+    ///
+    /// # Errors
+    ///
+    /// When Nix fails, with what it says.
+    pub fn evaluate(&self, expression: &str) -> anyhow::Result<serde_json::Value> {
+        let mut command = Command::new(&self.nix);
+        command.args(["eval", "--impure", "--read-only", "--json"]);
+        command.args(["--option", "allow-import-from-derivation", "false"]);
+        command.args(["--expr", expression]);
+        Ok(serde_json::from_str(&workspace::output(&mut command)?)?)
+    }
 }

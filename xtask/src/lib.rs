@@ -25,6 +25,7 @@ pub mod index_agree;
 pub mod lab;
 pub mod lint_bench;
 pub mod lint_compare;
+pub mod mutate;
 pub mod tidy;
 mod tree_hash;
 pub mod workspace;
@@ -49,6 +50,8 @@ enum Task {
     Golden(golden::Args),
     /// Compare what `gen index` reads in the lab with `../shared/data`
     IndexAgree(index_agree::Args),
+    /// Break fleets in one place each, and count what `gen check` finds
+    Mutate(mutate::Args),
     /// Measure `gen lint` over a tree
     LintBench(lint_bench::Args),
     /// Put `gen lint` beside statix and deadnix on one configuration
@@ -65,6 +68,7 @@ pub fn run() -> ExitCode {
         Task::Evaluate(args) => evaluate::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::IndexAgree(args) => index_agree::run(&args),
+        Task::Mutate(args) => mutate::run(&args),
         Task::LintBench(args) => lint_bench::run(&args),
         Task::LintCompare(args) => lint_compare::run(&args),
         Task::Tidy => tidy::run(),

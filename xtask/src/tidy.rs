@@ -32,7 +32,10 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("render", &["diag", "model", "nix"]),
     ("resolve", &["catalog", "diag", "model", "nix", "spec"]),
     ("spec", &["diag", "nix"]),
-    ("xtask", &["diag", "gen", "lint", "nix", "resolve", "spec"]),
+    (
+        "xtask",
+        &["diag", "gen", "index", "lint", "nix", "resolve", "spec"],
+    ),
 ];
 
 /// Marks of unfinished work, in two pieces so that this file has none.

@@ -334,7 +334,8 @@ impl<'a> Walk<'a> {
         }
         let broken = depth - frame.base;
         let may_be_foreign = self.scope.imports_foreign || self.scope.has_foreign && broken == 0;
-        if may_be_foreign {
+        let is_elsewhere = self.exists(&self.frame(other_half(frame.context), 0), &probe[..length]);
+        if may_be_foreign && !is_elsewhere {
             let meant = self.suggestion(frame, spots, &probe, broken);
             if !meant.is_some_and(|path| path.len() == probe.len() && self.exists(frame, &path)) {
                 return;
@@ -364,15 +365,10 @@ impl<'a> Walk<'a> {
             Diagnostic::error
         };
         let mut diagnostic = make("setting-unknown", None, message);
-        let other = match frame.context {
-            Context::Home => Context::Nixos,
-            Context::Nixos | Context::Guest => Context::Home,
-        };
+        let other = other_half(frame.context);
         let suggestion = self.suggestion(frame, spots, probe, broken);
-        let near = suggestion
-            .as_ref()
-            .is_some_and(|found| found.len() == probe.len());
-        if !near && self.exists(&self.frame(other, 0), path) {
+        // A name that is right elsewhere is seldom a slip of the pen here.
+        if self.exists(&self.frame(other, 0), path) {
             diagnostic = diagnostic.help(match other {
                 Context::Home => {
                     "it is an option of Home Manager: set it in a profile, or below `home` of a user"
@@ -493,7 +489,8 @@ impl<'a> Walk<'a> {
             return false;
         };
         let shown = Self::shown(frame, &self.path);
-        if facts.removed {
+        // What is only hidden has a type of its own.
+        if facts.removed && facts.ty.shape() == Shape::Anything {
             let message = format!("`{shown}` was removed from {}", frame.context.name());
             self.push(
                 Diagnostic::error("setting-removed", None, message)
@@ -776,6 +773,14 @@ fn is_freeform(ty: &Type) -> bool {
         Shape::Choice => ty.inner().iter().any(is_freeform),
         Shape::Anything => true,
         Shape::Names | Shape::List | Shape::Scalar | Shape::Tagged => false,
+    }
+}
+
+/// Whose option it may be when it is not one of a context.
+fn other_half(context: Context) -> Context {
+    match context {
+        Context::Home => Context::Nixos,
+        Context::Nixos | Context::Guest => Context::Home,
     }
 }
 
