@@ -14,6 +14,7 @@ use index::{Context, Declared, FILES, Index, Scope, Texts, check};
 const NIXOS: &[&str] = &[
     r#"{"aliasOf":"services.web.port","name":"services.old.port","type":{"t":"int"}}"#,
     r#"{"default":false,"name":"services.web.enable","type":{"t":"bool"}}"#,
+    r#"{"name":"services.web.hidden","removed":true,"noDefault":true,"type":{"t":"str"}}"#,
     r#"{"name":"services.web.hosts","type":{"t":"attrsOf","of":{"t":"submodule"}}}"#,
     r#"{"name":"services.web.hosts.<name>.locations","type":{"t":"attrsOf","of":{"t":"submodule"}}}"#,
     r#"{"name":"services.web.hosts.<name>.locations.<name>.proxyPass","type":{"t":"nullOr","of":{"t":"str"}}}"#,
@@ -203,6 +204,22 @@ fn what_is_wrong() {
     for (text, expected) in cases {
         assert_eq!(findings(text, Context::Nixos), [*expected], "{text}");
     }
+}
+
+/// Indexes mark hidden options without a default as removed; only those without a type are.
+#[test]
+fn hidden_options_may_be_set() {
+    let text = "{ services.web.hidden = \"a\"; }";
+    assert_eq!(findings(text, Context::Nixos), [""; 0]);
+}
+
+/// An option of the other half is said to be one, even where a name here is near.
+#[test]
+fn options_of_the_other_half() {
+    let found = findings("{ services.web.prot = 1; }", Context::Home);
+    assert!(!found[0].contains("option of NixOS"), "{found:?}");
+    let found = findings("{ services.web.port = 1; }", Context::Home);
+    assert!(found[0].contains("; it is an option of NixOS"), "{found:?}");
 }
 
 #[test]
