@@ -290,6 +290,9 @@ fn word_after(sources: &SourceMap, span: Span, word: &str) -> Option<Span> {
         .map(|(at, _)| Span::new(span.file, from + at, from + at + word.len()))
 }
 
+/// Definitions that a file prints, and the path that they stand below.
+type Printed<'a> = (Vec<String>, &'a [Definition]);
+
 /// Finds the line of the spec behind a finding.
 struct Places<'a> {
     fleet: &'a Fleet,
@@ -340,28 +343,24 @@ impl Places<'_> {
             .max_by_key(|(shared, _)| *shared)
             .map(|(_, definition)| definition);
         let line = 1 + text[..start].matches('\n').count();
-        match origin.and_then(|definition| definition.origin.span) {
-            Some(span) => {
-                let word = text[start..end].trim_start_matches("pkgs.");
-                let is_package = diagnostic.code.starts_with("package-");
-                let element = is_package
-                    .then(|| word_after(self.sources, span, word))
-                    .flatten();
-                diagnostic.span = element.or(Some(span));
-                (diagnostic, true)
-            }
-            None => {
-                diagnostic.span = fallback;
-                let code = text.lines().nth(line - 1).unwrap_or_default().trim();
-                let help = format!("it stands in `{path}`, line {line}: `{code}`");
-                (diagnostic.help(help), false)
-            }
-        }
+        let Some(span) = origin.and_then(|definition| definition.origin.span) else {
+            diagnostic.span = fallback;
+            let code = text.lines().nth(line - 1).unwrap_or_default().trim();
+            let help = format!("it stands in `{path}`, line {line}: `{code}`");
+            return (diagnostic.help(help), false);
+        };
+        let word = text[start..end].trim_start_matches("pkgs.");
+        let is_package = diagnostic.code.starts_with("package-");
+        let element = is_package
+            .then(|| word_after(self.sources, span, word))
+            .flatten();
+        diagnostic.span = element.or(Some(span));
+        (diagnostic, true)
     }
 
     /// The definitions that a file prints, with the path that they stand below, and the place that
     /// everything else in it comes from.
-    fn behind(&self, path: &str) -> (Vec<(Vec<String>, &[Definition])>, Option<Span>) {
+    fn behind(&self, path: &str) -> (Vec<Printed<'_>>, Option<Span>) {
         let fleet = self.fleet;
         let parts: Vec<&str> = path.trim_end_matches(".nix").split('/').collect();
         let at_root = |definitions| vec![(Vec::new(), definitions)];

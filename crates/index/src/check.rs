@@ -133,7 +133,7 @@ pub(crate) fn lookup(index: &Index, context: Context, path: &[String]) -> Option
     let mut frame = walk.frame(context, 0);
     let mut spots = frame.root.clone();
     for (at, name) in path.iter().enumerate() {
-        spots = walk.step(&spots, Some(name));
+        spots = Walk::step(&spots, Some(name));
         if let Some(inner) = inner_context(&frame, &path[frame.base..=at]) {
             frame = walk.frame(inner, at + 1);
             spots.clone_from(&frame.root);
@@ -220,10 +220,10 @@ impl<'a> Walk<'a> {
             if is_root && name.as_deref() == Some("config") {
                 continue;
             }
-            let next = self.step(&spots, name.as_deref());
+            let next = Self::step(&spots, name.as_deref());
             if next.is_empty() {
                 let in_module = name.as_deref().is_some_and(|n| MODULE_NAMES.contains(&n));
-                if !(in_module && !self.path.is_empty()) {
+                if !in_module || self.path.is_empty() {
                     self.unknown(&frame, &spots, attr, at);
                 }
                 self.path.truncate(depth);
@@ -256,7 +256,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The places that a name leads to from any of some places.
-    fn step(&self, spots: &[Spot<'a>], name: Option<&str>) -> Vec<Spot<'a>> {
+    fn step(spots: &[Spot<'a>], name: Option<&str>) -> Vec<Spot<'a>> {
         let mut found = Vec::new();
         for spot in spots {
             match spot {
@@ -309,10 +309,10 @@ impl<'a> Walk<'a> {
         text(&path[frame.base.min(path.len())..])
     }
 
-    fn exists(&self, frame: &Frame<'a>, path: &[String]) -> bool {
+    fn exists(frame: &Frame<'a>, path: &[String]) -> bool {
         let mut spots = frame.root.clone();
         for name in path {
-            spots = self.step(&spots, Some(name));
+            spots = Self::step(&spots, Some(name));
         }
         !spots.is_empty()
     }
@@ -334,10 +334,11 @@ impl<'a> Walk<'a> {
         }
         let broken = depth - frame.base;
         let may_be_foreign = self.scope.imports_foreign || self.scope.has_foreign && broken == 0;
-        let is_elsewhere = self.exists(&self.frame(other_half(frame.context), 0), &probe[..length]);
+        let is_elsewhere =
+            Self::exists(&self.frame(other_half(frame.context), 0), &probe[..length]);
         if may_be_foreign && !is_elsewhere {
             let meant = self.suggestion(frame, spots, &probe, broken);
-            if !meant.is_some_and(|path| path.len() == probe.len() && self.exists(frame, &path)) {
+            if !meant.is_some_and(|path| path.len() == probe.len() && Self::exists(frame, &path)) {
                 return;
             }
         }
@@ -368,7 +369,7 @@ impl<'a> Walk<'a> {
         let other = other_half(frame.context);
         let suggestion = self.suggestion(frame, spots, probe, broken);
         // A name that is right elsewhere is seldom a slip of the pen here.
-        if self.exists(&self.frame(other, 0), path) {
+        if Self::exists(&self.frame(other, 0), path) {
             diagnostic = diagnostic.help(match other {
                 Context::Home => {
                     "it is an option of Home Manager: set it in a profile, or below `home` of a user"
@@ -397,7 +398,7 @@ impl<'a> Walk<'a> {
         probe: &[String],
         broken: usize,
     ) -> Option<Vec<String>> {
-        let known = |path: &[String]| self.exists(frame, path);
+        let known = |path: &[String]| Self::exists(frame, path);
         for spot in spots {
             let Spot::Declared(branch) = spot else {
                 continue;
@@ -558,7 +559,7 @@ impl<'a> Walk<'a> {
             Spot::Open => true,
             Spot::Typed(ty) => ty.shape() == Shape::Anything,
             Spot::Index(options, place) => {
-                !options.has_children(*place)
+                !place.has_children()
                     && place
                         .option
                         .is_some_and(|at| options.facts(at).ty.shape() == Shape::Anything)
@@ -708,14 +709,12 @@ impl<'a> Walk<'a> {
         let mut frame = self.frame(context, 0);
         let mut spots = frame.root.clone();
         for (at, name) in read.path.iter().enumerate() {
-            let next = self.step(&spots, Some(name));
+            let next = Self::step(&spots, Some(name));
             if next.is_empty() {
                 // Values have attributes that are no options: packages, functions' results.
                 let is_value = spots.iter().any(|spot| match spot {
                     Spot::Typed(_) | Spot::Open => true,
-                    Spot::Index(options, place) => {
-                        place.option.is_some() && !options.has_children(*place)
-                    }
+                    Spot::Index(_, place) => place.option.is_some() && !place.has_children(),
                     Spot::Declared(branch) => branch.is_option,
                 });
                 if is_value || name == "_module" {
@@ -744,7 +743,7 @@ fn step_in_index<'a>(
 ) {
     let segment = |name: &str| match name {
         ELEMENT => ELEMENT.to_owned(),
-        name => nix::attr_name(name).to_string(),
+        name => nix::attr_name(name),
     };
     let child = name.and_then(|name| options.child(place, &segment(name)));
     let element = options.named(place);
@@ -755,12 +754,12 @@ fn step_in_index<'a>(
     }
     let is_open = place.option.is_some_and(|at| options.facts(at).open);
     // A computed name among options may be any of them.
-    if is_open || name.is_none() && options.has_children(place) {
+    if is_open || name.is_none() && place.has_children() {
         found.push(Spot::Open);
         return;
     }
     for ty in options.types(place).iter() {
-        if !options.has_children(place) || is_freeform(ty) {
+        if !place.has_children() || is_freeform(ty) {
             found.extend(ty.below(name).into_iter().flatten().map(Spot::Typed));
         }
     }
@@ -846,18 +845,16 @@ fn takes_set(spot: &Spot<'_>, node: &Node) -> bool {
     fn of(ty: &Type, node: &Node) -> bool {
         match ty.shape() {
             Shape::Anything | Shape::Names | Shape::Submodule => true,
-            Shape::Tagged => ty.takes(node),
             Shape::Choice => ty.inner().iter().any(|inner| of(inner, node)),
             Shape::List => false,
-            Shape::Scalar => ty.takes(node),
+            Shape::Scalar | Shape::Tagged => ty.takes(node),
         }
     }
     match spot {
-        Spot::Open => true,
-        Spot::Declared(_) => true,
+        Spot::Open | Spot::Declared(_) => true,
         Spot::Typed(ty) => of(ty, node),
         Spot::Index(options, place) => {
-            options.has_children(*place) || options.types(*place).iter().any(|ty| of(ty, node))
+            place.has_children() || options.types(*place).iter().any(|ty| of(ty, node))
         }
     }
 }

@@ -80,6 +80,13 @@ pub(crate) struct Place {
     holder: Option<(usize, usize)>,
 }
 
+impl Place {
+    /// Whether anything is listed below.
+    pub(crate) fn has_children(self) -> bool {
+        self.below.0 < self.below.1
+    }
+}
+
 impl Options {
     /// Reads a JSON list with one object a line.
     pub(crate) fn parse(file: &str, text: String) -> Result<Self, IndexError> {
@@ -271,11 +278,6 @@ impl Options {
             types = types.iter().flat_map(Type::elements).collect();
         }
         Cow::Owned(types)
-    }
-
-    /// Whether anything is listed below a place.
-    pub(crate) fn has_children(&self, place: Place) -> bool {
-        place.below.0 < place.below.1
     }
 
     /// The names of what is listed directly below a place, each once, in order.

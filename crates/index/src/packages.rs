@@ -19,7 +19,7 @@ pub struct Packages {
     insecure: BTreeSet<String>,
     unfree: BTreeSet<String>,
     unsupported: BTreeSet<String>,
-    not_packages: BTreeSet<String>,
+    others: BTreeSet<String>,
 }
 
 /// The file, borrowed.
@@ -34,7 +34,8 @@ struct File {
     insecure: BTreeSet<String>,
     unfree: BTreeSet<String>,
     unsupported: BTreeSet<String>,
-    not_packages: BTreeSet<String>,
+    #[serde(rename = "notPackages")]
+    others: BTreeSet<String>,
 }
 
 /// What a fleet allows and adds.
@@ -49,6 +50,11 @@ pub struct Policy {
     /// Whether hosts of `x86_64-linux`, for which the facts hold, use the module.
     pub is_x86: bool,
 }
+
+/// What every package set has besides packages.
+const OTHER: &[&str] = &[
+    "lib", "config", "stdenv", "system", "path", "overlays", "pkgs",
+];
 
 /// What is known about a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +79,7 @@ impl Packages {
             insecure,
             unfree,
             unsupported,
-            not_packages,
+            others,
         } = serde_json::from_str(text).map_err(|error| IndexError {
             file: file.to_owned(),
             message: error.to_string(),
@@ -94,7 +100,7 @@ impl Packages {
             insecure,
             unfree,
             unsupported,
-            not_packages,
+            others,
         })
     }
 
@@ -125,10 +131,6 @@ impl Packages {
         let Some((first, rest)) = path.split_first() else {
             return PackageState::Known;
         };
-        // What every package set has besides packages.
-        const OTHER: &[&str] = &[
-            "lib", "config", "stdenv", "system", "path", "overlays", "pkgs",
-        ];
         if OTHER.contains(&first.as_str()) {
             return PackageState::Known;
         }
@@ -180,7 +182,7 @@ impl Packages {
 
     /// Whether a name is a function or a set, which cannot be installed.
     pub fn is_no_package(&self, name: &str) -> bool {
-        self.not_packages.contains(name)
+        self.others.contains(name)
     }
 
     /// The path that an unknown one most likely means.

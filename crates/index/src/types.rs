@@ -354,15 +354,15 @@ fn might_be_derivation(attrs: &[nix::Attr]) -> bool {
 
 fn same(value: &serde_json::Value, kind: &Kind) -> bool {
     match (value, kind) {
-        (serde_json::Value::Null, Kind::Null) => true,
         (serde_json::Value::Bool(a), Kind::Bool(Some(b))) => a == b,
         (serde_json::Value::String(a), Kind::Str(b)) => a == b,
         (serde_json::Value::Number(a), Kind::Int(b)) => a.as_i64() == Some(*b),
         (serde_json::Value::Number(a), Kind::Float(b)) => {
             a.as_f64().is_some_and(|a| (a - b).abs() < f64::EPSILON)
         }
-        // What the index could not write down.
-        (serde_json::Value::Object(_) | serde_json::Value::Array(_), _) => true,
+        // The latter is what the index could not write down.
+        (serde_json::Value::Null, Kind::Null)
+        | (serde_json::Value::Object(_) | serde_json::Value::Array(_), _) => true,
         _ => false,
     }
 }

@@ -225,7 +225,9 @@ fn declared(path: &[Option<String>], node: &Node, module: &mut Module) {
 fn import(node: &Node, module: &mut Module) {
     match &node.kind {
         Kind::List(items) | Kind::AnyOf(items) => {
-            items.iter().for_each(|item| import(item, module));
+            for item in items {
+                import(item, module);
+            }
         }
         Kind::Path(path) => module.imports.push(path.clone()),
         // A module that is written in place.
@@ -364,7 +366,9 @@ fn binary(operation: &ast::BinOp) -> Kind {
         Some(BinOpKind::Update) => {
             let sides = [value(&left), value(&right)];
             let mut found = Vec::new();
-            sides.iter().for_each(|side| attrs_of(side, &mut found));
+            for side in &sides {
+                attrs_of(side, &mut found);
+            }
             if found.is_empty() {
                 Kind::Code
             } else {
@@ -600,10 +604,11 @@ fn is_rebound(node: &SyntaxNode, wanted: &str) -> bool {
     let mut lets = 0;
     for ancestor in node.ancestors() {
         match ancestor.kind() {
-            SyntaxKind::NODE_LAMBDA => {
-                if ast::Lambda::cast(ancestor).is_some_and(|lambda| binds(&lambda, wanted)) {
-                    return true;
-                }
+            SyntaxKind::NODE_LAMBDA
+                if ast::Lambda::cast(ancestor.clone())
+                    .is_some_and(|lambda| binds(&lambda, wanted)) =>
+            {
+                return true;
             }
             SyntaxKind::NODE_LET_IN => {
                 let binds = |let_in: ast::LetIn| defines(let_in.entries(), wanted);
