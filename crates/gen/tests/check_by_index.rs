@@ -99,9 +99,9 @@ fn lint_knows_defaults() {
     let project = project()
         .file(
             "index/options-nixos.json",
-            "[\n{\"default\":false,\"name\":\"services.openssh.enable\",\"type\":{\"t\":\"bool\"}}\n]\n",
+            "[\n{\"default\":true,\"name\":\"services.openssh.openFirewall\",\"type\":{\"t\":\"bool\"}}\n]\n",
         )
-        .file("x.nix", "{ lib, ... }:\n{\n  networking.hostName = \"a\";\n  services.openssh.enable = false;\n}\n");
+        .file("x.nix", "{ lib, ... }:\n{\n  networking.hostName = \"a\";\n  services.openssh.openFirewall = true;\n}\n");
     let run = project.run(&["lint", "--deny", "default-pinned", "x.nix"]);
     assert!(run.to_string().contains("default-pinned"), "{run}");
     std::fs::remove_dir_all(project.path("index")).unwrap();
