@@ -22,6 +22,7 @@ pub mod fleet_maker;
 pub mod fleets;
 pub mod golden;
 pub mod index_agree;
+pub mod index_bench;
 pub mod lab;
 pub mod lint_bench;
 pub mod lint_compare;
@@ -50,6 +51,8 @@ enum Task {
     Golden(golden::Args),
     /// Compare what `gen index` reads in the lab with `../shared/data`
     IndexAgree(index_agree::Args),
+    /// Measure what an index adds to checking the hub
+    IndexBench(index_bench::Args),
     /// Break fleets in one place each, and count what `gen check` finds
     Mutate(mutate::Args),
     /// Measure `gen lint` over a tree
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         Task::Evaluate(args) => evaluate::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::IndexAgree(args) => index_agree::run(&args),
+        Task::IndexBench(args) => index_bench::run(&args),
         Task::Mutate(args) => mutate::run(&args),
         Task::LintBench(args) => lint_bench::run(&args),
         Task::LintCompare(args) => lint_compare::run(&args),
