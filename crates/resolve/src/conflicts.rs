@@ -8,7 +8,7 @@ use model::{Definition, FeatureId, Layer, priority};
 use nix::{AttrPath, DefValue, Value};
 use spec::ast::OptionType;
 
-use crate::table;
+use crate::{lines, table};
 
 /// A scalar definition that a feature makes whenever it is on.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ pub(crate) fn leaves(
     result
 }
 
-/// Text of options that merge lines does not collide; the index is not asked, their names tell.
+/// Text of options that merge lines does not collide. Of options that are not known, the names tell.
 fn is_lines(path: &AttrPath, value: &Scalar) -> bool {
     let Scalar::Literal(Value::Str(text)) = value else {
         return false;
@@ -125,6 +125,7 @@ fn is_lines(path: &AttrPath, value: &Scalar) -> bool {
         .map(|l| l.to_ascii_lowercase())
         .unwrap_or_default();
     text.contains('\n')
+        || lines::merges(path)
         || [
             "extra", "init", "rules", "config", "text", "command", "options", "lines", "hook",
             "script", "start", "path",

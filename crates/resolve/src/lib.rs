@@ -19,6 +19,7 @@ mod fleet;
 mod host;
 mod image;
 mod inputs;
+mod lines;
 mod lower;
 mod microvm;
 mod names;
