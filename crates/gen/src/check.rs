@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use index::{Context, Declared, Finding, Index, Policy, Scope, check_packages};
-use model::{Definition, Fleet};
-use nix::{Attr, Kind, Module};
+use model::Fleet;
+use nix::Module;
 use output::FileTree;
 use rayon::prelude::*;
+use spec::Spec;
 
 use crate::Generated;
+use crate::places::{Places, enclosing, word_after};
 
 /// A file that is checked.
 struct File<'a> {
@@ -37,18 +39,19 @@ pub fn check(generated: &mut Generated, index: &Index) {
         },
     };
     let findings = findings(tree, &generated.fleet, index);
-    let mut places = Places {
+    let mut teller = Teller {
         fleet: &generated.fleet,
+        spec: &generated.spec,
         sources: &mut generated.sources,
         root: &generated.root,
         added: BTreeMap::new(),
     };
     let mut diagnostics = Diagnostics::new();
     for (path, text, finding) in findings {
-        let (diagnostic, is_placed) = places.tell(path, text, finding);
+        let (diagnostic, is_placed) = teller.tell(path, text, finding);
         // What another mistake brings about is not told.
         let is_echo = is_draft
-            && (!is_placed || is_known(&diagnostic, &generated.diagnostics, places.sources));
+            && (!is_placed || is_known(&diagnostic, &generated.diagnostics, teller.sources));
         if !is_echo {
             diagnostics.push(diagnostic);
         }
@@ -254,55 +257,17 @@ fn policy(tree: &FileTree, fleet: &Fleet, files: &[File<'_>]) -> Policy {
     }
 }
 
-/// The path of the definition around a place.
-fn enclosing(text: &str, at: usize) -> Vec<String> {
-    fn descend(attrs: &[Attr], at: usize, path: &mut Vec<String>) {
-        let around = |attr: &&Attr| attr.start <= at && at < attr.value.end;
-        let Some(attr) = attrs.iter().find(around) else {
-            return;
-        };
-        path.extend(attr.path.iter().flatten().cloned());
-        if let Kind::Attrs(attrs) = &attr.value.kind {
-            descend(attrs, at, path);
-        }
-    }
-    let mut path = Vec::new();
-    if let Ok(module) = nix::read_module(text) {
-        descend(&module.config, at, &mut path);
-    }
-    path
-}
-
-/// The first place after the start of a span where a word stands by itself, not far away.
-fn word_after(sources: &SourceMap, span: Span, word: &str) -> Option<Span> {
-    const FAR: usize = 4000;
-    let text = &sources.file(span.file).text;
-    let from = span.start as usize;
-    let is_part = |c: char| c.is_alphanumeric() || "_-.".contains(c);
-    text[from..]
-        .match_indices(word)
-        .take_while(|(at, _)| *at < FAR)
-        .find(|(at, _)| {
-            let before = text[..from + at].chars().next_back();
-            let after = text[from + at + word.len()..].chars().next();
-            !before.is_some_and(is_part) && !after.is_some_and(is_part)
-        })
-        .map(|(at, _)| Span::new(span.file, from + at, from + at + word.len()))
-}
-
-/// Definitions that a file prints, and the path that they stand below.
-type Printed<'a> = (Vec<String>, &'a [Definition]);
-
 /// Finds the line of the spec behind a finding.
-struct Places<'a> {
+struct Teller<'a> {
     fleet: &'a Fleet,
+    spec: &'a Spec,
     sources: &'a mut SourceMap,
     root: &'a str,
     /// Hand-written files that were added to the sources.
     added: BTreeMap<String, diag::FileId>,
 }
 
-impl Places<'_> {
+impl Teller<'_> {
     /// The finding at its place, and whether that is the very line that is wrong.
     fn tell(&mut self, path: &str, text: &str, finding: Finding) -> (Diagnostic, bool) {
         let Finding {
@@ -325,26 +290,13 @@ impl Places<'_> {
         } else {
             option
         };
-        let (definitions, fallback) = self.behind(path);
-        let origin = definitions
-            .iter()
-            .flat_map(|(prefix, definitions)| {
-                definitions
-                    .iter()
-                    .map(move |definition| (prefix, definition))
-            })
-            .filter_map(|(prefix, definition)| {
-                let own = prefix.iter().chain(definition.path.parts());
-                let shared = own.zip(&option).take_while(|(a, b)| a == b).count();
-                let length = prefix.len() + definition.path.parts().len();
-                let fits = shared == length || shared == option.len();
-                (fits && shared > prefix.len()).then_some((shared, definition))
-            })
-            .max_by_key(|(shared, _)| *shared)
-            .map(|(_, definition)| definition);
+        let behind = Places::new(self.fleet, self.spec).of_file(path);
+        let origin = behind.definition(&option);
         let line = 1 + text[..start].matches('\n').count();
-        let Some(span) = origin.and_then(|definition| definition.origin.span) else {
-            diagnostic.span = fallback;
+        let is_own = |span: &Span| Some(*span) != behind.span;
+        let place = origin.and_then(|definition| definition.origin.span);
+        let Some(span) = place.filter(is_own) else {
+            diagnostic.span = behind.span;
             let code = text.lines().nth(line - 1).unwrap_or_default().trim();
             let help = format!("it stands in `{path}`, line {line}: `{code}`");
             return (diagnostic.help(help), false);
@@ -356,66 +308,5 @@ impl Places<'_> {
             .flatten();
         diagnostic.span = element.or(Some(span));
         (diagnostic, true)
-    }
-
-    /// The definitions that a file prints, with the path that they stand below, and the place that
-    /// everything else in it comes from.
-    fn behind(&self, path: &str) -> (Vec<Printed<'_>>, Option<Span>) {
-        let fleet = self.fleet;
-        let parts: Vec<&str> = path.trim_end_matches(".nix").split('/').collect();
-        let at_root = |definitions| vec![(Vec::new(), definitions)];
-        let at_home = |user: &str| -> Vec<String> {
-            ["home-manager", "users", user].map(str::to_owned).to_vec()
-        };
-        match parts.as_slice() {
-            ["hosts", host, _] => fleet
-                .hosts
-                .iter()
-                .find(|(name, _)| name.as_str() == *host)
-                .map(|(_, host)| (at_root(host.definitions.as_slice()), Some(host.span))),
-            ["templates", name] => fleet
-                .templates
-                .iter()
-                .find(|(known, _)| known.as_str() == *name)
-                .map(|(_, template)| (at_root(template.definitions.as_slice()), None)),
-            ["home", "profiles", name] => fleet
-                .profiles
-                .iter()
-                .find(|(known, _)| known.as_str() == *name)
-                .map(|(_, profile)| (at_root(profile.definitions.as_slice()), None)),
-            ["users", user, "default"] => fleet
-                .users
-                .iter()
-                .find(|(name, _)| name.as_str() == *user)
-                .map(|(_, found)| {
-                    let mut all = at_root(found.definitions.as_slice());
-                    all.push((at_home(user), found.home.as_slice()));
-                    (all, None)
-                }),
-            ["users", user, host] => fleet
-                .hosts
-                .iter()
-                .find(|(name, _)| name.as_str() == *host)
-                .and_then(|(_, host)| {
-                    let (_, found) = host.users.iter().find(|(name, _)| name.as_str() == *user)?;
-                    let mut all = at_root(found.definitions.as_slice());
-                    all.push((at_home(user), found.home.as_slice()));
-                    Some((all, Some(host.span)))
-                }),
-            ["modules", "fleet"] => Some((at_root(fleet.definitions.as_slice()), None)),
-            [half @ ("modules" | "home"), category, name] => {
-                let id = format!("{category}.{name}");
-                fleet.features.get(id.as_str()).map(|feature| {
-                    let half = match *half {
-                        "home" => feature.home.as_ref(),
-                        _ => feature.system.as_ref(),
-                    };
-                    let definitions = half.map_or(&[][..], |half| half.definitions.as_slice());
-                    (at_root(definitions), feature.span)
-                })
-            }
-            _ => None,
-        }
-        .unwrap_or_default()
     }
 }

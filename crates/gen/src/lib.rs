@@ -26,6 +26,7 @@ mod linting;
 mod load;
 mod origin;
 mod panic;
+pub mod places;
 mod progress;
 mod status;
 mod table;
