@@ -88,7 +88,64 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     code.push_str("];\n");
+    programs(&Path::new(&root).join("programs"), &mut code)?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("entries.rs"), code)?;
+    Ok(())
+}
+
+/// Lists the programs; their tests are not shipped.
+fn programs(top: &Path, code: &mut String) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={}", top.display());
+    code.push_str("pub(crate) const PROGRAMS: &[Program] = &[\n");
+    let folders = if top.is_dir() { sorted(top)? } else { vec![] };
+    for folder in folders {
+        let name = folder
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
+        if !folder.join("default.nix").is_file() {
+            return Err(format!("{}: no default.nix", folder.display()).into());
+        }
+        let mut files = Vec::new();
+        shipped(&folder, &folder, &mut files)?;
+        files.sort();
+        write!(code, "    Program {{ name: {name:?}, files: &[")?;
+        for (path, source) in files {
+            println!("cargo::rerun-if-changed={source}");
+            write!(code, "({path:?}, include_bytes!({source:?})), ")?;
+        }
+        code.push_str("] },\n");
+    }
+    code.push_str("];\n");
+    Ok(())
+}
+
+fn shipped(
+    root: &Path,
+    folder: &Path,
+    files: &mut Vec<(String, String)>,
+) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={}", folder.display());
+    for path in sorted(folder)? {
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
+        let is_test = folder == root && name == "tests";
+        if is_test || name.starts_with('.') || name == "__pycache__" {
+            continue;
+        }
+        if path.is_dir() {
+            shipped(root, &path, files)?;
+            continue;
+        }
+        let utf8 = |path: &Path| path.to_str().map(str::to_owned);
+        let below = path.strip_prefix(root).ok().and_then(utf8);
+        let (Some(below), Some(source)) = (below, utf8(&path)) else {
+            return Err(format!("{}: the path is not UTF-8", path.display()).into());
+        };
+        files.push((below, source));
+    }
     Ok(())
 }
 

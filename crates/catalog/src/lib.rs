@@ -1,5 +1,5 @@
 //! The built-in catalog as data: `features/<category>/<name>.yaml` and `home/<category>/<name>.yaml`
-//! with their bodies, listed at build time.
+//! with their bodies, listed at build time, and the programs that they ship, `programs/<name>/`.
 //!
 //! Invariants:
 //! - A file is decoded when a fleet uses it, not before: a run pays for the features it uses.
@@ -32,6 +32,15 @@ pub struct Body {
     pub text: &'static str,
     /// What the build found in it; nothing where it is more than plain Nix.
     pub analysis: Option<Analysis>,
+}
+
+/// A program that features ship, as a package.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Its name, that of its folder.
+    pub name: &'static str,
+    /// Its files, by path below its folder; `default.nix` is a function for `callPackage`.
+    pub files: &'static [(&'static str, &'static [u8])],
 }
 
 /// What is known of a body that is plain, valid Nix.
@@ -107,9 +116,43 @@ pub fn entry(id: &str) -> Option<&'static Entry> {
         .map(|i| &ENTRIES[i])
 }
 
+/// One program.
+pub fn program(name: &str) -> Option<&'static Program> {
+    PROGRAMS
+        .binary_search_by(|p| p.name.cmp(name))
+        .ok()
+        .map(|i| &PROGRAMS[i])
+}
+
+/// All programs, sorted by name.
+pub fn programs() -> &'static [Program] {
+    PROGRAMS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_program_is_shipped_by_a_feature() {
+        let mut sources = SourceMap::new();
+        let mut diagnostics = Diagnostics::new();
+        let features = entries()
+            .iter()
+            .filter_map(|entry| entry.decode(&mut sources, &mut diagnostics).1);
+        let mut shipped = std::collections::BTreeSet::new();
+        for text in features.flat_map(|feature| feature.programs) {
+            assert!(program(&text.value).is_some(), "no program {}", text.value);
+            shipped.insert(text.value);
+        }
+        for program in programs() {
+            assert!(
+                shipped.contains(program.name),
+                "{} is not used",
+                program.name
+            );
+        }
+    }
 
     #[test]
     fn every_feature_decodes() {

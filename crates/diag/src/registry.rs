@@ -246,6 +246,8 @@ codes! {
         "The help names the nearest option, or all of them.";
     "unknown-profile": "a profile that is not defined",
         "Profiles are defined in the section `profiles`.";
+    "unknown-program": "a program that does not exist",
+        "A program is a folder with a `default.nix`: one of the catalog, or `programs/NAME` below the spec folder.";
     "unknown-rule": "a lint rule that does not exist",
         "`gen lint --list` lists the rules, and `docs/reference/lint` explains them.";
     "unknown-secret": "a secret that is not declared",

@@ -12,6 +12,7 @@ mod host;
 mod machine;
 mod names;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use diag::Span;
@@ -138,9 +139,21 @@ pub struct Fleet {
     pub secrets: Secrets,
     /// Files copied into the output: output path → path below the spec folder.
     pub assets: BTreeMap<String, String>,
+    /// Programs that features ship: name → their folder below the output, `./pkgs/NAME`.
+    pub programs: BTreeMap<String, String>,
+    /// Files of the catalog's programs: output path → text.
+    #[serde(serialize_with = "paths")]
+    pub program_files: BTreeMap<String, Cow<'static, [u8]>>,
     /// Files of the spec that each output file is made from, for headers; by output path.
     #[serde(skip)]
     pub sources: BTreeMap<String, String>,
+}
+
+fn paths<S: serde::Serializer>(
+    files: &BTreeMap<String, Cow<'static, [u8]>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(files.keys())
 }
 
 impl Fleet {

@@ -2,7 +2,7 @@
 //!
 //! Nothing of the spec reaches a body but what is listed here; `{{ … }}` writes a Nix literal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use diag::{Diagnostic, Diagnostics, FileId, Span};
@@ -214,6 +214,24 @@ fn template(
             seen.push(name.to_owned());
         }
         Value::from_safe_string(secret_path(backend, place, name))
+    });
+    let programs: BTreeMap<String, String> = definition
+        .feature
+        .programs
+        .iter()
+        .map(|name| {
+            let path = crate::programs::path(&name.value, world.around);
+            (name.value.clone(), path)
+        })
+        .collect();
+    env.add_function("program", move |name: &str| match programs.get(name) {
+        Some(path) => Ok(Value::from_safe_string(format!(
+            "(pkgs.callPackage {path} {{ }})"
+        ))),
+        None => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            format!("program `{name}` is not listed in `programs` of the feature"),
+        )),
     });
     let fleet = world.spec.fleet.as_ref().map(|f| &f.value);
     let context = context! {

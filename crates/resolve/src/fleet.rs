@@ -15,7 +15,9 @@ use crate::host::{self, Base, Kind, Partial};
 use crate::lower::{Place, Rank, Uses, code, definitions, feature_path, lower, made};
 use crate::table;
 use crate::world::World;
-use crate::{assets, body, image, inputs, microvm, profile, secrets, template, types, user};
+use crate::{
+    assets, body, image, inputs, microvm, profile, programs, secrets, template, types, user,
+};
 
 /// Resolves everything.
 ///
@@ -140,6 +142,8 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     secrets::check_files(world, &fleet, d);
     let mut problems = Vec::new();
     fleet.assets = assets::closure(&uses.assets, world.around, &mut problems);
+    fleet.programs = programs::folders(&uses);
+    fleet.program_files = programs::files(&uses);
     fleet.sources = sources(world, &fleet);
     (fleet, problems)
 }
@@ -383,6 +387,7 @@ fn build(world: &World<'_>, definition: &table::Definition, d: &mut Diagnostics)
             },
         );
     }
+    programs::resolve(world, definition, &mut uses, d);
     let layer = Layer::Feature(id.clone());
     let mut half = |tree: Option<&spec::Settings>, home: bool, d: &mut Diagnostics| {
         let place = if home { Place::HOME } else { Place::SYSTEM };

@@ -25,6 +25,7 @@ mod microvm;
 mod names;
 mod opaque;
 mod profile;
+mod programs;
 mod schema;
 mod secrets;
 mod table;

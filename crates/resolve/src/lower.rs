@@ -70,12 +70,15 @@ pub(crate) struct Uses {
     pub(crate) secrets: Vec<(String, Span)>,
     /// Files below the spec folder.
     pub(crate) assets: BTreeSet<String>,
+    /// Programs of the catalog.
+    pub(crate) programs: BTreeSet<&'static str>,
 }
 
 impl Uses {
     pub(crate) fn extend(&mut self, other: &Uses) {
         self.secrets.extend(other.secrets.iter().cloned());
         self.assets.extend(other.assets.iter().cloned());
+        self.programs.extend(&other.programs);
     }
 }
 

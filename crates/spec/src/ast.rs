@@ -258,6 +258,8 @@ pub struct Feature {
     pub inputs: Vec<Text>,
     /// Groups that admins join.
     pub groups: Vec<Text>,
+    /// Programs that it ships: folders with a `default.nix`.
+    pub programs: Vec<Text>,
     /// System half as data; `None` where it was not given.
     pub nixos: Option<Settings>,
     /// Home Manager half as data.

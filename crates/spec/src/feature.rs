@@ -43,6 +43,7 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
             .collect(),
         inputs: f.texts("inputs", d),
         groups: f.texts("groups", d),
+        programs: f.texts("programs", d),
         nixos: f.settings_in("nixos", true, d),
         home: f.settings_in("home", true, d),
         body: f.text("body", d),

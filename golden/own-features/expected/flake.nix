@@ -46,12 +46,17 @@
         };
       };
 
+      packages.x86_64-linux = {
+        greeter = nixpkgs.legacyPackages.x86_64-linux.callPackage ./custom/programs/greeter { };
+      };
+
       # The modules of this fleet, for use in other flakes.
       nixosModules = {
         default = ./modules;
         demo-base = ./modules/demo/base.nix;
         demo-desktop = ./modules/demo/desktop.nix;
         demo-facts = ./modules/demo/facts.nix;
+        demo-greeter = ./modules/demo/greeter.nix;
         demo-logging = ./modules/demo/logging.nix;
         demo-ports = ./modules/demo/ports.nix;
         demo-tags = ./modules/demo/tags.nix;

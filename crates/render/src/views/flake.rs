@@ -220,6 +220,16 @@ fn packages(fleet: &Fleet) -> Result<Vec<Platform>> {
         let value = format!("{}.config.system.build.isoImage", configuration(&view));
         add(&host.system, format!("live-iso-{}", host.name), value);
     }
+    let systems: BTreeSet<&str> = fleet.machines().map(|host| host.system.as_str()).collect();
+    for system in systems {
+        let attr = Code::name(system);
+        for (name, path) in &fleet.programs {
+            let path = Code::path(path.as_str())?;
+            let value = format!("nixpkgs.legacyPackages.{attr}.callPackage {path} {{ }}");
+            let packages = platforms.entry(system).or_default();
+            packages.entry(name.clone()).or_insert(value);
+        }
+    }
     let platforms = platforms.into_iter().map(|(system, packages)| Platform {
         system: Code::name(system),
         packages: packages

@@ -965,6 +965,8 @@ struct Feature {
     inputs: Option<Many<InputName>>,
     /// Groups that every admin of the host joins.
     groups: Option<Many<String>>,
+    /// Programs that it ships: names of folders below `programs/` with a `default.nix`.
+    programs: Option<Many<String>>,
     /// The system half: NixOS options.
     nixos: Option<Settings>,
     /// The Home Manager half: Home Manager options.

@@ -4,6 +4,7 @@
     ./demo/base.nix
     ./demo/desktop.nix
     ./demo/facts.nix
+    ./demo/greeter.nix
     ./demo/logging.nix
     ./demo/ports.nix
     ./demo/tags.nix

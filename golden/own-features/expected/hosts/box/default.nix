@@ -6,6 +6,7 @@
     ../../disks/plain.nix
     ../../modules/fleet.nix
     ../../modules/demo/facts.nix
+    ../../modules/demo/greeter.nix
     ../../modules/demo/ports.nix
     ../../modules/demo/tags.nix
     ../../modules/demo/types.nix
@@ -18,6 +19,7 @@
 
   features.demo = {
     facts.enable = true;
+    greeter.enable = true;
     ports = {
       enable = true;
       extra = true;

@@ -1,0 +1,7 @@
+{ coreutils, writeShellApplication }:
+
+writeShellApplication {
+  name = "greeter";
+  runtimeInputs = [ coreutils ];
+  text = builtins.readFile ./greeter.sh;
+}

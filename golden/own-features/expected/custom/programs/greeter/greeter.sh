@@ -1,0 +1,1 @@
+printf 'hello from %s\n' "$(uname --nodename)"
