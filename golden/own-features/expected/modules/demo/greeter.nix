@@ -7,18 +7,20 @@
 }:
 let
   cfg = config.features.demo.greeter;
+
+  greeter = (pkgs.callPackage ../../custom/programs/greeter { });
 in
 {
   options.features.demo.greeter.enable = lib.mkEnableOption "greeting by a program of the spec";
 
   config = lib.mkIf cfg.enable {
-    environment.systemPackages = [ (pkgs.callPackage ../../custom/programs/greeter { }) ];
+    environment.systemPackages = [ greeter ];
     systemd.services.greeter = {
       description = "Greeter";
       wantedBy = [ "multi-user.target" ];
       serviceConfig = {
         DynamicUser = true;
-        ExecStart = lib.getExe (pkgs.callPackage ../../custom/programs/greeter { });
+        ExecStart = lib.getExe greeter;
         Type = "oneshot";
       };
     };
