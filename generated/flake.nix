@@ -146,6 +146,7 @@
 
       packages.x86_64-linux = {
         dev-vm = self.nixosConfigurations.dev-vm.config.microvm.declaredRunner;
+        game-mode = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/game-mode { };
         k3s-1 = self.nixosConfigurations.k3s-1.config.microvm.declaredRunner;
         k3s-2 = self.nixosConfigurations.k3s-2.config.microvm.declaredRunner;
         live-iso-hp =
@@ -176,6 +177,9 @@
         lxc-bootstrap-proxmox =
           (nixpkgs.lib.nixosSystem { modules = [ ./images/lxc-bootstrap-proxmox.nix ]; })
           .config.system.build.images.proxmox-lxc;
+        network-stability-watch =
+          nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
+            { };
         playground-vm = self.nixosConfigurations.playground-vm.config.microvm.declaredRunner;
         test-vm = self.nixosConfigurations.test-vm.config.microvm.declaredRunner;
         vm-bootstrap-proxmox =

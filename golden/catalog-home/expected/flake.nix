@@ -35,6 +35,10 @@
         };
       };
 
+      packages.x86_64-linux = {
+        game-mode = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/game-mode { };
+      };
+
       # The modules of this fleet, for use in other flakes.
       nixosModules = {
         default = ./modules;

@@ -56,6 +56,12 @@
         };
       };
 
+      packages.x86_64-linux = {
+        network-stability-watch =
+          nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
+            { };
+      };
+
       # The modules of this fleet, for use in other flakes.
       nixosModules = {
         ai-ollama = ./modules/ai/ollama.nix;

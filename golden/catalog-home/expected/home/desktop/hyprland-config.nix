@@ -65,6 +65,7 @@ let
     '';
   };
 
+  # What the game mode sets until it is turned off.
   gameConfig = "hl.config({ ${
     lib.concatStringsSep ", " [
       "animations = { enabled = false }"
@@ -73,66 +74,7 @@ let
     ]
   } })";
 
-  # The services that were running are noted, so that only these come back.
-  gameModeOn = pkgs.writeShellApplication {
-    name = "game-mode-on";
-    runtimeInputs = [
-      hyprland
-      pkgs.coreutils
-      pkgs.libnotify
-      pkgs.systemd
-    ];
-    text = ''
-      state=''${XDG_RUNTIME_DIR:?}/game-mode
-      if [[ -e $state ]]; then
-        notify-send --app-name="Game mode" "Game mode is on already" || true
-        exit 0
-      fi
-      : >"$state"
-      hyprctl eval ${lib.escapeShellArg gameConfig}
-      if systemctl --user --quiet is-active hypridle.service; then
-        systemctl --user stop hypridle.service
-        echo "unit hypridle.service" >>"$state"
-      fi
-      if command -v powerprofilesctl >/dev/null; then
-        if profile=$(powerprofilesctl get); then
-          echo "profile $profile" >>"$state"
-          powerprofilesctl set performance || true
-        fi
-      fi
-      notify-send --app-name="Game mode" "Game mode on" || true
-      if command -v makoctl >/dev/null; then
-        makoctl mode -a do-not-disturb >/dev/null || true
-      fi
-    '';
-  };
-
-  gameModeOff = pkgs.writeShellApplication {
-    name = "game-mode-off";
-    runtimeInputs = [
-      hyprland
-      pkgs.coreutils
-      pkgs.libnotify
-      pkgs.systemd
-    ];
-    text = ''
-      state=''${XDG_RUNTIME_DIR:?}/game-mode
-      hyprctl reload
-      if [[ -e $state ]]; then
-        while read -r kind value; do
-          case $kind in
-            unit) systemctl --user start "$value" ;;
-            profile) powerprofilesctl set "$value" || true ;;
-          esac
-        done <"$state"
-        rm -f "$state"
-      fi
-      if command -v makoctl >/dev/null; then
-        makoctl mode -r do-not-disturb >/dev/null || true
-      fi
-      notify-send --app-name="Game mode" "Game mode off" || true
-    '';
-  };
+  gameMode = (pkgs.callPackage ../../pkgs/game-mode { }).override { inherit hyprland; };
 
   wpctl = lib.getExe' pkgs.wireplumber "wpctl";
   brightnessctl = lib.getExe pkgs.brightnessctl;
@@ -588,13 +530,13 @@ in
 
     home.packages = [
       clipboardMenu
-      gameModeOff
-      gameModeOn
+      gameMode
       pkgs.${cfg.terminal}
       pkgs.wl-clipboard
     ]
     ++ cfg.packages;
 
+    xdg.configFile."hypr/game-mode.lua".text = gameConfig;
     xdg.mimeApps.defaultApplications = lib.mkIf (cfg.fileManager == "nautilus") {
       "inode/directory" = [ "org.gnome.Nautilus.desktop" ];
     };
@@ -745,8 +687,8 @@ in
           (bind cfg.keys.systemMonitor (exec cfg.systemMonitor))
           (bind cfg.keys.lock (exec cfg.lockCommand))
           (bind cfg.keys.suspend (exec "systemctl suspend"))
-          (bind cfg.keys.gameModeOn (exec (lib.getExe gameModeOn)))
-          (bind cfg.keys.gameModeOff (exec (lib.getExe gameModeOff)))
+          (bind cfg.keys.gameModeOn (exec "${lib.getExe gameMode} on"))
+          (bind cfg.keys.gameModeOff (exec "${lib.getExe gameMode} off"))
           (bind cfg.keys.screenshot (exec "${grimblast} --notify copysave area"))
           (bind cfg.keys.screenshotScreen (exec "${grimblast} --notify copysave output"))
           (bind cfg.keys.colorPicker (exec "${lib.getExe pkgs.hyprpicker} --autocopy"))
