@@ -278,6 +278,7 @@
         desktop-kanshi = ./home/desktop/kanshi.nix;
         desktop-launcher = ./home/desktop/launcher.nix;
         desktop-notifications = ./home/desktop/notifications.nix;
+        desktop-wallpaper = ./home/desktop/wallpaper.nix;
         desktop-waybar = ./home/desktop/waybar.nix;
         desktop-xdg = ./home/desktop/xdg.nix;
         development-c-cpp = ./home/development/c-cpp.nix;

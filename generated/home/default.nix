@@ -11,6 +11,7 @@
     ./desktop/kanshi.nix
     ./desktop/launcher.nix
     ./desktop/notifications.nix
+    ./desktop/wallpaper.nix
     ./desktop/waybar.nix
     ./desktop/xdg.nix
     ./development/c-cpp.nix

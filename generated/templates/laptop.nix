@@ -50,7 +50,6 @@
       hyprland.enable = lib.mkOverride 900 true;
       login = {
         enable = lib.mkOverride 900 true;
-        defaultSession = lib.mkOverride 900 "hyprland";
         greeter = lib.mkOverride 900 "sddm";
       };
       pipewire.enable = lib.mkOverride 900 true;
@@ -114,4 +113,6 @@
     };
     virtualization.podman.enable = lib.mkOverride 900 true;
   };
+
+  security.pki.certificateFiles = [ ../custom/assets/household-ca.pem ];
 }

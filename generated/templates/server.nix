@@ -73,4 +73,5 @@
   };
 
   networking.useNetworkd = lib.mkOverride 900 true;
+  security.pki.certificateFiles = [ ../custom/assets/household-ca.pem ];
 }

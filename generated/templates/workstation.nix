@@ -53,7 +53,6 @@
       hyprland.enable = lib.mkOverride 900 true;
       login = {
         enable = lib.mkOverride 900 true;
-        defaultSession = lib.mkOverride 900 "hyprland";
         greeter = lib.mkOverride 900 "sddm";
       };
       pipewire.enable = lib.mkOverride 900 true;
@@ -119,4 +118,6 @@
       libvirt.enable = lib.mkOverride 900 true;
     };
   };
+
+  security.pki.certificateFiles = [ ../custom/assets/household-ca.pem ];
 }

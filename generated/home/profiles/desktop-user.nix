@@ -9,6 +9,7 @@
     ../desktop/hyprland-config.nix
     ../desktop/launcher.nix
     ../desktop/notifications.nix
+    ../desktop/wallpaper.nix
     ../desktop/waybar.nix
     ../desktop/xdg.nix
     ../development/git.nix
@@ -34,6 +35,10 @@
       hyprland-config.enable = lib.mkOverride 950 true;
       launcher.enable = lib.mkOverride 950 true;
       notifications.enable = lib.mkOverride 950 true;
+      wallpaper = {
+        enable = lib.mkOverride 950 true;
+        image = lib.mkOverride 950 ../../custom/assets/wallpaper.png;
+      };
       waybar.enable = lib.mkOverride 950 true;
       xdg.enable = lib.mkOverride 950 true;
     };

@@ -11,6 +11,7 @@
     ../desktop/kanshi.nix
     ../desktop/launcher.nix
     ../desktop/notifications.nix
+    ../desktop/wallpaper.nix
     ../desktop/waybar.nix
     ../desktop/xdg.nix
     ../development/git.nix
@@ -63,6 +64,10 @@
       };
       launcher.enable = lib.mkOverride 950 true;
       notifications.enable = lib.mkOverride 950 true;
+      wallpaper = {
+        enable = lib.mkOverride 950 true;
+        image = lib.mkOverride 950 ../../custom/assets/wallpaper.png;
+      };
       waybar.enable = lib.mkOverride 950 true;
       xdg.enable = lib.mkOverride 950 true;
     };

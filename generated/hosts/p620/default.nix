@@ -32,7 +32,10 @@
       openFirewall = true;
     };
     desktop = {
-      login.autoLoginCommand = "uwsm start hyprland.desktop";
+      login = {
+        autoLoginCommand = "uwsm start hyprland.desktop";
+        defaultSession = "hyprland-uwsm";
+      };
       pipewire.support32Bit = true;
     };
     development.nix-ld.graphical = true;

@@ -19,7 +19,10 @@
 
   features = {
     desktop = {
-      login.autoLoginCommand = "uwsm start hyprland.desktop";
+      login = {
+        autoLoginCommand = "uwsm start hyprland.desktop";
+        defaultSession = "hyprland-uwsm";
+      };
       pipewire.support32Bit = true;
     };
     gaming = {

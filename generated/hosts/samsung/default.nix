@@ -15,7 +15,10 @@
   system.stateVersion = "25.11";
 
   features = {
-    desktop.login.autoLoginCommand = "uwsm start hyprland.desktop";
+    desktop.login = {
+      autoLoginCommand = "uwsm start hyprland.desktop";
+      defaultSession = "hyprland-uwsm";
+    };
     hardware = {
       intel-graphics.enable = true;
       power = {
