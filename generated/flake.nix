@@ -190,6 +190,53 @@
           .config.system.build.images.qemu;
       };
 
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix home hosts images installers microvms modules secrets templates users -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-hp = evaluates "hp";
+          evaluates-p510 = evaluates "p510";
+          evaluates-p620 = evaluates "p620";
+          evaluates-razer = evaluates "razer";
+          evaluates-samsung = evaluates "samsung";
+          evaluates-dev-vm = evaluates "dev-vm";
+          evaluates-k3s-1 = evaluates "k3s-1";
+          evaluates-k3s-2 = evaluates "k3s-2";
+          evaluates-playground-vm = evaluates "playground-vm";
+          evaluates-test-vm = evaluates "test-vm";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.age
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
+      };
+
       # The modules of this fleet, for use in other flakes.
       nixosModules = {
         ai-ollama = ./modules/ai/ollama.nix;

@@ -7,6 +7,7 @@
 //! - Every definition knows where it came from ([`Origin`]).
 //! - Types here may be serialized for `--emit model`; nothing is ever deserialized into them.
 
+mod deploy;
 mod feature;
 mod host;
 mod machine;
@@ -19,6 +20,7 @@ use diag::Span;
 use nix::{AttrPath, Value};
 use serde::Serialize;
 
+pub use deploy::{Deploy, DeploySettings, Parameter, ParameterKind, Reach, Recipe};
 pub use feature::{Feature, FeatureHalf, FeatureOption, Half};
 pub use host::{
     Boot, BootLoader, Disk, DiskLayout, Enabled, FileSystem, Gpu, Hardware, Host, HostUser,
@@ -137,6 +139,10 @@ pub struct Fleet {
     pub retired: Vec<HostName>,
     /// Key book and rules of secrets.
     pub secrets: Secrets,
+    /// How hosts are reached and deployed.
+    pub deploy: Deploy,
+    /// Recipes of the Justfile, by group.
+    pub recipes: Vec<Recipe>,
     /// Files copied into the output: output path → path below the spec folder.
     pub assets: BTreeMap<String, String>,
     /// Programs that features ship: name → their folder below the output, `./pkgs/NAME`.

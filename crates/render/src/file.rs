@@ -293,6 +293,20 @@ impl File<'_> {
     }
 }
 
+/// The files and folders at the top of the output that hold Nix code of ours.
+pub(crate) fn nix_folders(fleet: &Fleet) -> Vec<String> {
+    let paths = files(fleet).into_iter().map(File::path);
+    let paths = paths.filter(|path| {
+        std::path::Path::new(path)
+            .extension()
+            .is_some_and(|extension| extension == "nix")
+    });
+    let tops = paths.map(|path| path.split('/').next().unwrap_or_default().to_owned());
+    tops.collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
 fn folder(half: Half) -> &'static str {
     match half {
         Half::System => "modules",

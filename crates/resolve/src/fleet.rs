@@ -16,7 +16,7 @@ use crate::lower::{Place, Rank, Uses, code, definitions, feature_path, lower, ma
 use crate::table;
 use crate::world::World;
 use crate::{
-    assets, body, image, inputs, microvm, profile, programs, secrets, template, types, user,
+    assets, body, deploy, image, inputs, microvm, profile, programs, secrets, template, types, user,
 };
 
 /// Resolves everything.
@@ -38,6 +38,8 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
             .collect(),
     };
     fleet.secrets = secrets::resolve(world, d);
+    let known = deploy::known_hosts(world, &fleet.secrets.host_keys, d);
+    fleet.definitions.extend(known);
     missing_state_version(world, d);
     if world.spec.hosts.is_empty() && !world.spec.is_lost("hosts", "") {
         d.push(
@@ -110,6 +112,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     fleet.installers = image::installers(world, &partials, &mut uses, d);
     check_conflicts(&base, &fleet, &features, &partials, d);
     allowed_packages(world, &fleet, &partials, d);
+    fleet.deploy = deploy::resolve(world, &base, &fleet, &partials, d);
     for partial in partials {
         uses.extend(&partial.uses);
         let mut host = partial.host;
@@ -870,7 +873,10 @@ fn addresses(partials: &[Partial<'_>], d: &mut Diagnostics) {
         let Some(address) = &partial.spec.address else {
             continue;
         };
-        if address.value.is_empty() || address.value.contains([' ', '/']) {
+        // Programs take what begins with `-` for an option.
+        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/';
+        if address.value.is_empty() || address.value.starts_with('-') || address.value.contains(odd)
+        {
             d.push(
                 Diagnostic::error(
                     "bad-value",

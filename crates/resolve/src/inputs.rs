@@ -36,6 +36,12 @@ const KNOWN: &[KnownInput] = &[
         &[("nixpkgs", "nixpkgs")],
     ),
     (
+        "deploy-rs",
+        "github:serokell/deploy-rs",
+        // Only its `default.nix` wants the other.
+        &[("nixpkgs", "nixpkgs"), ("flake-compat", "")],
+    ),
+    (
         "disko",
         "github:nix-community/disko",
         &[("nixpkgs", "nixpkgs")],
@@ -101,6 +107,9 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
     }
     if !fleet.microvms.is_empty() {
         used.push("microvm".to_owned());
+    }
+    if !fleet.deploy.nodes.is_empty() {
+        used.push("deploy-rs".to_owned());
     }
     if any(&|h| h.hardware.profile.is_some()) {
         used.push("nixos-hardware".to_owned());

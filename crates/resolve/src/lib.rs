@@ -13,6 +13,7 @@
 mod assets;
 mod body;
 mod conflicts;
+mod deploy;
 mod derive;
 mod disks;
 mod fleet;

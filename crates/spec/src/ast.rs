@@ -50,6 +50,10 @@ pub struct Spec {
     pub disks: Named<Disk>,
     /// Section `secrets`.
     pub secrets: Secrets,
+    /// Section `deploy`.
+    pub deploy: Option<Item<Deploy>>,
+    /// Section `tasks`.
+    pub tasks: Named<Task>,
     /// Section `lint`.
     pub lint: Lint,
     /// What is there but could not be read: section and name, without name the whole section.
@@ -512,6 +516,8 @@ pub struct Host {
     pub microvms: Vec<Text>,
     /// Whether it has an installer.
     pub installer: Option<Spanned<bool>>,
+    /// How it is deployed.
+    pub deploy: Option<Deploy>,
     /// Whether a part of it could not be read.
     pub broken: bool,
 }
@@ -781,6 +787,54 @@ pub struct Secret {
     pub mode: Option<Text>,
     /// Where it is put.
     pub path: Option<Text>,
+}
+
+/// Section `deploy`, and `deploy` of a host.
+#[derive(Clone, Debug, Default)]
+pub struct Deploy {
+    /// Whether hosts are, or the host is, deployed.
+    pub enable: Option<Spanned<bool>>,
+    /// Address, where it is not the one that others use.
+    pub address: Option<Text>,
+    /// Who logs in.
+    pub ssh_user: Option<Text>,
+    /// Who activates.
+    pub user: Option<Text>,
+    /// Whether the host builds for itself.
+    pub remote_build: Option<Spanned<bool>>,
+    /// Whether a host that cannot be reached any more goes back by itself.
+    pub magic_rollback: Option<Spanned<bool>>,
+    /// Whether a host whose activation fails goes back.
+    pub auto_rollback: Option<Spanned<bool>>,
+    /// Whether everything is copied from here, instead of fetched from caches there.
+    pub fast_connection: Option<Spanned<bool>>,
+    /// Whether sudo asks for a password here.
+    pub interactive_sudo: Option<Spanned<bool>>,
+    /// Seconds until the host must have been reached again.
+    pub confirm_timeout: Option<Spanned<i64>>,
+    /// Seconds that the activation may take.
+    pub activation_timeout: Option<Spanned<i64>>,
+    /// Arguments of ssh.
+    pub ssh_opts: Vec<Text>,
+    /// Whether hosts know each other's ssh keys (fleet only).
+    pub known_hosts: Option<Spanned<bool>>,
+    /// Place of its key or value.
+    pub span: Option<Span>,
+}
+
+/// An entry of `tasks`.
+#[derive(Clone, Debug, Default)]
+pub struct Task {
+    /// Group in the list of recipes.
+    pub group: Option<Text>,
+    /// What it does.
+    pub description: Option<Text>,
+    /// What is asked before it runs; empty for the usual question.
+    pub confirm: Option<Text>,
+    /// Parameters.
+    pub args: Vec<Text>,
+    /// Script for bash.
+    pub run: Option<Text>,
 }
 
 /// Section `lint`.

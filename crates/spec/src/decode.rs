@@ -8,6 +8,7 @@ use crate::ast::{
     Host, Input, Item, Lint, LintIgnore, Locale, Named, NixSettings, Packages, Profile, Secret,
     Secrets, Spec, Template, Text, User,
 };
+use crate::deploy;
 use crate::feature;
 use crate::machine;
 use crate::node::{Node, NodeKind, Style, parse};
@@ -103,12 +104,27 @@ fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
         machine::decode_installer
     );
     section!("disks", disks, "disk layout", decode_disk);
+    section!("tasks", tasks, "task", deploy::decode_task);
     for (section, names) in lost {
         spec.lost
             .extend(names.into_iter().map(|name| (section, name)));
     }
     if let Some(node) = f.take("secrets") {
         decode_secrets(node, &mut spec.secrets, d);
+    }
+    if let Some((key, node)) = f.take_with_key("deploy") {
+        match (deploy::decode_section(node, d), &spec.deploy) {
+            (None, _) => {
+                spec.lost.insert(("deploy", String::new()));
+            }
+            (Some(_), Some(first)) => {
+                d.push(duplicate("deploy", key.span, first.name.span));
+            }
+            (Some(value), None) => {
+                let name = key.clone();
+                spec.deploy = Some(Item { name, value });
+            }
+        }
     }
     if let Some(node) = f.take("lint") {
         decode_lint(node, &mut spec.lint, d);
@@ -350,6 +366,9 @@ fn decode_host(node: &Node, d: &mut Diagnostics) -> Option<Host> {
         f.finish(d);
     }
     f.section("users", &mut host.users, "user", decode_composition, d);
+    if let Some(node) = f.take_some("deploy") {
+        host.deploy = deploy::decode_of_host(node, d);
+    }
     f.finish(d);
     host.broken = d.len() > before;
     Some(host)

@@ -10,6 +10,7 @@
 
 pub mod ast;
 pub mod decode;
+mod deploy;
 mod feature;
 mod machine;
 pub mod node;

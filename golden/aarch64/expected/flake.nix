@@ -18,6 +18,7 @@
       disko,
       nixpkgs,
       nixpkgs-unstable,
+      self,
       ...
     }:
     let
@@ -47,6 +48,80 @@
             disko.nixosModules.disko
           ];
         };
+      };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.aarch64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.aarch64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix hosts modules templates -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-board = evaluates "board";
+        };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix hosts modules templates -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-box = evaluates "box";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.aarch64-linux.default = nixpkgs.legacyPackages.aarch64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.aarch64-linux;
+          in
+          [
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
+      };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
       };
 
       # For `nix fmt`.

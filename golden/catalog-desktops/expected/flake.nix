@@ -21,6 +21,7 @@
       disko,
       home-manager,
       nixpkgs,
+      self,
       ...
     }:
     {
@@ -55,6 +56,45 @@
 
       packages.x86_64-linux = {
         game-mode = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/game-mode { };
+      };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix home hosts modules users -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-den = evaluates "den";
+          evaluates-lounge = evaluates "lounge";
+          evaluates-studio = evaluates "studio";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
       };
 
       # The modules of this fleet, for use in other flakes.

@@ -25,6 +25,7 @@
       agenix,
       disko,
       nixpkgs,
+      self,
       ...
     }:
     {
@@ -91,6 +92,50 @@
             agenix.nixosModules.default
           ];
         };
+      };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix hosts modules secrets templates users -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-cloud = evaluates "cloud";
+          evaluates-compute = evaluates "compute";
+          evaluates-home = evaluates "home";
+          evaluates-laptop = evaluates "laptop";
+          evaluates-node-1 = evaluates "node-1";
+          evaluates-node-2 = evaluates "node-2";
+          evaluates-router = evaluates "router";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.age
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
       };
 
       # The modules of this fleet, for use in other flakes.

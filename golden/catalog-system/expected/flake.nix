@@ -12,7 +12,12 @@
   };
 
   outputs =
-    { disko, nixpkgs, ... }:
+    {
+      disko,
+      nixpkgs,
+      self,
+      ...
+    }:
     {
       nixosConfigurations = {
         # Virtual machine
@@ -60,6 +65,47 @@
         network-stability-watch =
           nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
             { };
+      };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix hosts modules users -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-guest = evaluates "guest";
+          evaluates-laptop = evaluates "laptop";
+          evaluates-media = evaluates "media";
+          evaluates-server = evaluates "server";
+          evaluates-workstation = evaluates "workstation";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
       };
 
       # The modules of this fleet, for use in other flakes.

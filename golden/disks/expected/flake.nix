@@ -12,7 +12,12 @@
   };
 
   outputs =
-    { disko, nixpkgs, ... }:
+    {
+      disko,
+      nixpkgs,
+      self,
+      ...
+    }:
     {
       nixosConfigurations = {
         btrfs-and-data = nixpkgs.lib.nixosSystem {
@@ -76,6 +81,51 @@
             disko.nixosModules.disko
           ];
         };
+      };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix hosts modules -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-btrfs-and-data = evaluates "btrfs-and-data";
+          evaluates-by-hand = evaluates "by-hand";
+          evaluates-ext4 = evaluates "ext4";
+          evaluates-ext4-bios = evaluates "ext4-bios";
+          evaluates-ext4-efi = evaluates "ext4-efi";
+          evaluates-ext4-swap = evaluates "ext4-swap";
+          evaluates-luks = evaluates "luks";
+          evaluates-zfs = evaluates "zfs";
+          evaluates-zfs-raidz = evaluates "zfs-raidz";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
       };
 
       # The modules of this fleet, for use in other flakes.

@@ -126,6 +126,49 @@
         scratch = self.nixosConfigurations.scratch.config.microvm.declaredRunner;
       };
 
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix home hosts microvms modules secrets templates users -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-one = evaluates "one";
+          evaluates-two = evaluates "two";
+          evaluates-node-1 = evaluates "node-1";
+          evaluates-node-2 = evaluates "node-2";
+          evaluates-on-demand = evaluates "on-demand";
+          evaluates-scratch = evaluates "scratch";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.age
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
+      };
+
       # The modules of this fleet, for use in other flakes.
       nixosModules = {
         default = ./modules;

@@ -26,6 +26,7 @@
       disko,
       home-manager,
       nixpkgs,
+      self,
       sops-nix,
       ...
     }:
@@ -47,6 +48,47 @@
             sops-nix.nixosModules.sops
           ];
         };
+      };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix hosts modules users -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-north = evaluates "north";
+          evaluates-south = evaluates "south";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.age
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+            pkgs.sops
+            pkgs.ssh-to-age
+          ];
       };
 
       # The modules of this fleet, for use in other flakes.

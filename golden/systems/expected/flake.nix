@@ -21,6 +21,7 @@
       disko,
       home-manager,
       nixpkgs,
+      self,
       ...
     }:
     {
@@ -169,6 +170,59 @@
         network-stability-watch =
           nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
             { };
+      };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix home hosts modules users -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-cache = evaluates "cache";
+          evaluates-containers = evaluates "containers";
+          evaluates-development = evaluates "development";
+          evaluates-dns = evaluates "dns";
+          evaluates-hardened = evaluates "hardened";
+          evaluates-hyprland = evaluates "hyprland";
+          evaluates-inference-cpu = evaluates "inference-cpu";
+          evaluates-inference-cuda = evaluates "inference-cuda";
+          evaluates-inference-rocm = evaluates "inference-rocm";
+          evaluates-laptop = evaluates "laptop";
+          evaluates-media = evaluates "media";
+          evaluates-mesh = evaluates "mesh";
+          evaluates-monitoring-client = evaluates "monitoring-client";
+          evaluates-monitoring-server = evaluates "monitoring-server";
+          evaluates-plasma = evaluates "plasma";
+          evaluates-server = evaluates "server";
+          evaluates-watch = evaluates "watch";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
       };
 
       # The modules of this fleet, for use in other flakes.

@@ -12,7 +12,12 @@
   };
 
   outputs =
-    { disko, nixpkgs, ... }:
+    {
+      disko,
+      nixpkgs,
+      self,
+      ...
+    }:
     {
       nixosConfigurations = {
         plain = nixpkgs.lib.nixosSystem {
@@ -29,6 +34,44 @@
             disko.nixosModules.disko
           ];
         };
+      };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix hosts modules templates -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-plain = evaluates "plain";
+          evaluates-special = evaluates "special";
+        };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
       };
 
       # The modules of this fleet, for use in other flakes.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Fleet, Half, Host};
+use model::{Backend, DeploySettings, Fleet, Half, Host};
 use nix::Value;
 use serde::Serialize;
 
@@ -26,9 +26,30 @@ pub(crate) struct View {
     home_modules_of_inputs: Vec<Code>,
     hosts: Vec<HostView>,
     packages: Vec<Platform>,
+    deploy: Option<Code>,
+    checks: Vec<Checks>,
+    shells: Vec<Shell>,
     system_modules: Vec<Module>,
     home_modules: Vec<Module>,
     systems: Vec<Code>,
+}
+
+/// What `nix flake check` builds for a platform.
+#[derive(Debug, Serialize)]
+struct Checks {
+    system: Code,
+    /// Folders and files that are laid out.
+    paths: Code,
+    /// Configurations that evaluate: name of the check, name of the configuration.
+    machines: Vec<(Code, Code)>,
+    deploy: Option<Code>,
+}
+
+/// The tools of a platform.
+#[derive(Debug, Serialize)]
+struct Shell {
+    system: Code,
+    packages: Vec<Code>,
 }
 
 /// The second package set.
@@ -100,6 +121,12 @@ pub(crate) fn view(fleet: &Fleet, header: Code) -> Result<View> {
         },
         hosts,
         packages,
+        deploy: deploy(fleet)?,
+        checks: systems
+            .iter()
+            .map(|system| checks(fleet, system))
+            .collect::<Result<_>>()?,
+        shells: systems.iter().map(|system| shell(fleet, system)).collect(),
         home_modules_of_inputs: home_modules
             .into_iter()
             .map(Code::element)
@@ -140,9 +167,12 @@ fn arguments(fleet: &Fleet, home_modules: &[&str]) -> Result<Code> {
     if !fleet.hosts.is_empty() {
         used.insert("nixpkgs".to_owned());
     }
-    let any = !(fleet.microvms.is_empty() && fleet.installers.is_empty());
-    if any || fleet.machines().any(needs_self) {
+    // Checks name every configuration by it.
+    if fleet.machines().next().is_some() {
         used.insert("self".to_owned());
+    }
+    if !fleet.deploy.nodes.is_empty() {
+        used.insert("deploy-rs".to_owned());
     }
     if fleet.unstable {
         used.insert(UNSTABLE.to_owned());
@@ -241,6 +271,135 @@ fn packages(fleet: &Fleet) -> Result<Vec<Platform>> {
             .collect(),
     });
     Ok(platforms.collect())
+}
+
+/// The nodes of deploy-rs.
+fn deploy(fleet: &Fleet) -> Result<Option<Code>> {
+    if fleet.deploy.nodes.is_empty() {
+        return Ok(None);
+    }
+    let mut tree = Tree::default();
+    let set = |tree: &mut Tree<'_>, node: Option<&str>, settings: &DeploySettings| -> Result<()> {
+        let values = [
+            ("sshUser", settings.ssh_user.as_deref().map(Value::from)),
+            ("user", settings.user.as_deref().map(Value::from)),
+            ("remoteBuild", settings.remote_build.map(Value::from)),
+            ("magicRollback", settings.magic_rollback.map(Value::from)),
+            ("autoRollback", settings.auto_rollback.map(Value::from)),
+            ("fastConnection", settings.fast_connection.map(Value::from)),
+            (
+                "interactiveSudo",
+                settings.interactive_sudo.map(Value::from),
+            ),
+            ("confirmTimeout", settings.confirm_timeout.map(Value::from)),
+            (
+                "activationTimeout",
+                settings.activation_timeout.map(Value::from),
+            ),
+        ];
+        let options = settings.ssh_opts.iter().map(|o| Value::from(o.as_str()));
+        let options = (!settings.ssh_opts.is_empty()).then(|| Value::List(options.collect()));
+        let values = values.into_iter().chain([("sshOpts", options)]);
+        for (key, value) in values {
+            let Some(value) = value else {
+                continue;
+            };
+            match node {
+                Some(node) => tree.set(&["nodes", node, key], value)?,
+                None => tree.set(&[key], value)?,
+            }
+        }
+        Ok(())
+    };
+    set(&mut tree, None, &fleet.deploy.settings)?;
+    for (name, settings) in &fleet.deploy.nodes {
+        let (Some(host), Some(reach)) = (fleet.hosts.get(name), fleet.deploy.reach.get(name))
+        else {
+            continue;
+        };
+        let node = name.as_str();
+        tree.set(&["nodes", node, "hostname"], reach.address.as_str())?;
+        let activate = format!(
+            "deploy-rs.lib.{}.activate.nixos self.nixosConfigurations.{}",
+            Code::name(&host.system),
+            Code::name(node)
+        );
+        let path = ["nodes", node, "profiles", "system", "path"];
+        tree.set(&path, crate::code::expr(&activate)?)?;
+        set(&mut tree, Some(node), settings)?;
+    }
+    let order = Order {
+        top: &["sshUser", "user"],
+        first: &["hostname"],
+        last: &["profiles"],
+    };
+    Ok(Some(tree.code(order)?))
+}
+
+/// What can be checked on a platform.
+fn checks(fleet: &Fleet, system: &str) -> Result<Checks> {
+    let here = |host: &&Host| host.system == system;
+    let hosts = fleet.hosts.values().filter(here);
+    let guests = fleet.microvms.values().map(|vm| &vm.guest).filter(here);
+    let machines = hosts.chain(guests).map(|host| {
+        let name = host.name.as_str();
+        let check = Code::name(&format!("evaluates-{name}"));
+        Ok((check, Code::string(name)?))
+    });
+    let nodes: Vec<String> = fleet
+        .deploy
+        .nodes
+        .keys()
+        .filter(|name| fleet.hosts.get(*name).is_some_and(|host| here(&host)))
+        .map(|name| Code::name(name.as_str()).to_string())
+        .collect();
+    let deploy = if nodes.is_empty() {
+        None
+    } else if nodes.len() == fleet.deploy.nodes.len() {
+        Some("self.deploy".to_owned())
+    } else {
+        // Another platform's nodes cannot be built here.
+        Some(format!(
+            "(self.deploy // {{ nodes = {{ inherit (self.deploy.nodes) {}; }}; }})",
+            nodes.join(" ")
+        ))
+    };
+    Ok(Checks {
+        system: Code::name(system),
+        paths: Code::new(crate::file::nix_folders(fleet).join(" ")),
+        machines: machines.collect::<Result<_>>()?,
+        deploy: deploy.map(Code::new),
+    })
+}
+
+/// The tools of the recipes, beside those that every machine has.
+fn shell(fleet: &Fleet, system: &str) -> Shell {
+    let mut packages: Vec<String> = [
+        "git",
+        "jq",
+        "just",
+        "nixfmt-rs",
+        "nixos-rebuild-ng",
+        "nvd",
+        "openssh",
+    ]
+    .map(|name| format!("pkgs.{name}"))
+    .to_vec();
+    if !fleet.secrets.items.is_empty() {
+        packages.push("pkgs.age".to_owned());
+        if fleet.backend == Backend::Sops {
+            packages.extend(["pkgs.sops".to_owned(), "pkgs.ssh-to-age".to_owned()]);
+        }
+    }
+    packages.sort();
+    if !fleet.deploy.nodes.is_empty() {
+        // The same version activates on the hosts.
+        packages.push(format!("deploy-rs.packages.{}.default", Code::name(system)));
+    }
+    Shell {
+        system: Code::name(system),
+        packages: packages.into_iter().map(Code::new).collect(),
+    }
 }
 
 /// A configuration as an expression.

@@ -63,8 +63,9 @@ pub struct OptionNames {
 }
 
 /// Inputs that features and sections bring along.
-const KNOWN_INPUTS: [&str; 6] = [
+const KNOWN_INPUTS: [&str; 7] = [
     "agenix",
+    "deploy-rs",
     "disko",
     "home-manager",
     "microvm",

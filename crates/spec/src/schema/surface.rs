@@ -213,6 +213,10 @@ pub(super) struct SpecFile {
     disks: Option<BTreeMap<String, Disk>>,
     /// Who may read which secret.
     secrets: Option<Secrets>,
+    /// How all hosts are deployed, by deploy-rs.
+    deploy: Option<Deploy>,
+    /// Recipes of your own in the Justfile, by name.
+    tasks: Option<Tasks>,
     /// Levels of and exceptions from lint rules.
     lint: Option<Lint>,
 }
@@ -248,6 +252,10 @@ struct MicroVms(BTreeMap<String, MicroVm>);
 /// Images by name.
 #[derive(JsonSchema)]
 struct Images(BTreeMap<String, Image>);
+
+/// Tasks by name.
+#[derive(JsonSchema)]
+struct Tasks(BTreeMap<String, Task>);
 
 /// Installers by host.
 #[derive(JsonSchema)]
@@ -548,6 +556,104 @@ struct Host {
     microvms: Option<Many<MicroVmName>>,
     /// An installer image for it, `live-iso-NAME`.
     installer: Option<bool>,
+    /// Whether, or how, it is deployed by deploy-rs.
+    deploy: Option<HostDeploy>,
+}
+
+/// Whether, or how, a host is deployed.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum HostDeploy {
+    Flag(bool),
+    Settings(Box<HostDeploySettings>),
+}
+
+/// How a host is deployed, where it differs from the others.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct HostDeploySettings {
+    /// Whether it is deployed; true where not given.
+    enable: Option<bool>,
+    /// Address that ssh connects to; `network.address` where not given.
+    address: Option<String>,
+    /// Who logs in.
+    ssh_user: Option<String>,
+    /// Who activates; `root` where not given.
+    user: Option<String>,
+    /// Whether the host builds for itself.
+    remote_build: Option<bool>,
+    /// Whether a host that cannot be reached any more goes back by itself; true where not given.
+    magic_rollback: Option<bool>,
+    /// Whether a host whose activation fails goes back; true where not given.
+    auto_rollback: Option<bool>,
+    /// Whether all is copied from here, instead of fetched from caches there.
+    fast_connection: Option<bool>,
+    /// Whether the password of sudo is asked for.
+    interactive_sudo: Option<bool>,
+    /// Seconds until the host must have been reached again; 30 where not given.
+    #[schemars(range(min = 1, max = 65535))]
+    confirm_timeout: Option<i64>,
+    /// Seconds that the activation may take; 240 where not given.
+    #[schemars(range(min = 1, max = 65535))]
+    activation_timeout: Option<i64>,
+    /// Arguments of ssh, a word an item.
+    ssh_opts: Option<Many<String>>,
+}
+
+/// How all hosts are deployed.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Deploy {
+    /// Whether all active hosts are deployed; where false, those that say so.
+    enable: Option<bool>,
+    /// Who logs in.
+    ssh_user: Option<String>,
+    /// Who activates; `root` where not given.
+    user: Option<String>,
+    /// Whether hosts build for themselves.
+    remote_build: Option<bool>,
+    /// Whether a host that cannot be reached any more goes back by itself; true where not given.
+    magic_rollback: Option<bool>,
+    /// Whether a host whose activation fails goes back; true where not given.
+    auto_rollback: Option<bool>,
+    /// Whether all is copied from here, instead of fetched from caches there.
+    fast_connection: Option<bool>,
+    /// Whether the password of sudo is asked for.
+    interactive_sudo: Option<bool>,
+    /// Seconds until a host must have been reached again; 30 where not given.
+    #[schemars(range(min = 1, max = 65535))]
+    confirm_timeout: Option<i64>,
+    /// Seconds that the activation may take; 240 where not given.
+    #[schemars(range(min = 1, max = 65535))]
+    activation_timeout: Option<i64>,
+    /// Arguments of ssh, a word an item.
+    ssh_opts: Option<Many<String>>,
+    /// Whether hosts know each other's ssh keys, those of `secrets.keys.hosts`.
+    known_hosts: Option<bool>,
+}
+
+/// A recipe of your own.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Task {
+    /// Group in the list of recipes; `own` where not given.
+    group: Option<String>,
+    /// What it does, in one line.
+    description: Option<String>,
+    /// A question to ask before it runs, or `true` for the usual one.
+    confirm: Option<Confirm>,
+    /// Parameters: `name`, `name=default`, and last `+name` (one or more) or `*name` (any number).
+    args: Option<Many<String>>,
+    /// Script for bash; parameters are variables of their names.
+    run: String,
+}
+
+/// Whether, or what, is asked before a task runs.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Confirm {
+    Flag(bool),
+    Question(String),
 }
 
 /// A small virtual machine.
