@@ -62,6 +62,7 @@
       };
 
       packages.x86_64-linux = {
+        backup-restore = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/backup-restore { };
         network-stability-watch =
           nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
             { };

@@ -50,6 +50,10 @@
         };
       };
 
+      packages.x86_64-linux = {
+        backup-restore = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/backup-restore { };
+      };
+
       # For `nix flake check`: every machine evaluates; none is built for that.
       checks.x86_64-linux =
         let
