@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use spec::Spec;
 
 use crate::Generated;
+use crate::modules::below;
 use crate::places::{Places, enclosing, word_after};
 
 /// A file that is checked.
@@ -178,7 +179,7 @@ fn files<'a>(tree: &'a FileTree, fleet: &Fleet) -> Vec<File<'a>> {
             if file.path.starts_with("custom/") {
                 let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 for import in &file.module.imports {
-                    open.extend(below(tree, folder, import).map(|path| (path, file.context)));
+                    open.extend(named(tree, folder, import).map(|path| (path, file.context)));
                 }
             }
         }
@@ -203,25 +204,9 @@ fn context(path: &str) -> Option<Context> {
 }
 
 /// The file of the tree that a relative path names.
-fn below<'a>(tree: &'a FileTree, folder: &str, path: &str) -> Option<&'a str> {
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    let path = parts.join("/");
-    [path.clone(), format!("{path}/default.nix")]
-        .iter()
-        .find_map(|path| {
-            tree.iter()
-                .map(|(known, _)| known)
-                .find(|known| known == path)
-        })
+fn named<'a>(tree: &'a FileTree, folder: &str, path: &str) -> Option<&'a str> {
+    let path = below(folder, path, |path| tree.get(path).is_some())?;
+    tree.iter().map(|(known, _)| known).find(|it| *it == path)
 }
 
 /// What the fleet allows and adds.

@@ -70,12 +70,25 @@ enum FormatArg {
     Json,
     Github,
     Sarif,
+    /// Of `diff --summary`
+    Markdown,
+    /// Of `affected`
+    Matrix,
+}
+
+/// A format that one command alone has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// For a comment on a pull request.
+    Markdown,
+    /// For the jobs of a workflow.
+    Matrix,
 }
 
 impl From<FormatArg> for Format {
     fn from(format: FormatArg) -> Self {
         match format {
-            FormatArg::Human => Self::Human,
+            FormatArg::Human | FormatArg::Markdown | FormatArg::Matrix => Self::Human,
             FormatArg::Json => Self::Json,
             FormatArg::Github => Self::Github,
             FormatArg::Sarif => Self::Sarif,
@@ -106,12 +119,16 @@ enum Command {
     Check,
     /// Show what would change in the output
     Diff(commands::diff::Args),
+    /// Say which hosts, MicroVMs, images and installers a change touches
+    Affected(commands::affected::Args),
     /// Find anti-patterns in Nix files, generated or not, and mend what is safe to mend
     Lint(commands::lint::Args),
     /// List what a fleet has
     List(commands::list::Args),
     /// Show a resolved host, feature or user, and where each value comes from
     Explain(commands::explain::Args),
+    /// Show where the value of an option, or a line of generated Nix, comes from
+    Why(commands::why::Args),
     /// Show how much of each host is shared, by layer
     Stats,
     /// Print the JSON Schema of the spec, for editors
@@ -133,6 +150,8 @@ enum Command {
 pub(crate) struct App {
     /// How findings are written.
     pub(crate) format: Format,
+    /// The format of the result, where it is one of the command's own.
+    pub(crate) shape: Option<Shape>,
     /// Folder of the spec.
     pub(crate) spec: Utf8PathBuf,
     /// Folder of the output.
@@ -342,8 +361,25 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         color,
     } = cli.global;
     console::set_color(color.into());
+    let shape = match format {
+        FormatArg::Markdown => Some(Shape::Markdown),
+        FormatArg::Matrix => Some(Shape::Matrix),
+        _ => None,
+    };
+    let fits = match (shape, &cli.command) {
+        (None, _) | (Some(Shape::Matrix), Some(Command::Affected(_))) => true,
+        (Some(Shape::Markdown), Some(Command::Diff(args))) => args.is_summary(),
+        _ => false,
+    };
+    if !fits {
+        let message =
+            "`markdown` is a format of `gen diff --summary`, `matrix` one of `gen affected`";
+        console::failure(message, &[]);
+        return Status::Failure;
+    }
     let app = App {
         format: format.into(),
+        shape,
         spec,
         out,
         index,
@@ -358,9 +394,11 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         None => commands::generate::run(&app, &cli.generate),
         Some(Command::Check) => commands::check::run(&app),
         Some(Command::Diff(args)) => commands::diff::run(&app, &args),
+        Some(Command::Affected(args)) => commands::affected::run(&app, &args),
         Some(Command::Lint(args)) => commands::lint::run(&app, &args),
         Some(Command::List(args)) => commands::list::run(&app, &args),
         Some(Command::Explain(args)) => commands::explain::run(&app, &args),
+        Some(Command::Why(args)) => commands::why::run(&app, &args),
         Some(Command::Stats) => commands::stats::run(&app),
         Some(Command::Schema(args)) => commands::schema::run(&app, &args),
         Some(Command::Index(args)) => commands::index::run(&app, &args),

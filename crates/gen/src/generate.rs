@@ -32,10 +32,20 @@ pub struct Generated {
     pub index: Option<Arc<Index>>,
     /// The other files of the spec, by path below its folder.
     pub assets: BTreeMap<String, Vec<u8>>,
+    /// The YAML files among the sources.
+    pub yaml: Vec<diag::FileId>,
 }
 
 /// Generates. Nothing is read or written.
 pub fn generate(sources: Sources) -> Generated {
+    generate_some(sources, &|_, _| true)
+}
+
+/// Generates only the files whose output paths are wanted.
+pub(crate) fn generate_some(
+    sources: Sources,
+    wanted: &(dyn Fn(&Fleet, &str) -> bool + Sync),
+) -> Generated {
     let Sources {
         mut map,
         yaml,
@@ -57,7 +67,7 @@ pub fn generate(sources: Sources) -> Generated {
         name_sources(&mut fleet, &root);
     }
     let tree = if whole && !diagnostics.has_errors() {
-        tree(&fleet, &around, &mut diagnostics)
+        tree(&fleet, &around, wanted, &mut diagnostics)
     } else {
         None
     };
@@ -71,6 +81,7 @@ pub fn generate(sources: Sources) -> Generated {
         root,
         index: None,
         assets: around.assets,
+        yaml,
     }
 }
 
@@ -93,9 +104,11 @@ fn hides_names(code: &str) -> bool {
 fn tree(
     fleet: &Fleet,
     around: &resolve::Surroundings,
+    wanted: &(dyn Fn(&Fleet, &str) -> bool + Sync),
     diagnostics: &mut Diagnostics,
 ) -> Option<FileTree> {
-    let files = match render::render(fleet, &around.assets, LAYOUTS) {
+    let wanted = |path: &str| wanted(fleet, path);
+    let files = match render::render_some(fleet, &around.assets, LAYOUTS, &wanted) {
         Ok(files) => files,
         Err(error) => {
             let message = format!("`{}` cannot be rendered: {}", error.path, error.message);

@@ -1,8 +1,11 @@
-//! What git says about the output folder. Flakes see only files that git knows.
+//! What git says about the output folder, and what the repository held at a revision. Flakes see only
+//! files that git knows.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 /// Files below a folder that git neither tracks nor ignores, relative to it; nothing outside a work
 /// tree or without git.
@@ -31,4 +34,125 @@ pub(crate) fn untracked(folder: &Utf8Path) -> Vec<String> {
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// A revision of the repository that a folder is in.
+#[derive(Debug)]
+pub(crate) struct Repository {
+    root: Utf8PathBuf,
+    /// The revision as the user wrote it.
+    pub(crate) revision: String,
+    commit: String,
+}
+
+impl Repository {
+    /// The repository around a folder, at a revision.
+    pub(crate) fn at(folder: &Utf8Path, revision: &str) -> anyhow::Result<Self> {
+        let found = git(folder, &["rev-parse", "--show-toplevel"], None)?;
+        let Some(root) = found else {
+            anyhow::bail!(
+                "`{folder}` is in no git repository, so there is nothing to compare with"
+            );
+        };
+        let root = Utf8PathBuf::from(String::from_utf8(root)?.trim_end()).canonicalize_utf8()?;
+        anyhow::ensure!(
+            !revision.is_empty() && !revision.starts_with('-'),
+            "`{revision}` is no revision"
+        );
+        let name = format!("{revision}^{{commit}}");
+        let found = git(&root, &["rev-parse", "--verify", "--quiet", &name], None)?;
+        let Some(commit) = found else {
+            anyhow::bail!("git knows no revision `{revision}`");
+        };
+        Ok(Self {
+            root,
+            revision: revision.to_owned(),
+            commit: String::from_utf8(commit)?.trim_end().to_owned(),
+        })
+    }
+
+    /// A folder relative to the root, if it lies below.
+    pub(crate) fn below(&self, folder: &Utf8Path) -> Option<String> {
+        let real = crate::trees::real(folder)?;
+        Some(real.strip_prefix(&self.root).ok()?.to_string())
+    }
+
+    /// The files below a folder at the revision: path below the folder, and name of the content.
+    pub(crate) fn blobs(&self, folder: &str) -> anyhow::Result<BTreeMap<String, String>> {
+        let tree = format!("{}:{folder}", self.commit);
+        let listed = git(
+            &self.root,
+            &["ls-tree", "-r", "-z", "--full-tree", &tree],
+            None,
+        )?;
+        let mut blobs = BTreeMap::new();
+        for line in listed.unwrap_or_default().split(|byte| *byte == 0) {
+            // `100644 blob ID<TAB>PATH`
+            let line = std::str::from_utf8(line).unwrap_or_default();
+            if let Some((facts, path)) = line.split_once('\t')
+                && let [_, "blob", id] = facts.split(' ').collect::<Vec<_>>().as_slice()
+            {
+                blobs.insert(path.to_owned(), (*id).to_owned());
+            }
+        }
+        Ok(blobs)
+    }
+
+    /// Contents by name, in order.
+    pub(crate) fn contents(&self, ids: &[&str]) -> anyhow::Result<Vec<Vec<u8>>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = ids.join("\n") + "\n";
+        let answer = git(&self.root, &["cat-file", "--batch"], Some(asked))?;
+        let answer = answer.unwrap_or_default();
+        let mut rest = answer.as_slice();
+        let mut contents = Vec::with_capacity(ids.len());
+        for id in ids {
+            let missing = || anyhow::anyhow!("git does not have the content {id}");
+            let end = rest
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .ok_or_else(missing)?;
+            let head = std::str::from_utf8(&rest[..end])?;
+            let size = head
+                .rsplit(' ')
+                .next()
+                .and_then(|size| size.parse::<usize>().ok());
+            let size = size.ok_or_else(missing)?;
+            let content = rest.get(end + 1..end + 1 + size).ok_or_else(missing)?;
+            contents.push(content.to_vec());
+            rest = rest.get(end + 2 + size..).unwrap_or_default();
+        }
+        Ok(contents)
+    }
+}
+
+/// What git prints; nothing when it fails.
+fn git(folder: &Utf8Path, args: &[&str], input: Option<String>) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut command = Command::new("git");
+    command
+        .arg("-C")
+        .arg(folder)
+        .args(args)
+        .stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command
+        .spawn()
+        .map_err(|error| anyhow::anyhow!("cannot run `git`: {error}"))?;
+    // The answer may be larger than a pipe holds before all is asked.
+    let writer =
+        child.stdin.take().zip(input).map(|(mut stdin, input)| {
+            std::thread::spawn(move || stdin.write_all(input.as_bytes()))
+        });
+    let output = child.wait_with_output()?;
+    if let Some(writer) = writer {
+        let _ = writer.join();
+    }
+    Ok(output.status.success().then_some(output.stdout))
 }

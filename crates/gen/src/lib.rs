@@ -13,6 +13,8 @@
     reason = "the command reads files and the environment"
 )]
 
+mod affected;
+mod behind;
 mod check;
 pub mod cli;
 mod commands;
@@ -24,15 +26,21 @@ mod git;
 mod indexes;
 mod linting;
 mod load;
+mod modules;
 mod origin;
 mod panic;
 pub mod places;
 mod progress;
 mod status;
+mod summary;
 mod table;
 mod text;
+mod trees;
+mod whence;
+mod yaml;
 
 pub use check::check;
+pub use commands::why::{WhyLine, WhyLines};
 pub use fingerprint::fingerprint;
 pub use generate::{Generated, generate};
 pub use indexes::load_index;

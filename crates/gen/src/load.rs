@@ -223,7 +223,7 @@ fn is_yaml(path: &str) -> bool {
 }
 
 /// Hidden files, and what editors leave behind.
-fn is_passed_over(name: &str) -> bool {
+pub(crate) fn is_passed_over(name: &str) -> bool {
     name.starts_with('.')
         || name.ends_with('~')
         || name.starts_with('#') && name.ends_with('#')

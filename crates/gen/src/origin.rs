@@ -50,7 +50,8 @@ impl std::fmt::Display for Place {
     }
 }
 
-fn layer(layer: &Layer) -> String {
+/// A layer in words: `host p620`.
+pub(crate) fn layer(layer: &Layer) -> String {
     match layer {
         Layer::Default(feature) => format!("default of {feature}"),
         Layer::Derived(feature) => format!("derived by {feature}"),

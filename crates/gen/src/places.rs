@@ -126,10 +126,13 @@ impl<'a> Places<'a> {
                 span: self.spec.users.get(*user).map(|item| item.name.span),
                 machine: None,
             }),
-            ["users", user, host] => fleet.hosts.get(*host).and_then(|host| {
+            ["users", user, host] => crate::behind::machine(fleet, host).and_then(|host| {
                 let found = host.users.get(*user)?;
-                let spec = self.spec.hosts.get(host.name.as_str());
-                let named = spec.and_then(|item| item.value.users.get(*user));
+                let sections = ["hosts", "microvms", "images"];
+                let spec = sections
+                    .iter()
+                    .find_map(|section| self.machine(section, host.name.as_str()));
+                let named = spec.and_then(|machine| machine.users.get(*user));
                 Some(Behind {
                     printed: vec![
                         (Vec::new(), found.definitions.as_slice()),

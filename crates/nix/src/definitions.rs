@@ -39,6 +39,8 @@ pub struct Definition {
     pub priority: Option<i64>,
     /// Whether the definition stands below `mkIf` or `optionalAttrs`.
     pub conditional: bool,
+    /// The conditions that it stands below, as written, outermost first.
+    pub conditions: Vec<String>,
     /// The byte offset where the attribute (`path = value`) starts.
     pub start: usize,
     /// The byte offset where the value starts.
@@ -99,7 +101,7 @@ pub fn definitions_of(mut expr: ast::Expr) -> Vec<Definition> {
         zone: Zone::Module,
         priority: Some(PLAIN),
         has_priority: false,
-        conditional: false,
+        conditions: Vec::new(),
         start: range.start().into(),
     };
     read_value(expr, &place, &mut found);
@@ -124,7 +126,7 @@ struct Place {
     zone: Zone,
     priority: Option<i64>,
     has_priority: bool,
-    conditional: bool,
+    conditions: Vec<String>,
     start: usize,
 }
 
@@ -174,7 +176,8 @@ fn read_value(expr: ast::Expr, place: &Place, found: &mut Vec<Definition>) {
             value => value,
         },
         priority: place.priority,
-        conditional: place.conditional,
+        conditional: !place.conditions.is_empty(),
+        conditions: place.conditions.clone(),
         start: place.start,
         value_start: range.start().into(),
         end: range.end().into(),
@@ -219,7 +222,8 @@ fn read_inherit(inherit: &ast::Inherit, place: &Place, found: &mut Vec<Definitio
             path: inner.path,
             value: DefValue::Expr(code),
             priority: inner.priority,
-            conditional: inner.conditional,
+            conditional: !inner.conditions.is_empty(),
+            conditions: inner.conditions,
             start: range.start().into(),
             value_start: range.start().into(),
             end: range.end().into(),
@@ -267,10 +271,12 @@ fn read_call(apply: &ast::Apply, place: &Place, found: &mut Vec<Definition>) -> 
             return false;
         };
         let inner = match name.as_str() {
-            "mkIf" | "optionalAttrs" => Place {
-                conditional: true,
-                ..place.clone()
-            },
+            "mkIf" | "optionalAttrs" => {
+                let mut inner = place.clone();
+                let condition = without_parens(first);
+                inner.conditions.push(condition.syntax().text().to_string());
+                inner
+            }
             "mkOverride" => place.with_priority(integer(&without_parens(first))),
             "mkOrder" => place.clone(),
             _ => return false,

@@ -5,8 +5,8 @@
 //! - [`Value`] is data on its way to Nix; [`render`] writes it and [`format()`] lays it out.
 //! - [`Expr`] is Nix code that has been checked; nothing else becomes code.
 //! - [`AttrPath`] is a path of attribute names, read and written the way Nix writes it.
-//! - [`syntax`], [`parse_problems`], [`free_variables`], [`definitions`], [`read_module`] and
-//!   [`relative_paths`] read Nix text.
+//! - [`syntax`], [`parse_problems`], [`free_variables`], [`definitions`], [`read_module`],
+//!   [`outline`] and [`relative_paths`] read Nix text.
 //!
 //! Every function refuses text that is nested deeper than [`MAX_DEPTH`] instead of overflowing the
 //! stack. Positions are byte offsets into the text that was passed in.
@@ -19,6 +19,7 @@ mod expr;
 mod format;
 mod module;
 mod number;
+mod outline;
 mod parse;
 mod path;
 mod relative_paths;
@@ -35,6 +36,7 @@ pub use format::{FormatError, format};
 pub use module::{
     Attr, Kind, Module, Node, Reference, module_of, overlay_names, read_module, read_sound_module,
 };
+pub use outline::{Item, Named, outline};
 pub use parse::{ParseProblem, parse_problems, syntax};
 pub use relative_paths::{RelativePath, relative_paths};
 pub use render::{RenderError, render, render_bindings};

@@ -5,6 +5,7 @@ use output::{Entry, Plan};
 
 use crate::Generated;
 use crate::cli::App;
+use crate::commands::summary;
 use crate::console;
 use crate::status::Status;
 
@@ -17,10 +18,26 @@ pub(crate) struct Args {
     /// A line for each file instead of the changes
     #[arg(long, conflicts_with = "paths")]
     stat: bool,
+    /// What changes on which hosts, in words; `--format markdown` is for a pull request
+    #[arg(long, conflicts_with_all = ["paths", "stat"])]
+    summary: bool,
+    /// Compare with this revision instead of the output folder as it is
+    #[arg(long, value_name = "REV", requires = "summary")]
+    since: Option<String>,
+}
+
+impl Args {
+    /// Whether the summary is asked for.
+    pub(crate) fn is_summary(&self) -> bool {
+        self.summary
+    }
 }
 
 /// Shows the difference.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+    if args.summary {
+        return summary::run(app, args.since.as_deref());
+    }
     let Generated {
         sources,
         tree,

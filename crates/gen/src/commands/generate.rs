@@ -107,7 +107,8 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     Ok(Status::of(&diagnostics))
 }
 
-fn is_current(manifest: &Manifest, fingerprint: &str) -> bool {
+/// Whether the last run wrote what this one would.
+pub(crate) fn is_current(manifest: &Manifest, fingerprint: &str) -> bool {
     manifest.clean
         && manifest.fingerprint == fingerprint
         && manifest.tool == env!("CARGO_PKG_VERSION")

@@ -1,5 +1,6 @@
 //! The commands, a file each: arguments, and a `run` that gives a status.
 
+pub(crate) mod affected;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod diff;
@@ -13,3 +14,5 @@ pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod schema;
 pub(crate) mod stats;
+pub(crate) mod summary;
+pub(crate) mod why;

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::cli::{App, Sound};
 use crate::console;
+use crate::modules::below;
 use crate::status::Status;
 use crate::table::Table;
 
@@ -168,7 +169,10 @@ impl Reader<'_> {
             .filter(|found| !found.dynamic);
         Some(Module {
             imports: imports
-                .filter_map(|found| self.file(folder, &found.path))
+                .filter_map(|found| {
+                    below(folder, &found.path, |path| self.tree.get(path).is_some())
+                })
+                .filter(|path| path.ends_with(".nix"))
                 .collect(),
             definitions: nix::definitions(text)
                 .ok()?
@@ -176,24 +180,6 @@ impl Reader<'_> {
                 .map(|d| d.path)
                 .collect(),
         })
-    }
-
-    /// The Nix file that a relative path names.
-    fn file(&self, folder: &str, path: &str) -> Option<String> {
-        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-        for part in path.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop()?;
-                }
-                part => parts.push(part),
-            }
-        }
-        let path = parts.join("/");
-        [path.clone(), format!("{path}/default.nix")]
-            .into_iter()
-            .find(|path| path.ends_with(".nix") && self.tree.get(path).is_some())
     }
 }
 

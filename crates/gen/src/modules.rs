@@ -1,0 +1,205 @@
+//! Modules of the output read one by one: what each defines, for the machine or for the home of a
+//! user, and what it imports.
+
+use std::collections::BTreeSet;
+
+use nix::{AttrPath, DefValue, Kind, Node};
+
+/// The attribute below which Home Manager's users stand.
+const HOME: [&str; 2] = ["home-manager", "users"];
+
+/// A definition in a module.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    /// The user, when it stands in the home of one inside a NixOS module.
+    pub(crate) user: Option<String>,
+    /// The path in its own module system.
+    pub(crate) path: AttrPath,
+    /// The value.
+    pub(crate) value: DefValue,
+    /// The priority, if it is known.
+    pub(crate) priority: Option<i64>,
+    /// What it depends on, outermost first.
+    pub(crate) conditions: Vec<String>,
+    /// Byte offset of the attribute.
+    pub(crate) start: usize,
+    /// Byte offset of the value.
+    pub(crate) value_start: usize,
+    /// Byte offset after the value.
+    pub(crate) end: usize,
+}
+
+/// A module.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ModuleText {
+    /// What it defines.
+    pub(crate) settings: Vec<Setting>,
+    /// What it imports: as written, and the user in whose home.
+    pub(crate) imports: Vec<(Option<String>, String)>,
+}
+
+/// Reads a module; of a text that Nix does not read, nothing.
+pub(crate) fn read(text: &str) -> ModuleText {
+    let mut module = ModuleText::default();
+    let Ok(definitions) = nix::definitions(text) else {
+        return module;
+    };
+    for definition in definitions {
+        let below = home_user(definition.path.parts());
+        let setting = Setting {
+            user: below.map(|(user, _)| user.to_owned()),
+            path: below.map_or_else(
+                || definition.path.clone(),
+                |(_, below)| AttrPath(below.to_vec()),
+            ),
+            value: definition.value,
+            priority: definition.priority,
+            conditions: definition.conditions,
+            start: definition.start,
+            value_start: definition.value_start,
+            end: definition.end,
+        };
+        match setting.path.parts().first().map(String::as_str) {
+            // A home that is a function, since it takes arguments of its own.
+            None if setting.user.is_some() => {
+                let from = setting.value_start;
+                let inner = nix::definitions(&text[from..setting.end]).unwrap_or_default();
+                module
+                    .settings
+                    .extend(inner.into_iter().map(|inner| Setting {
+                        user: setting.user.clone(),
+                        path: inner.path,
+                        value: inner.value,
+                        priority: inner.priority,
+                        conditions: inner.conditions,
+                        start: from + inner.start,
+                        value_start: from + inner.value_start,
+                        end: from + inner.end,
+                    }));
+            }
+            Some("imports") if setting.user.is_some() => {}
+            _ => module.settings.push(setting),
+        }
+    }
+    let read = nix::read_sound_module(text);
+    let own = read.imports.into_iter().map(|import| (None, import));
+    module.imports.extend(own);
+    for attr in &read.config {
+        homes(&[], &attr.path, &attr.value, &mut module.imports);
+    }
+    module
+}
+
+/// The user and the rest of a path into a home.
+fn home_user(path: &[String]) -> Option<(&str, &[String])> {
+    match path {
+        [first, second, user, below @ ..] if [first, second] == HOME => Some((user, below)),
+        _ => None,
+    }
+}
+
+/// The imports of the homes in a value.
+fn homes(
+    above: &[String],
+    path: &[Option<String>],
+    value: &Node,
+    found: &mut Vec<(Option<String>, String)>,
+) {
+    let Some(path) = path.iter().cloned().collect::<Option<Vec<String>>>() else {
+        return;
+    };
+    let path: Vec<String> = above.iter().cloned().chain(path).collect();
+    let leads = path.iter().zip(HOME).all(|(a, b)| a == b);
+    if !leads {
+        return;
+    }
+    if let [_, _, user] = path.as_slice() {
+        let home = nix::module_of(value);
+        let imports = home.imports.into_iter();
+        found.extend(imports.map(|import| (Some(user.clone()), import)));
+    } else if let [_, _, user, imports] = path.as_slice()
+        && imports == "imports"
+        && let Kind::List(items) = &value.kind
+    {
+        for item in items {
+            if let Kind::Path(import) = &item.kind {
+                found.push((Some(user.clone()), import.clone()));
+            }
+        }
+    } else if path.len() < 3
+        && let Kind::Attrs(attrs) = &value.kind
+    {
+        for attr in attrs {
+            homes(&path, &attr.path, &attr.value, found);
+        }
+    }
+}
+
+/// A relative path from a folder, as a path below the output.
+pub(crate) fn joined(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// The file that a relative path from a folder names: itself, or the `default.nix` in it.
+pub(crate) fn below(folder: &str, path: &str, exists: impl Fn(&str) -> bool) -> Option<String> {
+    let path = joined(folder, path)?;
+    [path.clone(), format!("{path}/default.nix")]
+        .into_iter()
+        .find(|path| exists(path))
+}
+
+/// The folder of a file.
+pub(crate) fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A module that a machine reaches, and the user in whose home.
+#[derive(Clone, Debug)]
+pub(crate) struct Reached<'a> {
+    /// Path below the output.
+    pub(crate) path: String,
+    /// The user, for a module of Home Manager.
+    pub(crate) user: Option<String>,
+    /// Its text.
+    pub(crate) text: &'a str,
+    /// What it says.
+    pub(crate) module: ModuleText,
+}
+
+/// The modules that a module imports, itself first, each once for the machine and once for each user.
+pub(crate) fn reach<'a>(start: &str, file: impl Fn(&str) -> Option<&'a str>) -> Vec<Reached<'a>> {
+    let mut open = vec![(start.to_owned(), None::<String>)];
+    let mut seen: BTreeSet<(String, Option<String>)> = BTreeSet::new();
+    let mut reached = Vec::new();
+    while let Some((path, user)) = open.pop() {
+        if !seen.insert((path.clone(), user.clone())) {
+            continue;
+        }
+        let Some(text) = file(&path) else { continue };
+        let module = read(text);
+        let imports = module.imports.iter().rev().filter_map(|(home, import)| {
+            let path = below(folder(&path), import, |path| {
+                path.ends_with(".nix") && file(path).is_some()
+            })?;
+            Some((path, home.clone().or_else(|| user.clone())))
+        });
+        open.extend(imports);
+        reached.push(Reached {
+            path,
+            user,
+            text,
+            module,
+        });
+    }
+    reached
+}

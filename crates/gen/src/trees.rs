@@ -1,0 +1,296 @@
+//! Two outputs side by side: what was, and what the spec gives now.
+//!
+//! What was is the output folder as it is, or as a revision of the repository has it; where a
+//! revision has no output, the spec of that revision is generated.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use sha1::{Digest as _, Sha1};
+use walkdir::WalkDir;
+
+use crate::cli::App;
+use crate::commands::generate::is_current;
+use crate::console;
+use crate::git::Repository;
+use crate::status::Status;
+use crate::{Generated, Sources, fingerprint, generate};
+
+/// Files by their path below the output folder.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
+/// A file that differs.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// Path below the output folder.
+    pub(crate) path: String,
+    /// What it was, if it was there.
+    pub(crate) old: Option<Vec<u8>>,
+    /// Whether it is there now.
+    pub(crate) is_there: bool,
+}
+
+/// What was and what is.
+#[derive(Debug, Default)]
+pub(crate) struct Trees {
+    /// Every file of the output as it is to be.
+    pub(crate) new: Files,
+    /// What differs, sorted by path.
+    pub(crate) changes: Vec<Change>,
+    /// The spec, for what the files do not say.
+    pub(crate) sources: Sources,
+}
+
+impl Trees {
+    /// Compares two outputs.
+    pub(crate) fn between(mut old: Files, new: Files) -> Self {
+        let mut changes = Vec::new();
+        for (path, bytes) in &new {
+            let before = old.remove(path);
+            if before.as_ref() != Some(bytes) {
+                changes.push(Change {
+                    path: path.clone(),
+                    old: before,
+                    is_there: true,
+                });
+            }
+        }
+        changes.extend(old.into_iter().map(|(path, bytes)| Change {
+            path,
+            old: Some(bytes),
+            is_there: false,
+        }));
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Self {
+            new,
+            changes,
+            sources: Sources::default(),
+        }
+    }
+}
+
+/// Reads both sides. With errors in the spec they are reported, and there is nothing to compare.
+pub(crate) fn compare(app: &App, since: Option<&str>) -> anyhow::Result<Result<Trees, Status>> {
+    let sources = app.load()?;
+    let kept = sources.clone();
+    Ok(trees(app, since, sources)?.map(|trees| Trees {
+        sources: kept,
+        ..trees
+    }))
+}
+
+fn trees(
+    app: &App,
+    since: Option<&str>,
+    sources: Sources,
+) -> anyhow::Result<Result<Trees, Status>> {
+    let repository = match since {
+        Some(revision) => Some(Repository::at(&app.spec, revision)?),
+        None => None,
+    };
+    let target = app.target();
+    let manifest = output::read_manifest(&target)?;
+    let current = match &manifest {
+        Some(manifest) => {
+            sources.diagnostics.is_empty()
+                && is_current(manifest, &fingerprint(&sources))
+                && output::verify(&target, manifest)?
+        }
+        None => false,
+    };
+    if current && repository.is_none() {
+        return Ok(Ok(Trees {
+            new: on_disk(&app.out),
+            ..Trees::default()
+        }));
+    }
+    let disk = on_disk(&app.out);
+    let new = if current {
+        disk.clone()
+    } else {
+        let generated = generate(sources);
+        let Generated {
+            tree: Some(tree), ..
+        } = generated
+        else {
+            console::report(app.format, &generated.diagnostics, &generated.sources)?;
+            return Ok(Err(Status::of(&generated.diagnostics)));
+        };
+        let owned: BTreeSet<&str> = manifest
+            .iter()
+            .flat_map(|manifest| manifest.files.keys().map(String::as_str))
+            .collect();
+        let mut new: Files = tree
+            .into_iter()
+            .map(|(path, file)| (path, file.bytes))
+            .collect();
+        // What is not ours stays: the lock file, encrypted files, what was added by hand.
+        for (path, bytes) in &disk {
+            if !owned.contains(path.as_str()) && !new.contains_key(path) {
+                new.insert(path.clone(), bytes.clone());
+            }
+        }
+        new
+    };
+    let Some(repository) = repository else {
+        return Ok(Ok(Trees::between(disk, new)));
+    };
+    if let Some(out) = repository.below(&app.out)
+        && let committed = repository.blobs(&out)?
+        && committed.keys().any(|path| path.ends_with("flake.nix"))
+    {
+        return Ok(Ok(against(&repository, committed, new)?));
+    }
+    let old = match at_revision(app, &repository)? {
+        Ok(old) => old,
+        Err(status) => return Ok(Err(status)),
+    };
+    // What is not generated is not known of then; it counts as it is.
+    let mut old = old;
+    let foreign = new.iter().filter(|(path, _)| is_foreign(path));
+    let foreign: Vec<_> = foreign
+        .filter(|(path, _)| !old.contains_key(*path))
+        .map(|(path, bytes)| (path.clone(), bytes.clone()))
+        .collect();
+    old.extend(foreign);
+    Ok(Ok(Trees::between(old, new)))
+}
+
+/// Files of the output that gen does not write.
+fn is_foreign(path: &str) -> bool {
+    path == "flake.lock" || path.starts_with("secrets/") && !path.ends_with(".nix")
+}
+
+/// The files of the output folder, without what belongs to git and to gen itself.
+fn on_disk(out: &Utf8Path) -> Files {
+    let wanted = |entry: &walkdir::DirEntry| {
+        entry.depth() == 0 || !matches!(entry.file_name().to_str(), Some(".git" | ".gen"))
+    };
+    let mut files = Files::new();
+    for entry in WalkDir::new(out)
+        .into_iter()
+        .filter_entry(wanted)
+        .filter_map(Result::ok)
+    {
+        let path = entry.path().strip_prefix(out).ok().and_then(|p| p.to_str());
+        if let (true, Some(path)) = (entry.file_type().is_file(), path)
+            && let Ok(bytes) = std::fs::read(entry.path())
+        {
+            files.insert(path.to_owned(), bytes);
+        }
+    }
+    files
+}
+
+/// Compares with what is committed; only what differs is read.
+fn against(
+    repository: &Repository,
+    committed: BTreeMap<String, String>,
+    new: Files,
+) -> anyhow::Result<Trees> {
+    let mut differing: BTreeMap<String, String> = BTreeMap::new();
+    let mut changes = Vec::new();
+    for (path, bytes) in &new {
+        match committed.get(path) {
+            Some(id) if *id == blob_id(bytes, id.len()) => {}
+            Some(id) => {
+                differing.insert(path.clone(), id.clone());
+            }
+            None => changes.push(Change {
+                path: path.clone(),
+                old: None,
+                is_there: true,
+            }),
+        }
+    }
+    for (path, id) in committed {
+        if !new.contains_key(&path) && !path.starts_with(".gen/") {
+            differing.insert(path, id);
+        }
+    }
+    let ids: Vec<&str> = differing.values().map(String::as_str).collect();
+    let contents = repository.contents(&ids)?;
+    for ((path, _), old) in differing.iter().zip(contents) {
+        changes.push(Change {
+            path: path.clone(),
+            old: Some(old),
+            is_there: new.contains_key(path),
+        });
+    }
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Trees {
+        new,
+        changes,
+        sources: Sources::default(),
+    })
+}
+
+/// The name that git gives to a content; `length` tells which hash the repository uses.
+fn blob_id(bytes: &[u8], length: usize) -> String {
+    let head = format!("blob {}\0", bytes.len());
+    let hex = |digest: &[u8]| {
+        digest.iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    };
+    if length == 64 {
+        let mut hash = sha2::Sha256::new();
+        hash.update(&head);
+        hash.update(bytes);
+        return hex(&hash.finalize());
+    }
+    let mut hash = Sha1::new();
+    hash.update(&head);
+    hash.update(bytes);
+    hex(&hash.finalize())
+}
+
+/// The output that the spec of a revision gives.
+fn at_revision(app: &App, repository: &Repository) -> anyhow::Result<Result<Files, Status>> {
+    let revision = &repository.revision;
+    let Some(spec) = repository.below(&app.spec) else {
+        anyhow::bail!("`{}` is outside the repository", app.spec);
+    };
+    let blobs = repository.blobs(&spec)?;
+    anyhow::ensure!(
+        !blobs.is_empty(),
+        "there is neither `{}` nor `{}` at `{revision}`",
+        app.spec,
+        app.out
+    );
+    let ids: Vec<&str> = blobs.values().map(String::as_str).collect();
+    let contents = repository.contents(&ids)?;
+    let root = crate::load::tidy(&app.spec);
+    let hidden = |path: &str| path.split('/').any(crate::load::is_passed_over);
+    let files = blobs
+        .into_keys()
+        .zip(contents)
+        .filter(|(path, _)| !hidden(path));
+    let mut sources = Sources::from_memory(root.as_str(), files);
+    // Encrypted files are not part of what is compared.
+    sources.around.secret_files = app.load()?.around.secret_files;
+    let generated = generate(sources);
+    let Some(tree) = generated.tree else {
+        console::say(&format!("the spec at `{revision}` has errors:"));
+        console::report(app.format, &generated.diagnostics, &generated.sources)?;
+        return Ok(Err(Status::Findings));
+    };
+    let files = tree.into_iter().map(|(path, file)| (path, file.bytes));
+    Ok(Ok(files.collect()))
+}
+
+/// A folder as the file system knows it, also where it is not there yet.
+pub(crate) fn real(path: &Utf8Path) -> Option<Utf8PathBuf> {
+    if let Ok(real) = path.canonicalize_utf8() {
+        return Some(real);
+    }
+    let name = path.file_name()?;
+    let parent = match path.parent()? {
+        parent if parent.as_str().is_empty() => Utf8Path::new("."),
+        parent => parent,
+    };
+    Some(parent.canonicalize_utf8().ok()?.join(name))
+}
