@@ -64,6 +64,8 @@ codes! {
         "A system is activated by `root`, so another `sshUser` needs sudo, without a password or with `interactiveSudo`. Unless hosts build for themselves, they must trust the user to copy what was built elsewhere.";
     "deploy-setting": "a setting of the deployment has no effect",
         "The message says why; remove it, or what is in its way.";
+    "container-hardware": "a container is given what only machines have",
+        "A container (`platform: lxc`) shares the kernel of the machine below it, which also boots it and mounts its disks.";
     "derive": "a derived option cannot be computed",
         "The expression failed, or it gave something that is not data. It may read only what the documentation of the spec language lists.";
     "disk-layout": "a disk layout that cannot work",
@@ -78,6 +80,8 @@ codes! {
         "Files merge by section; within a section each name has one definition. Both places are shown.";
     "duplicate-uid": "two users have one uid",
         "Files of one would belong to the other.";
+    "duplicate-value": "two machines share a value that each needs for itself",
+        "The feature marks the option as `unique`: addresses, keys and identities by which others tell machines apart.";
     "duplicate-volume": "two volumes or shares of a MicroVM are in each other's way",
         "Every image belongs to one volume, every tag to one share, and at every place of the guest one thing is mounted.";
     "empty-feature": "a feature does nothing",
@@ -276,6 +280,8 @@ codes! {
         "The line has no effect. Remove it.";
     "unquoted-text": "a number or boolean where text is wanted",
         "YAML reads it as another type and may change it: `25.10` would become 25.1. Quote it.";
+    "unreadable-secret": "a user's home uses a secret that the user may not read",
+        "Decrypted files belong to root unless the secret says otherwise, so what runs as the user would not get the value. Give the secret an `owner`, or a `group` of the user's with a mode that lets it read.";
     "unused-feature": "a feature of the spec that nothing enables",
         "It is checked but not emitted.";
     "unused-input": "a flake input that nothing uses",

@@ -108,6 +108,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     once(found, d);
     finish(world, &base, &fleet.secrets, &features, &mut partials, d);
     addresses(&partials, d);
+    crate::unique::check(world, &partials, d);
     microvm::check(world, &partials, d);
     fleet.installers = image::installers(world, &partials, &mut uses, d);
     check_conflicts(&base, &fleet, &features, &partials, d);

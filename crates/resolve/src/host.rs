@@ -576,6 +576,7 @@ fn host_users<'a>(
             continue;
         };
         let on_host = user::on_host(world, host, user, &layers, &base.profiles, state_version, d);
+        crate::secrets::check_home(world, &user.model.name, &on_host.uses, d);
         uses.extend(&on_host.uses);
         result.insert(user.model.name.clone(), on_host);
     }
@@ -950,6 +951,7 @@ fn check(
         return;
     }
     disks(partial, d);
+    container(partial, d);
     let spec = partial.spec;
     // Where a part of the host could not be read or found, it may be that one.
     let whole = !spec.broken
@@ -959,6 +961,44 @@ fn check(
         && !d.iter().any(|d| d.code == "bad-value");
     if whole {
         root_and_boot(partial, template, d);
+    }
+}
+
+/// A container has the kernel, the disks and the boot of the machine that it runs on.
+fn container(partial: &Partial<'_>, d: &mut Diagnostics) {
+    let host = &partial.host;
+    if host.hardware.platform != "lxc" {
+        return;
+    }
+    let hardware = &partial.spec.hardware;
+    let loader = hardware.boot.loader.as_ref().filter(|l| l.value != "none");
+    let first = |list: &[ast::Text]| list.first().map(|text| text.span);
+    let foreign = [
+        ("boot loader", loader.map(|l| l.span), "hardware.boot"),
+        ("disk layout", first(&hardware.disks), "hardware.disks"),
+        (
+            "kernel modules",
+            first(&hardware.kernel_modules).or_else(|| first(&hardware.initrd_modules)),
+            "hardware.kernelModules` and `hardware.initrdModules",
+        ),
+        ("MicroVMs", first(&partial.spec.microvms), "microvms"),
+    ];
+    for (what, span, key) in foreign {
+        let Some(span) = span else { continue };
+        let message = format!(
+            "`{}` is a container, which has no {what} of its own",
+            host.name
+        );
+        d.push(
+            Diagnostic::error("container-hardware", span, message)
+                .related(
+                    hardware.platform.as_ref().map(|p| p.span),
+                    "the container is said here",
+                )
+                .help(format!(
+                    "remove `{key}`, or say `platform: qemu` of a virtual machine"
+                )),
+        );
     }
 }
 

@@ -32,6 +32,7 @@ mod secrets;
 mod table;
 mod template;
 mod types;
+mod unique;
 mod user;
 mod uses;
 mod world;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diag::{Diagnostic, Diagnostics, Span};
-use model::{HostName, Secret, SecretUse, Secrets};
+use model::{HostName, Secret, SecretUse, Secrets, UserName};
 use spec::ast::Text;
 
+use crate::lower::Uses;
 use crate::world::{World, unknown_name};
 
 /// Resolves the section `secrets`.
@@ -266,6 +267,43 @@ pub(crate) fn host_uses(
         );
     }
     result
+}
+
+/// Reports secrets in a user's home that are root's alone. Whether the user is in a group that a
+/// secret is given to is not known here.
+pub(crate) fn check_home(world: &World<'_>, user: &UserName, uses: &Uses, d: &mut Diagnostics) {
+    if user.as_str() == "root" {
+        return;
+    }
+    for (name, span) in &uses.secrets {
+        let Some(item) = world.spec.secrets.items.get(name) else {
+            continue;
+        };
+        let secret = &item.value;
+        let is_owner = (secret.owner.as_ref()).is_some_and(|owner| owner.value == user.as_str());
+        let is_open = secret.mode.as_ref().is_some_and(|mode| {
+            let right = |place: usize| {
+                let digit = mode.value.bytes().rev().nth(place);
+                digit.is_some_and(|digit| digit & 4 != 0)
+            };
+            right(0) || (right(1) && secret.group.is_some())
+        });
+        if is_owner || is_open {
+            continue;
+        }
+        let owner = secret.owner.as_ref().map_or("root", |o| o.value.as_str());
+        let message =
+            format!("`{user}` uses secret `{name}`, which only `{owner}` may read on the host");
+        let help = format!(
+            "add `owner: {user}` to `secrets.items.{name}`, or `group` and `mode: \"0440\"`"
+        );
+        let diagnostic = Diagnostic::error("unreadable-secret", *span, message);
+        d.push(
+            diagnostic
+                .related(item.name.span, "declared here")
+                .help(help),
+        );
+    }
 }
 
 /// Warnings about encrypted files that are not there yet and secrets that nobody uses.

@@ -350,7 +350,7 @@ pub(crate) fn check(
                         value.span,
                         format!("`{what}` must be an absolute path, found `{s}`"),
                     )
-                    .help("name a file of the spec with `!file`"),
+                    .help("name a secret with `!secret`, a file of the spec with `!file`"),
                 );
                 None
             }

@@ -317,6 +317,8 @@ pub struct OptionDecl {
     pub example: Option<Value>,
     /// Expression evaluated at generation.
     pub derive: Option<Text>,
+    /// Whether no two machines may have the same value.
+    pub unique: Option<Spanned<bool>>,
 }
 
 /// Type of an option.

@@ -132,6 +132,18 @@ fn options(node: &Node, top: bool, d: &mut Diagnostics) -> Named<OptionDecl> {
     result
 }
 
+/// The fields of a submodule, which hosts do not own one by one.
+fn fields(node: &Node, d: &mut Diagnostics) -> Named<OptionDecl> {
+    let fields = options(node, false, d);
+    for unique in fields.values().filter_map(|f| f.value.unique.as_ref()) {
+        d.push(
+            Diagnostic::error("unknown-key", unique.span, "`unique` is for whole options")
+                .help("remove it, or make the field an option of its own"),
+        );
+    }
+    fields
+}
+
 fn option(node: &Node, d: &mut Diagnostics) -> Option<OptionDecl> {
     let mut f = Fields::of(node, "an option", d)?;
     let ty = if let Some(node) = f.take("type") {
@@ -154,6 +166,7 @@ fn option(node: &Node, d: &mut Diagnostics) -> Option<OptionDecl> {
         description: f.text("description", d),
         example: f.take("example").map(|node| value(node, cx, d)),
         derive: f.text("derive", d),
+        unique: f.boolean("unique", d),
     };
     if option.description.is_none() {
         d.push(Diagnostic::error(
@@ -254,7 +267,7 @@ fn option_type(node: &Node, d: &mut Diagnostics) -> Option<OptionType> {
         "list" => OptionType::List(Box::new(option_type(inner, d)?)),
         "attrs" => OptionType::Attrs(Box::new(option_type(inner, d)?)),
         "nullable" => OptionType::Nullable(Box::new(option_type(inner, d)?)),
-        "submodule" => OptionType::Submodule(options(inner, false, d)),
+        "submodule" => OptionType::Submodule(fields(inner, d)),
         "oneOf" => OptionType::OneOf(
             list(inner, "oneOf", d)
                 .into_iter()

@@ -1105,6 +1105,8 @@ struct FeatureOption {
     example: Option<Value>,
     /// An expression over the fleet, evaluated at generation where the option is not set.
     derive: Option<String>,
+    /// Whether no two machines may have the same value; a list is compared item by item.
+    unique: Option<bool>,
 }
 
 /// A type.

@@ -8,7 +8,7 @@ in
     enable = lib.mkEnableOption "WireGuard tunnel to declared peers";
 
     addresses = lib.mkOption {
-      type = lib.types.listOf lib.types.str;
+      type = lib.types.listOf (lib.types.strMatching "[0-9a-fA-F.:]+/[0-9]{1,3}");
       example = [ "10.100.0.2/24" ];
       description = "Addresses of the host in the tunnel, with the length of the network's prefix.";
     };
@@ -48,11 +48,11 @@ in
         lib.types.submodule {
           options = {
             allowedIPs = lib.mkOption {
-              type = lib.types.listOf lib.types.str;
+              type = lib.types.listOf (lib.types.strMatching "[0-9a-fA-F.:]+/[0-9]{1,3}");
               description = "Networks behind the peer, which are routed to it; `0.0.0.0/0` is everything.";
             };
             endpoint = lib.mkOption {
-              type = lib.types.nullOr (lib.types.strMatching ".+:[0-9]+");
+              type = lib.types.nullOr (lib.types.strMatching ".+:[0-9]{1,5}");
               default = null;
               description = "Address of the peer; null waits for the peer to connect.";
             };

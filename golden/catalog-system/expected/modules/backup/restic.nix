@@ -193,9 +193,10 @@ in
         extraBackupArgs
         ;
       exclude = cfg.exclude ++ cfg.extraExclude;
-      backupPrepareCommand = lib.mkIf (cfg.prepareCommand != "") ''
+      backupPrepareCommand = lib.mkIf (isLocal || cfg.prepareCommand != "") ''
         #!${pkgs.runtimeShell}
         set -euo pipefail
+        ${lib.optionalString isLocal "${pkgs.coreutils}/bin/install -d -m 0700 ${lib.escapeShellArg repository}"}
         ${cfg.prepareCommand}
       '';
       pruneOpts = [
