@@ -18,6 +18,7 @@ use clap::{Parser, Subcommand};
 pub mod bench;
 pub mod codegen;
 pub mod evaluate;
+pub mod facts;
 pub mod fleet_maker;
 pub mod fleets;
 pub mod golden;
@@ -47,6 +48,8 @@ enum Task {
     Codegen(codegen::Args),
     /// Evaluate every fleet with a real Nix and record it, or check the record
     Evaluate(evaluate::Args),
+    /// Read facts of the machines back with a real Nix and record that they hold, or check the record
+    Facts(facts::Args),
     /// Run the golden tests, or accept what they give
     Golden(golden::Args),
     /// Compare what `gen index` reads in the lab with `../shared/data`
@@ -69,6 +72,7 @@ pub fn run() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Codegen(args) => codegen::run(&args),
         Task::Evaluate(args) => evaluate::run(&args),
+        Task::Facts(args) => facts::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::IndexAgree(args) => index_agree::run(&args),
         Task::IndexBench(args) => index_bench::run(&args),
