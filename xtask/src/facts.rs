@@ -205,17 +205,7 @@ fn parse(text: &str) -> anyhow::Result<Sections> {
 
 /// The facts that do not hold of a tree, each with its line.
 fn wrong(lab: &Lab, tree: &Path, sections: &Sections) -> anyhow::Result<Vec<String>> {
-    let text = |path: &Path| nix::string(&path.display().to_string());
-    // A copy in the store: Nix takes a flake whole, and this one's folder is no store path.
-    let mut add = std::process::Command::new(&lab.nix);
-    add.args(["store", "add", "--name", "source"]).arg(tree);
-    let source = workspace::output(&mut add)?;
-    let flake = format!(
-        "(import {} {{ pool = {}; }}) (builtins.storePath {})",
-        text(&lab.call_flake),
-        text(&lab.pool),
-        nix::string(source.trim()),
-    );
+    let flake = lab.flake(tree)?;
     let mut problems = Vec::new();
     for (name, facts) in sections {
         let machine = if name == FLAKE {

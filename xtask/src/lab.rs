@@ -93,6 +93,32 @@ impl Lab {
         ))
     }
 
+    /// Copies a folder into the store, as Nix does with a flake.
+    ///
+    /// # Errors
+    ///
+    /// When Nix fails, with what it says.
+    pub fn store(&self, folder: &Path) -> anyhow::Result<String> {
+        let mut add = Command::new(&self.nix);
+        add.args(["store", "add", "--name", "source"]).arg(folder);
+        Ok(workspace::output(&mut add)?.trim().to_owned())
+    }
+
+    /// A Nix expression of a fleet's flake with inputs of the pool.
+    ///
+    /// # Errors
+    ///
+    /// When the tree cannot be copied into the store.
+    pub fn flake(&self, tree: &Path) -> anyhow::Result<String> {
+        let text = |path: &Path| nix::string(&path.display().to_string());
+        Ok(format!(
+            "((import {} {{ pool = {}; }}) (builtins.storePath {}))",
+            text(&self.call_flake),
+            text(&self.pool),
+            nix::string(&self.store(tree)?),
+        ))
+    }
+
     /// Evaluates an expression to JSON.
     ///
     /// # Errors

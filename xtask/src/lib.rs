@@ -31,6 +31,7 @@ pub mod mutate;
 pub mod tidy;
 mod tree_hash;
 pub mod workspace;
+pub mod yardstick;
 
 /// Chores of the project.
 #[derive(Debug, Parser)]
@@ -64,6 +65,8 @@ enum Task {
     LintCompare(lint_compare::Args),
     /// Check the rules of the code base
     Tidy,
+    /// Measure generated hosts against the same hosts written by hand
+    Yardstick(yardstick::Args),
 }
 
 /// Runs a task: 0 done, 1 findings, 2 it could not be done.
@@ -80,6 +83,7 @@ pub fn run() -> ExitCode {
         Task::LintBench(args) => lint_bench::run(&args),
         Task::LintCompare(args) => lint_compare::run(&args),
         Task::Tidy => tidy::run(),
+        Task::Yardstick(args) => yardstick::run(&args),
     };
     match result {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

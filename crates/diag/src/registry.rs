@@ -56,6 +56,8 @@ codes! {
         "A body is a minijinja template with few values and functions; undefined names are errors. Jinja's marks in Nix code (two braces in a row) need a space or a `raw` block.";
     "computed-port": "a port is code, so the firewall stays closed",
         "Ports are opened at generation, from numbers. Where the port is code its number is not known; write it, or open it by hand.";
+    "container-hardware": "a container is given what only machines have",
+        "A container (`platform: lxc`) shares the kernel of the machine below it, which also boots it and mounts its disks.";
     "deploy-address": "a host that is deployed has no address",
         "deploy-rs connects to `deploy.address`, or to the address that others use (`network.address`). A host that has neither is not deployed: `deploy: false`.";
     "deploy-login": "whoever deploys cannot log in",
@@ -64,8 +66,6 @@ codes! {
         "A system is activated by `root`, so another `sshUser` needs sudo, without a password or with `interactiveSudo`. Unless hosts build for themselves, they must trust the user to copy what was built elsewhere.";
     "deploy-setting": "a setting of the deployment has no effect",
         "The message says why; remove it, or what is in its way.";
-    "container-hardware": "a container is given what only machines have",
-        "A container (`platform: lxc`) shares the kernel of the machine below it, which also boots it and mounts its disks.";
     "derive": "a derived option cannot be computed",
         "The expression failed, or it gave something that is not data. It may read only what the documentation of the spec language lists.";
     "disk-layout": "a disk layout that cannot work",

@@ -5,6 +5,14 @@
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
 
+    deploy-rs = {
+      url = "github:serokell/deploy-rs";
+      inputs = {
+        flake-compat.follows = "";
+        nixpkgs.follows = "nixpkgs";
+      };
+    };
+
     disko = {
       url = "github:nix-community/disko";
       inputs.nixpkgs.follows = "nixpkgs";
@@ -25,6 +33,7 @@
 
   outputs =
     {
+      deploy-rs,
       disko,
       home-manager,
       nixpkgs,
@@ -109,6 +118,73 @@
             specialArgs.pkgs-unstable = unstable.x86_64-linux;
             modules = [ ./images/vm-bootstrap-qcow2.nix ];
           }).config.system.build.images.qemu;
+      };
+
+      # For deploy-rs: `deploy .#HOST`.
+      deploy = {
+        sshUser = "alice";
+        user = "root";
+        interactiveSudo = true;
+        magicRollback = true;
+
+        nodes = {
+          boulder = {
+            hostname = "10.1.0.30";
+            profiles.system.path = deploy-rs.lib.x86_64-linux.activate.nixos self.nixosConfigurations.boulder;
+          };
+          chicago = {
+            hostname = "10.1.0.20";
+            profiles.system.path = deploy-rs.lib.x86_64-linux.activate.nixos self.nixosConfigurations.chicago;
+          };
+          yakima = {
+            hostname = "localhost";
+            profiles.system.path = deploy-rs.lib.x86_64-linux.activate.nixos self.nixosConfigurations.yakima;
+          };
+        };
+      };
+
+      # For `nix flake check`: every machine evaluates; none is built for that.
+      checks.x86_64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          evaluates =
+            name:
+            pkgs.writeText "evaluates-${name}" (
+              builtins.unsafeDiscardStringContext
+                self.nixosConfigurations.${name}.config.system.build.toplevel.drvPath
+            );
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix home hosts images installers modules templates users -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+          evaluates-boulder = evaluates "boulder";
+          evaluates-chicago = evaluates "chicago";
+          evaluates-yakima = evaluates "yakima";
+        }
+        // deploy-rs.lib.x86_64-linux.deployChecks self.deploy;
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.x86_64-linux;
+          in
+          [
+            pkgs.age
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+            pkgs.sops
+            pkgs.ssh-to-age
+            deploy-rs.packages.x86_64-linux.default
+          ];
       };
 
       # The modules of this fleet, for use in other flakes.

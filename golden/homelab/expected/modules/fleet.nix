@@ -17,6 +17,7 @@
         "nix-command"
         "flakes"
       ];
+      trusted-users = [ "@wheel" ];
     };
   };
 
@@ -27,6 +28,31 @@
       "steam"
       "steam-unwrapped"
     ];
+
+  programs.ssh.knownHosts = {
+    boulder = {
+      extraHostNames = [
+        "10.1.0.30"
+        "boulder.lab.example.org"
+      ];
+      publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOnmKaAaQydKFkOqC+pqD+iu4tH7MP5L+4a019w0qX4y";
+    };
+    chicago = {
+      extraHostNames = [
+        "10.1.0.20"
+        "chicago.lab.example.org"
+      ];
+      publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOppWKKcNsyk1Y9xa8iBTChu1OpdwteAIYyFDcJ7aNqg";
+    };
+    yakima = {
+      extraHostNames = [
+        "10.1.0.10"
+        "localhost"
+        "yakima.lab.example.org"
+      ];
+      publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILWHJVewre3V2MKJa1z6mEk1x4EfiEQP+KIPsossoIKc";
+    };
+  };
 
   time.timeZone = lib.mkDefault "America/Los_Angeles";
 }

@@ -125,7 +125,7 @@ in
         size = cfg.historySize;
       };
       historySubstringSearch.enable = cfg.substringSearch;
-      initContent = lib.mkAfter cfg.init;
+      initContent = lib.mkIf (cfg.init != "") (lib.mkAfter cfg.init);
       sessionVariables = cfg.sessionVariables;
       shellAliases = cfg.aliases;
       shellGlobalAliases = cfg.globalAliases;
