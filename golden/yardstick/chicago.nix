@@ -3,8 +3,8 @@
 flake:
 flake.inputs.nixpkgs.lib.nixosSystem {
   specialArgs = {
-    # A path, as `../secrets` would be in a flake of one's own.
-    secrets = /. + builtins.unsafeDiscardStringContext flake.outPath + "/secrets";
+    # A path, as `../..` would be in a flake of one's own.
+    root = /. + builtins.unsafeDiscardStringContext flake.outPath;
     pkgs-unstable = import flake.inputs.nixpkgs-unstable { system = "x86_64-linux"; };
   };
   modules = [

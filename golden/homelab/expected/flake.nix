@@ -95,6 +95,7 @@
       };
 
       packages.x86_64-linux = {
+        backup-restore = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/backup-restore { };
         live-iso-yakima =
           (nixpkgs.lib.nixosSystem {
             specialArgs = {

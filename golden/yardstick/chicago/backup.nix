@@ -1,5 +1,33 @@
 # Homes and repositories, twice a day, to a share that is mounted when it is looked into.
-{ config, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  root,
+  ...
+}:
+let
+  restore = pkgs.callPackage (root + "/pkgs/backup-restore") { };
+  hardening = {
+    CPUSchedulingPolicy = "idle";
+    IOSchedulingClass = "idle";
+    LockPersonality = true;
+    NoNewPrivileges = true;
+    PrivateDevices = true;
+    ProtectClock = true;
+    ProtectControlGroups = true;
+    ProtectHome = "read-only";
+    ProtectHostname = true;
+    ProtectKernelLogs = true;
+    ProtectKernelModules = true;
+    ProtectKernelTunables = true;
+    RestrictNamespaces = true;
+    RestrictRealtime = true;
+    RestrictSUIDSGID = true;
+    SystemCallArchitectures = "native";
+    UMask = "0077";
+  };
+in
 {
   boot.supportedFilesystems.nfs = true;
 
@@ -67,31 +95,54 @@
     };
   };
 
-  systemd.services.restic-backups-main = {
-    unitConfig.RequiresMountsFor = [ "/mnt/backup" ];
-    serviceConfig = {
-      CPUSchedulingPolicy = "idle";
-      IOSchedulingClass = "idle";
-      CapabilityBoundingSet = [
-        "CAP_DAC_OVERRIDE"
-        "CAP_DAC_READ_SEARCH"
-      ];
-      LockPersonality = true;
-      NoNewPrivileges = true;
-      PrivateDevices = true;
-      ProtectClock = true;
-      ProtectControlGroups = true;
-      ProtectHome = "read-only";
-      ProtectHostname = true;
-      ProtectKernelLogs = true;
-      ProtectKernelModules = true;
-      ProtectKernelTunables = true;
-      ProtectSystem = "full";
-      RestrictNamespaces = true;
-      RestrictRealtime = true;
-      RestrictSUIDSGID = true;
-      SystemCallArchitectures = "native";
-      UMask = "0077";
+  environment.systemPackages = [
+    (pkgs.writeShellScriptBin "backup-restore" ''
+      RESTIC=''${RESTIC:-restic-main} exec ${lib.getExe restore} "$@"
+    '')
+  ];
+
+  systemd.services = {
+    restic-backups-main = {
+      unitConfig.RequiresMountsFor = [ "/mnt/backup" ];
+      serviceConfig = hardening // {
+        CapabilityBoundingSet = [
+          "CAP_DAC_OVERRIDE"
+          "CAP_DAC_READ_SEARCH"
+        ];
+        ProtectSystem = "full";
+      };
     };
+    backup-restore-test = {
+      description = "Test that files come back from the backup";
+      startAt = "weekly";
+      after = [ "restic-backups-main.service" ];
+      path = [ config.programs.ssh.package ];
+      unitConfig.RequiresMountsFor = [ "/mnt/backup" ];
+      environment = {
+        RESTIC_CACHE_DIR = "/var/cache/backup-restore-test";
+        RESTIC_PASSWORD_FILE = config.sops.secrets.restic-password.path;
+        RESTIC_REPOSITORY = "/mnt/backup/chicago";
+      };
+      serviceConfig = hardening // {
+        Type = "oneshot";
+        ExecStart = "${lib.getExe restore} test --sample 25 --max-age 48 --status /var/lib/backup-restore-test/status.json";
+        CacheDirectory = "backup-restore-test";
+        CapabilityBoundingSet = [
+          "CAP_CHOWN"
+          "CAP_DAC_OVERRIDE"
+          "CAP_DAC_READ_SEARCH"
+          "CAP_FOWNER"
+        ];
+        PrivateTmp = true;
+        ProtectSystem = "strict";
+        ReadWritePaths = [ "-/mnt/backup/chicago" ];
+        StateDirectory = "backup-restore-test";
+      };
+    };
+  };
+
+  systemd.timers.backup-restore-test.timerConfig = {
+    Persistent = true;
+    RandomizedDelaySec = "1h";
   };
 }

@@ -4,6 +4,7 @@
   imports = [
     (modulesPath + "/profiles/qemu-guest.nix")
     ./alice.nix
+    ./containers.nix
     ./backup.nix
     ./forgejo.nix
     ./network.nix

@@ -1,4 +1,4 @@
-{ lib, pkgs, ... }:
+{ lib, ... }:
 {
   services.forgejo = {
     enable = true;
@@ -31,23 +31,4 @@
       AuthorizedKeysFile /var/lib/forgejo/.ssh/authorized_keys
     Match All
   '';
-
-  virtualisation = {
-    podman = {
-      enable = true;
-      dockerCompat = true;
-      defaultNetwork.settings.dns_enabled = true;
-      autoPrune = {
-        enable = true;
-        flags = [ "--all" ];
-      };
-    };
-    containers.registries.search = [
-      "docker.io"
-      "quay.io"
-      "ghcr.io"
-    ];
-  };
-
-  environment.systemPackages = [ pkgs.podman-compose ];
 }

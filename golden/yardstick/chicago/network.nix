@@ -49,6 +49,31 @@
     wait-online.anyInterface = true;
   };
 
+  programs.ssh.knownHosts = {
+    boulder = {
+      extraHostNames = [
+        "10.1.0.30"
+        "boulder.lab.example.org"
+      ];
+      publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOnmKaAaQydKFkOqC+pqD+iu4tH7MP5L+4a019w0qX4y";
+    };
+    chicago = {
+      extraHostNames = [
+        "10.1.0.20"
+        "chicago.lab.example.org"
+      ];
+      publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOppWKKcNsyk1Y9xa8iBTChu1OpdwteAIYyFDcJ7aNqg";
+    };
+    yakima = {
+      extraHostNames = [
+        "10.1.0.10"
+        "localhost"
+        "yakima.lab.example.org"
+      ];
+      publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILWHJVewre3V2MKJa1z6mEk1x4EfiEQP+KIPsossoIKc";
+    };
+  };
+
   boot.kernel.sysctl = {
     "net.ipv4.conf.all.forwarding" = lib.mkDefault true;
     "net.ipv6.conf.all.forwarding" = lib.mkDefault true;

@@ -1,18 +1,18 @@
-{ secrets, ... }:
+{ root, ... }:
 {
   sops = {
     age.sshKeyPaths = [ "/etc/ssh/ssh_host_ed25519_key" ];
     secrets = {
       registry-auth = {
         owner = "alice";
-        sopsFile = secrets + "/registry-auth.yaml";
+        sopsFile = root + "/secrets/registry-auth.yaml";
       };
-      restic-password.sopsFile = secrets + "/restic-password.yaml";
+      restic-password.sopsFile = root + "/secrets/restic-password.yaml";
       user-password-alice = {
         neededForUsers = true;
-        sopsFile = secrets + "/user-password-alice.yaml";
+        sopsFile = root + "/secrets/user-password-alice.yaml";
       };
-      wireguard-key-chicago.sopsFile = secrets + "/wireguard-key-chicago.yaml";
+      wireguard-key-chicago.sopsFile = root + "/secrets/wireguard-key-chicago.yaml";
     };
   };
 }

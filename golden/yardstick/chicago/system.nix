@@ -17,6 +17,7 @@
         "nix-command"
         "flakes"
       ];
+      trusted-users = [ "@wheel" ];
     };
   };
 

@@ -10,6 +10,28 @@ let
 
   repository = cfg.repository + lib.optionalString cfg.perHost "/${config.networking.hostName}";
   isLocal = lib.hasPrefix "/" repository;
+  restore = (pkgs.callPackage ../../pkgs/backup-restore { });
+
+  # Every file is read, whoever owns it, and nothing else of the system is touched.
+  hardening = {
+    CPUSchedulingPolicy = "idle";
+    IOSchedulingClass = "idle";
+    LockPersonality = true;
+    NoNewPrivileges = true;
+    PrivateDevices = true;
+    ProtectClock = true;
+    ProtectControlGroups = true;
+    ProtectHome = "read-only";
+    ProtectHostname = true;
+    ProtectKernelLogs = true;
+    ProtectKernelModules = true;
+    ProtectKernelTunables = true;
+    RestrictNamespaces = true;
+    RestrictRealtime = true;
+    RestrictSUIDSGID = true;
+    SystemCallArchitectures = "native";
+    UMask = "0077";
+  };
 in
 {
   options.my.backup.restic = {
@@ -121,6 +143,35 @@ in
       description = "Repository, as a directory or an address such as `sftp:user@nas:/backup` or `s3:https://…`.";
     };
 
+    restoreTest = lib.mkOption {
+      type = lib.types.submodule {
+        options = {
+          enable = lib.mkOption {
+            type = lib.types.bool;
+            default = true;
+            description = "Read a sample of files back regularly.";
+          };
+          maxAge = lib.mkOption {
+            type = lib.types.ints.positive;
+            default = 48;
+            description = "Hours after which the last snapshot counts as too old.";
+          };
+          sample = lib.mkOption {
+            type = lib.types.ints.positive;
+            default = 25;
+            description = "Files that are read back each time.";
+          };
+          schedule = lib.mkOption {
+            type = lib.types.str;
+            default = "weekly";
+            description = "When the test runs, as a systemd calendar expression.";
+          };
+        };
+      };
+      default = { };
+      description = "Test that files can be brought back.";
+    };
+
     schedule = lib.mkOption {
       type = lib.types.listOf lib.types.str;
       default = [
@@ -165,31 +216,69 @@ in
     systemd.services.restic-backups-main = {
       # Only the repository's mount is needed, and only when a backup runs.
       unitConfig.RequiresMountsFor = lib.mkIf isLocal [ cfg.repository ];
-      serviceConfig = {
-        CPUSchedulingPolicy = "idle";
-        IOSchedulingClass = "idle";
-        # Enough to read every file, whoever owns it, and to write to the repository.
+      serviceConfig = hardening // {
+        # Enough to read every file, and to write to the repository.
         CapabilityBoundingSet = [
           "CAP_DAC_OVERRIDE"
           "CAP_DAC_READ_SEARCH"
         ];
-        LockPersonality = true;
-        NoNewPrivileges = true;
-        PrivateDevices = true;
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHome = "read-only";
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
         # A local repository may lie anywhere, and need not exist before the first backup.
         ProtectSystem = if isLocal then "full" else "strict";
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        SystemCallArchitectures = "native";
-        UMask = "0077";
+      };
+    };
+
+    environment.systemPackages = [
+      # With the settings of the repository, of which `restic-main` is a wrapper.
+      (pkgs.writeShellScriptBin "backup-restore" ''
+        RESTIC=''${RESTIC:-restic-main} exec ${lib.getExe restore} "$@"
+      '')
+    ];
+
+    systemd.services.backup-restore-test = lib.mkIf cfg.restoreTest.enable {
+      description = "Test that files come back from the backup";
+      startAt = cfg.restoreTest.schedule;
+      # One at a time has the repository.
+      after = [ "restic-backups-main.service" ];
+      wants = lib.mkIf (!isLocal) [ "network-online.target" ];
+      path = [ config.programs.ssh.package ];
+      unitConfig.RequiresMountsFor = lib.mkIf isLocal [ cfg.repository ];
+      environment = {
+        RESTIC_CACHE_DIR = "/var/cache/backup-restore-test";
+        RESTIC_PASSWORD_FILE = cfg.passwordFile;
+        RESTIC_REPOSITORY = repository;
+      };
+      serviceConfig = hardening // {
+        Type = "oneshot";
+        ExecStart = lib.escapeShellArgs [
+          (lib.getExe restore)
+          "test"
+          "--sample"
+          (toString cfg.restoreTest.sample)
+          "--max-age"
+          (toString cfg.restoreTest.maxAge)
+          "--status"
+          "/var/lib/backup-restore-test/status.json"
+        ];
+        EnvironmentFile = lib.mkIf (cfg.environmentFile != null) cfg.environmentFile;
+        CacheDirectory = "backup-restore-test";
+        CapabilityBoundingSet = [
+          "CAP_CHOWN"
+          "CAP_DAC_OVERRIDE"
+          "CAP_DAC_READ_SEARCH"
+          "CAP_FOWNER"
+        ];
+        PrivateTmp = true;
+        ProtectSystem = "strict";
+        # A repository keeps its locks in itself.
+        ReadWritePaths = lib.mkIf isLocal [ "-${repository}" ];
+        StateDirectory = "backup-restore-test";
+      };
+    };
+
+    systemd.timers = lib.mkIf cfg.restoreTest.enable {
+      backup-restore-test.timerConfig = {
+        Persistent = true;
+        RandomizedDelaySec = "1h";
       };
     };
   };
