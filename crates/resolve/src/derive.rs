@@ -207,6 +207,8 @@ pub(crate) struct FleetFacts {
     pub(crate) domain: Option<String>,
     pub(crate) hosts: Value,
     pub(crate) users: Value,
+    /// Pages of metrics, by job.
+    pub(crate) metrics: Value,
     /// Features of the spec.
     pub(crate) features: BTreeSet<String>,
     /// Feature → the hosts where it is on.
@@ -228,6 +230,7 @@ impl Object for FleetFacts {
             "domain" => Some(self.domain.clone().into()),
             "hosts" => Some(self.hosts.clone()),
             "users" => Some(self.users.clone()),
+            "metrics" => Some(self.metrics.clone()),
             _ => None,
         }
     }

@@ -261,11 +261,12 @@ fn fleet_facts<'p>(
     world: &World<'_>,
     partials: impl Iterator<Item = (&'p Partial<'p>, &'p Fact)>,
 ) -> FleetFacts {
+    let partials: Vec<_> = partials.collect();
     let mut hosts_with: HashMap<String, Vec<Fact>> = HashMap::new();
     let mut hosts: Vec<Fact> = Vec::new();
     let read = derive::read_features(world);
     let mut given: HashMap<String, HashMap<String, Fact>> = HashMap::new();
-    for (partial, fact) in partials {
+    for &(partial, fact) in &partials {
         hosts.push(fact.clone());
         for id in partial.host.enabled.keys() {
             hosts_with
@@ -289,6 +290,7 @@ fn fleet_facts<'p>(
             }
         }
     }
+    let metrics = metrics_facts(world, &partials);
     let fleet = world.spec.fleet.as_ref().map(|f| &f.value);
     let users: Vec<Fact> = world
         .spec
@@ -306,6 +308,7 @@ fn fleet_facts<'p>(
             .map(|t| t.value.clone()),
         hosts: Fact::from(hosts),
         users: Fact::from(users),
+        metrics,
         features: world
             .spec
             .features
@@ -320,6 +323,52 @@ fn fleet_facts<'p>(
         given,
         defaults: derive::defaults(world, &read),
     }
+}
+
+/// Where the fleet's exporters are read: a list of jobs with the targets of hosts by name.
+fn metrics_facts(world: &World<'_>, partials: &[(&Partial<'_>, &Fact)]) -> Fact {
+    let mut jobs: BTreeMap<(String, &str), BTreeMap<String, String>> = BTreeMap::new();
+    for (id, definition) in &world.table {
+        for page in &definition.feature.metrics {
+            let short = id.name().strip_suffix("-exporter").unwrap_or(id.name());
+            let job = page.job.as_ref().map_or(short, |job| &job.value);
+            let path = page.path.as_ref().map_or("/metrics", |path| &path.value);
+            for (partial, _) in partials {
+                let value = |name| host::effective(world, partial, id, name);
+                let off = page
+                    .when
+                    .as_ref()
+                    .is_some_and(|when| value(&when.value) != Some(nix::Value::Bool(true)));
+                let port = value(&page.option.value);
+                let (true, false, Some(nix::Value::Int(port))) =
+                    (partial.host.enabled.contains_key(id), off, port)
+                else {
+                    continue;
+                };
+                let host = &partial.host;
+                let address = host.address.as_deref().unwrap_or(host.name.as_str());
+                let target = if address.contains(':') {
+                    format!("[{address}]:{port}")
+                } else {
+                    format!("{address}:{port}")
+                };
+                jobs.entry((job.to_owned(), path))
+                    .or_default()
+                    .insert(host.name.to_string(), target);
+            }
+        }
+    }
+    jobs.into_iter()
+        .map(|((job, path), targets)| {
+            let targets = Fact::from(targets);
+            BTreeMap::from([
+                ("job", Fact::from(job)),
+                ("path", Fact::from(path)),
+                ("targets", targets),
+            ])
+        })
+        .map(Fact::from)
+        .collect()
 }
 
 /// A feature as it is printed, with what was found on the way.

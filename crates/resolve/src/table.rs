@@ -316,6 +316,32 @@ fn unknown_feature(spec: &Spec, id: &str, span: Span) -> Diagnostic {
     diagnostic.help("`gen list features` shows all")
 }
 
+/// Checks that an option exists and has a type.
+fn check_option(
+    id: &FeatureId,
+    feature: &Feature,
+    name: &spec::ast::Text,
+    ty: &OptionType,
+    d: &mut Diagnostics,
+) {
+    let what = match ty {
+        OptionType::Port => "a port",
+        _ => "a boolean",
+    };
+    match feature.options.get(&name.value) {
+        None => d.push(unknown_option(id, &name.value, name.span, feature)),
+        Some(option) if option.value.ty != *ty => d.push(
+            Diagnostic::error(
+                "bad-port",
+                name.span,
+                format!("option `{}` of `{id}` is not {what}", name.value),
+            )
+            .related(option.name.span, "the option"),
+        ),
+        Some(_) => {}
+    }
+}
+
 /// What can be wrong with a definition on its own.
 fn check_definition(definition: &mut Definition, d: &mut Diagnostics) {
     let id = definition.id.clone();
@@ -347,18 +373,13 @@ fn check_definition(definition: &mut Definition, d: &mut Diagnostics) {
             }
         }
         if let Some(when) = &port.when {
-            match feature.options.get(&when.value) {
-                None => d.push(unknown_option(&id, &when.value, when.span, feature)),
-                Some(option) if option.value.ty != OptionType::Bool => d.push(
-                    Diagnostic::error(
-                        "bad-port",
-                        when.span,
-                        format!("option `{}` of `{id}` is not a boolean", when.value),
-                    )
-                    .related(option.name.span, "the option"),
-                ),
-                Some(_) => {}
-            }
+            check_option(&id, feature, when, &OptionType::Bool, d);
+        }
+    }
+    for metrics in &feature.metrics {
+        check_option(&id, feature, &metrics.option, &OptionType::Port, d);
+        if let Some(when) = &metrics.when {
+            check_option(&id, feature, when, &OptionType::Bool, d);
         }
     }
     let conditions = feature.requires.iter().flat_map(|r| &r.when);

@@ -252,6 +252,8 @@ pub struct Feature {
     pub needs: Vec<Need>,
     /// Ports it listens on.
     pub ports: Vec<Port>,
+    /// What Prometheus reads of it.
+    pub metrics: Vec<Metrics>,
     /// Secrets the host must have.
     pub secrets: Vec<Text>,
     /// Unfree packages it needs.
@@ -386,6 +388,19 @@ pub struct Port {
     pub when: Option<Text>,
     /// Place of the entry.
     pub span: Span,
+}
+
+/// An entry of `metrics`.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Option of type port where they are served.
+    pub option: Text,
+    /// Job that the samples belong to.
+    pub job: Option<Text>,
+    /// Path of the page.
+    pub path: Option<Text>,
+    /// Boolean option that switches it.
+    pub when: Option<Text>,
 }
 
 /// Number of a port.

@@ -3,8 +3,8 @@
 use diag::{Diagnostic, Diagnostics, Spanned};
 
 use crate::ast::{
-    Feature, GpuNeed, Item, Named, Need, NeedKind, OptionDecl, OptionType, PackageNeed, Port,
-    PortSource, Protocol, Require,
+    Feature, GpuNeed, Item, Metrics, Named, Need, NeedKind, OptionDecl, OptionType, PackageNeed,
+    Port, PortSource, Protocol, Require,
 };
 use crate::decode::{Fields, entries, int, list, size, text, texts};
 use crate::node::{Node, NodeKind, Style};
@@ -30,6 +30,7 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
         conflicts: f.texts("conflicts", d),
         needs: Vec::new(),
         ports: Vec::new(),
+        metrics: Vec::new(),
         secrets: f.texts("secrets", d),
         unfree: f
             .list("unfree", d)
@@ -73,6 +74,9 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
     }
     for node in f.list("ports", d) {
         feature.ports.extend(ports(node, d));
+    }
+    for node in f.list("metrics", d) {
+        feature.metrics.extend(metrics(node, d));
     }
     let span = f.span();
     f.finish(d);
@@ -527,6 +531,31 @@ fn ports(node: &Node, d: &mut Diagnostics) -> Vec<Port> {
             span,
         })
         .collect()
+}
+
+/// One entry of `metrics`.
+fn metrics(node: &Node, d: &mut Diagnostics) -> Option<Metrics> {
+    let mut f = Fields::of(node, "an entry of `metrics`", d)?;
+    let metrics = Metrics {
+        option: f.required_text("option", d)?,
+        job: f.text("job", d),
+        path: f.text("path", d),
+        when: f.text("when", d),
+    };
+    f.finish(d);
+    if let Some(path) = &metrics.path
+        && !path.value.starts_with('/')
+    {
+        d.push(
+            Diagnostic::error(
+                "bad-value",
+                path.span,
+                format!("`{}` is not an absolute path", path.value),
+            )
+            .help(format!("write `/{}`", path.value)),
+        );
+    }
+    Some(metrics)
 }
 
 /// The key `protocol`, by default TCP.

@@ -1061,6 +1061,8 @@ struct Feature {
     needs: Option<Needs>,
     /// Ports that it opens, in zones only.
     ports: Option<Many<PortUse>>,
+    /// Pages of metrics that the fleet's Prometheus reads.
+    metrics: Option<Many<Metrics>>,
     /// Secrets that its host must have.
     secrets: Option<Many<SecretName>>,
     /// Unfree packages that the fleet must allow.
@@ -1270,6 +1272,21 @@ struct PortUse {
     protocol: Option<Protocol>,
     /// Zones in which it opens.
     zones: Option<Many<ZoneName>>,
+    /// A boolean option that switches it.
+    when: Option<String>,
+}
+
+/// A page of metrics.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Metrics {
+    /// An option of type `port`: where the page is served.
+    option: String,
+    /// The job that the samples belong to; the feature's name without `-exporter` where not given.
+    job: Option<String>,
+    /// Its path; `/metrics` where not given.
+    #[schemars(regex(pattern = "^/"))]
+    path: Option<String>,
     /// A boolean option that switches it.
     when: Option<String>,
 }
