@@ -10,6 +10,7 @@
 //! - Each file costs the same however many there are.
 
 mod code;
+mod dashboards;
 mod env;
 mod error;
 mod file;
@@ -70,6 +71,10 @@ pub fn render_some(
     let mut tree = BTreeMap::new();
     for (path, bytes) in rendered {
         add(&mut tree, path, bytes)?;
+    }
+    let dashboards = dashboards::files(fleet).into_iter();
+    for (path, text) in dashboards.filter(|(path, _)| wanted(path)) {
+        add(&mut tree, path, text.into_bytes())?;
     }
     for (path, text) in fleet.program_files.iter().filter(|(path, _)| wanted(path)) {
         let mut bytes = text.to_vec();
