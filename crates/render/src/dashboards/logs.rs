@@ -7,7 +7,7 @@ use super::{has, shown};
 
 /// Priorities of the journal, worst first.
 const LEVELS: [&str; 8] = [
-    "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+    "emerg", "alert", "crit", "error", "warning", "notice", "info", "debug",
 ];
 const CHOSEN: &str = r#"host=~"$host", level=~"$level""#;
 
@@ -53,7 +53,7 @@ pub(super) fn dashboard(fleet: &Fleet) -> Dashboard {
                     .size(12, 7),
                 Panel::log_series("Errors")
                     .query(
-                        r#"sum by (host, unit) (count_over_time({host=~"$host", level=~"emerg|alert|crit|err"} [$__auto]))"#,
+                        r#"sum by (host, unit) (count_over_time({host=~"$host", level=~"emerg|alert|crit|error"} [$__auto]))"#,
                         "{{host}} {{unit}}",
                     )
                     .unit(unit::COUNT)

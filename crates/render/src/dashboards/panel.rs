@@ -147,7 +147,8 @@ impl Panel {
 
     /// Horizontal bars of present values, largest first.
     pub(crate) fn bars(title: &str, expr: impl Into<String>, legend: &str) -> Self {
-        Panel::new(Look::Bars, title, 12, 8).query(expr, legend)
+        let sorted = format!("sort_desc({})", expr.into());
+        Panel::new(Look::Bars, title, 12, 8).query(sorted, legend)
     }
 
     /// Shares of present values.
