@@ -146,6 +146,7 @@
 
       packages.x86_64-linux = {
         dev-vm = self.nixosConfigurations.dev-vm.config.microvm.declaredRunner;
+        fleet-alerts = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/fleet-alerts { };
         game-mode = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/game-mode { };
         k3s-1 = self.nixosConfigurations.k3s-1.config.microvm.declaredRunner;
         k3s-2 = self.nixosConfigurations.k3s-2.config.microvm.declaredRunner;
@@ -177,9 +178,11 @@
         lxc-bootstrap-proxmox =
           (nixpkgs.lib.nixosSystem { modules = [ ./images/lxc-bootstrap-proxmox.nix ]; })
           .config.system.build.images.proxmox-lxc;
+        monitoring-status = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/monitoring-status { };
         network-stability-watch =
           nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
             { };
+        nixos-exporter = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/nixos-exporter { };
         playground-vm = self.nixosConfigurations.playground-vm.config.microvm.declaredRunner;
         test-vm = self.nixosConfigurations.test-vm.config.microvm.declaredRunner;
         vm-bootstrap-proxmox =
@@ -280,7 +283,9 @@
         monitoring-alloy = ./modules/monitoring/alloy.nix;
         monitoring-grafana = ./modules/monitoring/grafana.nix;
         monitoring-loki = ./modules/monitoring/loki.nix;
+        monitoring-nixos-exporter = ./modules/monitoring/nixos-exporter.nix;
         monitoring-node-exporter = ./modules/monitoring/node-exporter.nix;
+        monitoring-nvidia-gpu-exporter = ./modules/monitoring/nvidia-gpu-exporter.nix;
         monitoring-prometheus = ./modules/monitoring/prometheus.nix;
         monitoring-stack = ./modules/monitoring/stack.nix;
         monitoring-systemd-exporter = ./modules/monitoring/systemd-exporter.nix;

@@ -41,7 +41,9 @@
     ./monitoring/alloy.nix
     ./monitoring/grafana.nix
     ./monitoring/loki.nix
+    ./monitoring/nixos-exporter.nix
     ./monitoring/node-exporter.nix
+    ./monitoring/nvidia-gpu-exporter.nix
     ./monitoring/prometheus.nix
     ./monitoring/stack.nix
     ./monitoring/systemd-exporter.nix

@@ -26,6 +26,8 @@
   networking.firewall.interfaces = {
     eno1 = {
       allowedTCPPorts = [
+        # monitoring.nixos-exporter
+        9101
         # monitoring.node-exporter
         9100
         # monitoring.systemd-exporter

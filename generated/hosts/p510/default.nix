@@ -17,6 +17,7 @@
     ../../modules/media/radarr.nix
     ../../modules/media/sonarr.nix
     ../../modules/media/tautulli.nix
+    ../../modules/monitoring/nvidia-gpu-exporter.nix
     ../../users/alice
     ../../users/alice/p510.nix
   ];
@@ -48,7 +49,10 @@
       sonarr.enable = true;
       tautulli.enable = true;
     };
-    monitoring.alloy.lokiUrl = "http://10.0.0.10:3100";
+    monitoring = {
+      alloy.lokiUrl = "http://10.0.0.10:3100";
+      nvidia-gpu-exporter.enable = true;
+    };
     storage.fstrim = {
       enable = true;
       randomizedDelay = "12h";
@@ -83,8 +87,12 @@
         8989
         # media.tautulli
         8181
+        # monitoring.nixos-exporter
+        9101
         # monitoring.node-exporter
         9100
+        # monitoring.nvidia-gpu-exporter
+        9835
         # monitoring.systemd-exporter
         9102
         # security.ssh-server

@@ -56,22 +56,69 @@
         lokiUrl = "http://127.0.0.1:3100";
         prometheusUrl = "http://127.0.0.1:9090";
       };
+      node-exporter.amdGpu = true;
       prometheus = {
         alertmanagers = [ "127.0.0.1:9093" ];
-        nodes = {
-          hp = "10.0.0.60";
-          p510 = "10.0.0.30";
-          p620 = "10.0.0.10";
-          razer = "10.0.0.20";
-          samsung = "10.0.0.40";
-        };
-        systemdNodes = {
-          hp = "10.0.0.60";
-          p510 = "10.0.0.30";
-          p620 = "10.0.0.10";
-          razer = "10.0.0.20";
-          samsung = "10.0.0.40";
-        };
+        jobs = [
+          {
+            job = "alertmanager";
+            path = "/metrics";
+            targets.p620 = "10.0.0.10:9093";
+          }
+          {
+            job = "grafana";
+            path = "/metrics";
+            targets.p620 = "10.0.0.10:3001";
+          }
+          {
+            job = "loki";
+            path = "/metrics";
+            targets.p620 = "10.0.0.10:3100";
+          }
+          {
+            job = "nixos";
+            path = "/metrics";
+            targets = {
+              hp = "10.0.0.60:9101";
+              p510 = "10.0.0.30:9101";
+              p620 = "10.0.0.10:9101";
+              razer = "10.0.0.20:9101";
+              samsung = "10.0.0.40:9101";
+            };
+          }
+          {
+            job = "node";
+            path = "/metrics";
+            targets = {
+              hp = "10.0.0.60:9100";
+              p510 = "10.0.0.30:9100";
+              p620 = "10.0.0.10:9100";
+              razer = "10.0.0.20:9100";
+              samsung = "10.0.0.40:9100";
+            };
+          }
+          {
+            job = "nvidia-gpu";
+            path = "/metrics";
+            targets.p510 = "10.0.0.30:9835";
+          }
+          {
+            job = "prometheus";
+            path = "/metrics";
+            targets.p620 = "10.0.0.10:9090";
+          }
+          {
+            job = "systemd";
+            path = "/metrics";
+            targets = {
+              hp = "10.0.0.60:9102";
+              p510 = "10.0.0.30:9102";
+              p620 = "10.0.0.10:9102";
+              razer = "10.0.0.20:9102";
+              samsung = "10.0.0.40:9102";
+            };
+          }
+        ];
       };
       stack = {
         enable = true;
@@ -135,6 +182,8 @@
           3001
           # monitoring.loki
           3100
+          # monitoring.nixos-exporter
+          9101
           # monitoring.node-exporter
           9100
           # monitoring.prometheus

@@ -66,6 +66,8 @@
     ];
     wlp2s0 = {
       allowedTCPPorts = [
+        # monitoring.nixos-exporter
+        9101
         # monitoring.node-exporter
         9100
         # monitoring.systemd-exporter

@@ -56,6 +56,8 @@
     ];
     wlp1s0 = {
       allowedTCPPorts = [
+        # monitoring.nixos-exporter
+        9101
         # monitoring.node-exporter
         9100
         # monitoring.systemd-exporter

@@ -8,133 +8,25 @@
 let
   cfg = config.features.monitoring.prometheus;
 
-  staticConfigs =
-    port:
-    lib.mapAttrsToList (
-      name: address: {
-        targets = [ "${if address == null then name else address}:${toString port}" ];
-        labels.host = name;
-      }
-    );
-
-  alert = name: expr: duration: severity: summary: {
-    alert = name;
-    inherit expr;
-    for = duration;
-    labels.severity = severity;
-    annotations.summary = summary;
+  rules = (pkgs.callPackage ../../pkgs/fleet-alerts { }).override {
+    inherit (cfg)
+      certificateDays
+      diskCritical
+      diskWarning
+      downAfter
+      extraRules
+      generations
+      memoryWarning
+      rebootDays
+      secretDays
+      storeWarning
+      updateDays
+      ;
   };
 
-  fileSystems = ''fstype!~"tmpfs|ramfs|overlay|squashfs|nfs.*|fuse.*"'';
-  freePercent = "100 * node_filesystem_avail_bytes{${fileSystems}} / node_filesystem_size_bytes{${fileSystems}}";
-  writable = "on (instance, mountpoint) node_filesystem_readonly{${fileSystems}} == 0";
-
-  groups = [
-    {
-      name = "hosts";
-      rules = [
-        (alert "HostDown" ''up{job="node"} == 0'' cfg.downAfter "critical" "{{ $labels.host }} is down")
-        (alert "ExporterDown" ''up{job!="node"} == 0 unless on (host) up{job="node"} == 0'' cfg.downAfter
-          "warning"
-          "{{ $labels.job }} at {{ $labels.instance }} does not answer"
-        )
-        (alert "MemoryLow"
-          "100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes) > ${toString cfg.memoryWarning}"
-          "10m"
-          "warning"
-          "{{ $labels.host }} uses {{ $value | printf `%.0f` }} % of its memory"
-        )
-        (alert "OutOfMemoryKill" "increase(node_vmstat_oom_kill[10m]) > 0" "0m" "warning"
-          "{{ $labels.host }} killed a process because memory ran out"
-        )
-      ];
-    }
-    {
-      name = "disks";
-      rules = [
-        (alert "DiskLow" "(${freePercent} < ${toString cfg.diskWarning}) and ${writable}" "10m" "warning"
-          "{{ $labels.mountpoint }} on {{ $labels.host }} has {{ $value | printf `%.1f` }} % left"
-        )
-        (alert "DiskFull" "(${freePercent} < ${toString cfg.diskCritical}) and ${writable}" "5m" "critical"
-          "{{ $labels.mountpoint }} on {{ $labels.host }} has {{ $value | printf `%.1f` }} % left"
-        )
-        (alert "DiskFilling"
-          "(predict_linear(node_filesystem_avail_bytes{${fileSystems}}[6h], 24 * 3600) < 0) and (${freePercent} < 40) and ${writable}"
-          "1h"
-          "warning"
-          "{{ $labels.mountpoint }} on {{ $labels.host }} will be full within a day"
-        )
-        (alert "InodesLow"
-          "(100 * node_filesystem_files_free{${fileSystems}} / node_filesystem_files{${fileSystems}} < 5) and ${writable}"
-          "10m"
-          "warning"
-          "{{ $labels.mountpoint }} on {{ $labels.host }} runs out of inodes"
-        )
-      ];
-    }
-    {
-      name = "units";
-      rules = [
-        (alert "UnitFailed" ''systemd_unit_state{state="failed"} == 1'' "5m" "warning"
-          "{{ $labels.name }} failed on {{ $labels.host }}"
-        )
-        (alert "UnitRestarting" "increase(systemd_service_restart_total[30m]) > 5" "0m" "warning"
-          "{{ $labels.name }} on {{ $labels.host }} keeps restarting"
-        )
-      ];
-    }
-    {
-      name = "monitoring";
-      rules = [
-        (alert "RuleFailures" "increase(prometheus_rule_evaluation_failures_total[10m]) > 0" "5m" "warning"
-          "Prometheus cannot evaluate {{ $labels.rule_group }}"
-        )
-        (alert "NotificationFailures" "increase(prometheus_notifications_errors_total[10m]) > 0" "10m"
-          "critical"
-          "Prometheus cannot reach {{ $labels.alertmanager }}"
-        )
-      ];
-    }
-  ]
-  ++ lib.optional (cfg.extraRules != [ ]) {
-    name = "extra";
-    rules = map (rule: alert rule.alert rule.expr rule.for rule.severity rule.summary) cfg.extraRules;
-  };
-
-  status = pkgs.writeShellApplication {
-    name = "prometheus-status";
-    runtimeInputs = [
-      pkgs.curl
-      pkgs.jq
-      pkgs.systemd
-      pkgs.util-linux
-    ];
-    text = ''
-      url=http://127.0.0.1:${toString cfg.port}
-      fetch() {
-        curl --fail --silent --show-error --max-time 10 "$url$1"
-      }
-      printf 'Unit:    %s\n' "$(systemctl is-active prometheus.service || true)"
-      if ! fetch /-/ready > /dev/null; then
-        echo "Prometheus is not ready at $url" >&2
-        exit 1
-      fi
-      printf 'Address: %s\n\nTargets\n' "$url"
-      targets=$(fetch '/api/v1/targets?state=active')
-      jq --raw-output '
-        .data.activeTargets | sort_by(.labels.job, .labels.host)[]
-        | [.health, .labels.job, .labels.host // "-", .scrapeUrl, .lastError] | @tsv
-      ' <<< "$targets" | column --table --separator "$(printf '\t')"
-      printf '\nFiring alerts\n'
-      alerts=$(fetch /api/v1/alerts)
-      jq --raw-output '
-        [.data.alerts[] | select(.state == "firing")]
-        | if length == 0 then "none"
-          else .[] | "\(.labels.severity // "-")\t\(.labels.alertname)\t\(.annotations.summary // "")"
-          end
-      ' <<< "$alerts"
-      jq --exit-status 'all(.data.activeTargets[]; .health != "down")' <<< "$targets" > /dev/null
-    '';
+  status = (pkgs.callPackage ../../pkgs/monitoring-status { }).override {
+    kind = "prometheus";
+    url = "http://127.0.0.1:${toString cfg.port}";
   };
 in
 {
@@ -145,6 +37,12 @@ in
       type = lib.types.listOf lib.types.str;
       default = [ ];
       description = "Alertmanagers that alerts are sent to, as address and port.";
+    };
+
+    certificateDays = lib.mkOption {
+      type = lib.types.ints.positive;
+      default = 14;
+      description = "Days before the end of a certificate at which it is reported.";
     };
 
     diskCritical = lib.mkOption {
@@ -163,29 +61,6 @@ in
       type = lib.types.strMatching "[0-9]+(s|m|h)";
       default = "3m";
       description = "How long a host or exporter must be silent before it is reported.";
-    };
-
-    exporters = lib.mkOption {
-      type = lib.types.listOf (
-        lib.types.submodule {
-          options = {
-            hosts = lib.mkOption {
-              type = lib.types.attrsOf (lib.types.nullOr lib.types.str);
-              description = "Hosts, by name, with their addresses; null stands for the name.";
-            };
-            job = lib.mkOption {
-              type = lib.types.str;
-              description = "Job that the samples belong to.";
-            };
-            port = lib.mkOption {
-              type = lib.types.port;
-              description = "Port of the exporters, the same on all hosts.";
-            };
-          };
-        }
-      );
-      default = [ ];
-      description = "Further exporters of the fleet. Those of the catalog are found by themselves.";
     };
 
     extraRules = lib.mkOption {
@@ -254,6 +129,36 @@ in
       description = "Further targets, such as devices that are no host of the fleet; a job name may occur once.";
     };
 
+    generations = lib.mkOption {
+      type = lib.types.ints.positive;
+      default = 100;
+      description = "Number of a system's generations from which it is reported.";
+    };
+
+    jobs = lib.mkOption {
+      type = lib.types.listOf (
+        lib.types.submodule {
+          options = {
+            job = lib.mkOption {
+              type = lib.types.str;
+              description = "Job that the samples belong to.";
+            };
+            path = lib.mkOption {
+              type = lib.types.str;
+              default = "/metrics";
+              description = "Path of the page.";
+            };
+            targets = lib.mkOption {
+              type = lib.types.attrsOf lib.types.str;
+              description = "Addresses with ports, by host.";
+            };
+          };
+        }
+      );
+      default = [ ];
+      description = "What is read of the fleet's hosts. Pages of all features with `metrics` are found by themselves.";
+    };
+
     listenAddress = lib.mkOption {
       type = lib.types.str;
       default = "0.0.0.0";
@@ -266,25 +171,16 @@ in
       description = "Memory use in percent above which a host is reported.";
     };
 
-    nodePort = lib.mkOption {
-      type = lib.types.port;
-      default = 9100;
-      description = "Port of the node exporters, the same on all hosts.";
-    };
-
-    nodes = lib.mkOption {
-      type = lib.types.attrsOf (lib.types.nullOr lib.types.str);
-      default = { };
-      example = {
-        web = "10.0.0.20";
-      };
-      description = "Hosts with a node exporter, by name, with their addresses; null stands for the name.";
-    };
-
     port = lib.mkOption {
       type = lib.types.port;
       default = 9090;
       description = "Port of the web interface and API.";
+    };
+
+    rebootDays = lib.mkOption {
+      type = lib.types.ints.positive;
+      default = 7;
+      description = "Days that a reboot may wait before it is reported.";
     };
 
     retention = lib.mkOption {
@@ -306,19 +202,22 @@ in
       description = "Time between two readings of a target, and between evaluations of the rules.";
     };
 
-    systemdNodes = lib.mkOption {
-      type = lib.types.attrsOf (lib.types.nullOr lib.types.str);
-      default = { };
-      example = {
-        web = "10.0.0.20";
-      };
-      description = "Hosts with a systemd exporter, by name, with their addresses; null stands for the name.";
+    secretDays = lib.mkOption {
+      type = lib.types.ints.positive;
+      default = 365;
+      description = "Age in days of a secret from which it is reported.";
     };
 
-    systemdPort = lib.mkOption {
-      type = lib.types.port;
-      default = 9102;
-      description = "Port of the systemd exporters, the same on all hosts.";
+    storeWarning = lib.mkOption {
+      type = lib.types.ints.positive;
+      default = 300;
+      description = "Size of a store in GiB from which it is reported.";
+    };
+
+    updateDays = lib.mkOption {
+      type = lib.types.ints.positive;
+      default = 45;
+      description = "Age in days of a host's nixpkgs from which it is reported.";
     };
   };
 
@@ -336,35 +235,25 @@ in
         scrape_interval = cfg.scrapeInterval;
         evaluation_interval = cfg.scrapeInterval;
       };
-      scrapeConfigs = [
-        {
-          job_name = "prometheus";
-          static_configs = [
-            {
-              targets = [ "127.0.0.1:${toString cfg.port}" ];
-              labels.host = config.networking.hostName;
-            }
-          ];
-        }
-        {
-          job_name = "node";
-          static_configs = staticConfigs cfg.nodePort cfg.nodes;
-        }
-        {
-          job_name = "systemd";
-          static_configs = staticConfigs cfg.systemdPort cfg.systemdNodes;
-        }
-      ]
-      ++ map (exporter: {
-        job_name = exporter.job;
-        static_configs = staticConfigs exporter.port exporter.hosts;
-      }) cfg.exporters
-      ++ map (extra: {
-        job_name = extra.job;
-        metrics_path = extra.path;
-        static_configs = [ { inherit (extra) targets labels; } ];
-      }) cfg.extraTargets;
-      ruleFiles = [ (pkgs.writeText "fleet-rules.json" (builtins.toJSON { inherit groups; })) ];
+      scrapeConfigs =
+        map (page: {
+          # Names are unique; the samples of all paths belong to one job.
+          job_name = page.job + lib.optionalString (page.path != "/metrics") page.path;
+          metrics_path = page.path;
+          static_configs = lib.mapAttrsToList (host: target: {
+            targets = [ target ];
+            labels = {
+              inherit host;
+              inherit (page) job;
+            };
+          }) page.targets;
+        }) cfg.jobs
+        ++ map (extra: {
+          job_name = extra.job;
+          metrics_path = extra.path;
+          static_configs = [ { inherit (extra) targets labels; } ];
+        }) cfg.extraTargets;
+      ruleFiles = [ rules ];
       alertmanagers = lib.optional (cfg.alertmanagers != [ ]) {
         static_configs = [ { targets = cfg.alertmanagers; } ];
       };

@@ -115,6 +115,11 @@
         };
       };
 
+      packages.x86_64-linux = {
+        fleet-alerts = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/fleet-alerts { };
+        monitoring-status = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/monitoring-status { };
+      };
+
       # For `nix flake check`: every machine evaluates; none is built for that.
       checks.x86_64-linux =
         let

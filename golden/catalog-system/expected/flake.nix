@@ -63,9 +63,12 @@
 
       packages.x86_64-linux = {
         backup-restore = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/backup-restore { };
+        fleet-alerts = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/fleet-alerts { };
+        monitoring-status = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/monitoring-status { };
         network-stability-watch =
           nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
             { };
+        nixos-exporter = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/nixos-exporter { };
       };
 
       # For `nix flake check`: every machine evaluates; none is built for that.
@@ -157,6 +160,7 @@
         monitoring-alloy = ./modules/monitoring/alloy.nix;
         monitoring-grafana = ./modules/monitoring/grafana.nix;
         monitoring-loki = ./modules/monitoring/loki.nix;
+        monitoring-nixos-exporter = ./modules/monitoring/nixos-exporter.nix;
         monitoring-node-exporter = ./modules/monitoring/node-exporter.nix;
         monitoring-prometheus = ./modules/monitoring/prometheus.nix;
         monitoring-stack = ./modules/monitoring/stack.nix;

@@ -166,10 +166,13 @@
       };
 
       packages.x86_64-linux = {
+        fleet-alerts = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/fleet-alerts { };
         game-mode = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/game-mode { };
+        monitoring-status = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/monitoring-status { };
         network-stability-watch =
           nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
             { };
+        nixos-exporter = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/nixos-exporter { };
       };
 
       # For `nix flake check`: every machine evaluates; none is built for that.
@@ -255,6 +258,7 @@
         monitoring-alloy = ./modules/monitoring/alloy.nix;
         monitoring-grafana = ./modules/monitoring/grafana.nix;
         monitoring-loki = ./modules/monitoring/loki.nix;
+        monitoring-nixos-exporter = ./modules/monitoring/nixos-exporter.nix;
         monitoring-node-exporter = ./modules/monitoring/node-exporter.nix;
         monitoring-prometheus = ./modules/monitoring/prometheus.nix;
         monitoring-stack = ./modules/monitoring/stack.nix;

@@ -70,10 +70,7 @@ fn host_uid(host: &Host) -> String {
         return uid;
     }
     let hash = Sha256::digest(name);
-    let hash: String = hash
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash: Vec<String> = hash.iter().take(4).map(|b| format!("{b:02x}")).collect();
+    let hash = hash.concat();
     format!("{}-{hash}", &uid[..UID - 9])
 }

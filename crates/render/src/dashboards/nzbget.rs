@@ -1,4 +1,4 @@
-//! Downloads of NZBGet.
+//! Downloads of `NZBGet`.
 
 use super::panel::{Dashboard, NEUTRAL, NONE_IS_BETTER, NONE_IS_GOOD, Panel, unit};
 

@@ -46,6 +46,7 @@
     ./monitoring/alloy.nix
     ./monitoring/grafana.nix
     ./monitoring/loki.nix
+    ./monitoring/nixos-exporter.nix
     ./monitoring/node-exporter.nix
     ./monitoring/prometheus.nix
     ./monitoring/stack.nix

@@ -104,41 +104,46 @@
       };
       nginx-exporter.enable = true;
       postgres-exporter.enable = true;
-      prometheus.exporters = [
+      prometheus.jobs = [
         {
-          hosts.media = "10.0.0.40";
-          job = "smartctl";
-          port = 9633;
-        }
-        {
-          hosts.nas = "10.0.0.30";
-          job = "nginx";
-          port = 9113;
-        }
-        {
-          hosts.nas = "10.0.0.30";
-          job = "postgres";
-          port = 9187;
-        }
-        {
-          hosts.bench = "10.0.0.24";
-          job = "nvidia-gpu";
-          port = 9835;
-        }
-        {
-          hosts.terminal = "10.0.0.23";
-          job = "process";
-          port = 9256;
-        }
-        {
-          hosts.nas = "10.0.0.30";
-          job = "zfs";
-          port = 9134;
-        }
-        {
-          hosts.media = "10.0.0.40";
           job = "containers";
-          port = 9338;
+          path = "/metrics";
+          targets.media = "10.0.0.40:9338";
+        }
+        {
+          job = "nginx";
+          path = "/metrics";
+          targets.nas = "10.0.0.30:9113";
+        }
+        {
+          job = "nvidia-gpu";
+          path = "/metrics";
+          targets.bench = "10.0.0.24:9835";
+        }
+        {
+          job = "postgres";
+          path = "/metrics";
+          targets.nas = "10.0.0.30:9187";
+        }
+        {
+          job = "process";
+          path = "/metrics";
+          targets.terminal = "10.0.0.23:9256";
+        }
+        {
+          job = "prometheus";
+          path = "/metrics";
+          targets.nas = "10.0.0.30:9090";
+        }
+        {
+          job = "smartctl";
+          path = "/metrics";
+          targets.media = "10.0.0.40:9633";
+        }
+        {
+          job = "zfs";
+          path = "/metrics";
+          targets.nas = "10.0.0.30:9134";
         }
       ];
       scrutiny = {

@@ -30,6 +30,8 @@
   };
 
   networking.firewall.interfaces.ens18.allowedTCPPorts = [
+    # monitoring.nixos-exporter
+    9101
     # monitoring.node-exporter
     9100
     # monitoring.systemd-exporter

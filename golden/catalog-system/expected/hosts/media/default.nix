@@ -86,6 +86,8 @@
       8989
       # media.tautulli
       8181
+      # monitoring.nixos-exporter
+      9101
       # monitoring.node-exporter
       9100
       # monitoring.systemd-exporter

@@ -7,6 +7,8 @@
     ../../modules/fleet.nix
     ../../modules/monitoring/alertmanager.nix
     ../../modules/monitoring/grafana.nix
+    ../../modules/monitoring/nixos-exporter.nix
+    ../../modules/monitoring/prometheus.nix
     ../../modules/monitoring/stack.nix
     ../../modules/networking/firewall.nix
     ../../modules/networking/secure-dns.nix
@@ -35,11 +37,44 @@
     monitoring = {
       alertmanager = {
         enable = true;
-        email = {
-          from = "server@example.org";
-          server = "mail.example.org:587";
-          to = "root@example.org";
+        receiver = "admin";
+        receivers = {
+          admin.email = {
+            from = "server@example.org";
+            passwordFile = "/run/keys/mail";
+            server = "mail.example.org:587";
+            to = "root@example.org";
+            user = "server";
+          };
+          desk.webhook = {
+            tokenFile = "/run/keys/webhook-token";
+            urlFile = "/run/keys/webhook";
+          };
+          phone.ntfy = {
+            tokenFile = "/run/keys/ntfy";
+            url = "https://ntfy.example.org/server";
+          };
         };
+        routes = [
+          {
+            receiver = "nobody";
+            severity = [ "info" ];
+          }
+          {
+            continue = true;
+            receiver = "phone";
+            repeatInterval = "1h";
+            severity = [ "critical" ];
+          }
+          {
+            alerts = [
+              "DiskLow"
+              "DiskFull"
+            ];
+            hosts = [ "media" ];
+            receiver = "desk";
+          }
+        ];
       };
       alloy.lokiUrl = "http://127.0.0.1:3100";
       grafana = {
@@ -49,18 +84,71 @@
         lokiUrl = "http://127.0.0.1:3100";
         prometheusUrl = "http://127.0.0.1:9090";
       };
+      nixos-exporter = {
+        enable = true;
+        certificateGroups = [ "nginx" ];
+        certificates = [ "/var/lib/acme/grafana.example.org/cert.pem" ];
+      };
       prometheus = {
+        enable = true;
         alertmanagers = [ "127.0.0.1:9093" ];
-        nodes = {
-          guest = "10.0.0.50";
-          media = "10.0.0.40";
-          server = "10.0.0.30";
-        };
-        systemdNodes = {
-          guest = "10.0.0.50";
-          media = "10.0.0.40";
-          server = "10.0.0.30";
-        };
+        extraRules = [
+          {
+            alert = "ZfsFull";
+            expr = "node_zfs_zpool_state{state=\"degraded\"} > 0";
+            summary = "A pool of {{ $labels.host }} is degraded";
+          }
+        ];
+        jobs = [
+          {
+            job = "alertmanager";
+            path = "/metrics";
+            targets.server = "10.0.0.30:9093";
+          }
+          {
+            job = "grafana";
+            path = "/metrics";
+            targets.server = "10.0.0.30:3001";
+          }
+          {
+            job = "loki";
+            path = "/metrics";
+            targets.server = "10.0.0.30:3100";
+          }
+          {
+            job = "nixos";
+            path = "/metrics";
+            targets = {
+              guest = "10.0.0.50:9101";
+              media = "10.0.0.40:9101";
+              server = "10.0.0.30:9101";
+            };
+          }
+          {
+            job = "node";
+            path = "/metrics";
+            targets = {
+              guest = "10.0.0.50:9100";
+              media = "10.0.0.40:9100";
+              server = "10.0.0.30:9100";
+            };
+          }
+          {
+            job = "prometheus";
+            path = "/metrics";
+            targets.server = "10.0.0.30:9090";
+          }
+          {
+            job = "systemd";
+            path = "/metrics";
+            targets = {
+              guest = "10.0.0.50:9102";
+              media = "10.0.0.40:9102";
+              server = "10.0.0.30:9102";
+            };
+          }
+        ];
+        storeWarning = 500;
       };
       stack = {
         enable = true;
@@ -132,6 +220,8 @@
         3001
         # monitoring.loki
         3100
+        # monitoring.nixos-exporter
+        9101
         # monitoring.node-exporter
         9100
         # monitoring.prometheus

@@ -19,14 +19,52 @@
     };
     prometheus = {
       alertmanagers = [ "127.0.0.1:9093" ];
-      nodes = {
-        monitoring-client = null;
-        monitoring-server = null;
-      };
-      systemdNodes = {
-        monitoring-client = null;
-        monitoring-server = null;
-      };
+      jobs = [
+        {
+          job = "alertmanager";
+          path = "/metrics";
+          targets.monitoring-server = "monitoring-server:9093";
+        }
+        {
+          job = "grafana";
+          path = "/metrics";
+          targets.monitoring-server = "monitoring-server:3001";
+        }
+        {
+          job = "loki";
+          path = "/metrics";
+          targets.monitoring-server = "monitoring-server:3100";
+        }
+        {
+          job = "nixos";
+          path = "/metrics";
+          targets = {
+            monitoring-client = "monitoring-client:9101";
+            monitoring-server = "monitoring-server:9101";
+          };
+        }
+        {
+          job = "node";
+          path = "/metrics";
+          targets = {
+            monitoring-client = "monitoring-client:9100";
+            monitoring-server = "monitoring-server:9100";
+          };
+        }
+        {
+          job = "prometheus";
+          path = "/metrics";
+          targets.monitoring-server = "monitoring-server:9090";
+        }
+        {
+          job = "systemd";
+          path = "/metrics";
+          targets = {
+            monitoring-client = "monitoring-client:9102";
+            monitoring-server = "monitoring-server:9102";
+          };
+        }
+      ];
     };
     stack = {
       enable = true;

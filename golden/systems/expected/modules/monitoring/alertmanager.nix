@@ -4,44 +4,93 @@ let
   cfg = config.features.monitoring.alertmanager;
 
   credentials = "/run/credentials/alertmanager.service";
-  mailPassword = cfg.email != null && cfg.email.passwordFile != null;
+  nobody = "nobody";
+  names = lib.attrNames cfg.receivers;
+  default =
+    if cfg.receiver != null then
+      cfg.receiver
+    else if names == [ ] then
+      nobody
+    else
+      lib.head names;
+  known = [ nobody ] ++ names;
+  unknown = lib.filter (name: !lib.elem name known) (
+    [ default ] ++ map (route: route.receiver) cfg.routes
+  );
+
+  # Secret files of a receiver, by the names of their credentials.
+  files =
+    name: receiver:
+    lib.filterAttrs (_: file: file != null) {
+      "${name}-mail-password" = receiver.email.passwordFile or null;
+      "${name}-webhook-url" = receiver.webhook.urlFile or null;
+      "${name}-webhook-token" = receiver.webhook.tokenFile or null;
+      "${name}-ntfy-token" = receiver.ntfy.tokenFile or null;
+    };
+
+  bearer =
+    file: credential:
+    lib.optionalAttrs (file != null) {
+      http_config.authorization.credentials_file = "${credentials}/${credential}";
+    };
+
+  email =
+    name: mail:
+    {
+      inherit (mail) to from;
+      smarthost = mail.server;
+      send_resolved = true;
+    }
+    // lib.optionalAttrs (mail.user != null) { auth_username = mail.user; }
+    // lib.optionalAttrs (mail.passwordFile != null) {
+      auth_password_file = "${credentials}/${name}-mail-password";
+    };
+
+  webhook =
+    name: hook:
+    (
+      if hook.urlFile != null then
+        { url_file = "${credentials}/${name}-webhook-url"; }
+      else
+        { inherit (hook) url; }
+    )
+    // bearer hook.tokenFile "${name}-webhook-token";
+
+  ntfy =
+    name: topic:
+    {
+      url = "${topic.url}?template=alertmanager";
+    }
+    // bearer topic.tokenFile "${name}-ntfy-token";
+
+  receiver =
+    name: it:
+    {
+      inherit name;
+    }
+    // lib.optionalAttrs (it.email != null) { email_configs = [ (email name it.email) ]; }
+    // lib.optionalAttrs (it.webhook != null || it.ntfy != null) {
+      webhook_configs =
+        lib.optional (it.webhook != null) (webhook name it.webhook)
+        ++ lib.optional (it.ntfy != null) (ntfy name it.ntfy);
+    };
+
+  matcher =
+    label: values:
+    lib.optional (values != [ ])
+      "${label} =~ ${builtins.toJSON (lib.concatMapStringsSep "|" lib.escapeRegex values)}";
+  route =
+    it:
+    {
+      inherit (it) receiver continue;
+      matchers =
+        matcher "severity" it.severity ++ matcher "host" it.hosts ++ matcher "alertname" it.alerts;
+    }
+    // lib.optionalAttrs (it.repeatInterval != null) { repeat_interval = it.repeatInterval; };
 in
 {
   options.features.monitoring.alertmanager = {
     enable = lib.mkEnableOption "delivery of alerts to people";
-
-    email = lib.mkOption {
-      type = lib.types.nullOr (
-        lib.types.submodule {
-          options = {
-            from = lib.mkOption {
-              type = lib.types.str;
-              description = "Sender.";
-            };
-            passwordFile = lib.mkOption {
-              type = lib.types.nullOr lib.types.path;
-              default = null;
-              description = "File with the password.";
-            };
-            server = lib.mkOption {
-              type = lib.types.str;
-              description = "Mail server with its port.";
-            };
-            to = lib.mkOption {
-              type = lib.types.str;
-              description = "Recipient.";
-            };
-            user = lib.mkOption {
-              type = lib.types.nullOr lib.types.str;
-              default = null;
-              description = "User name at the mail server; null sends without login.";
-            };
-          };
-        }
-      );
-      default = null;
-      description = "Mail to send alerts by.";
-    };
 
     externalUrl = lib.mkOption {
       type = lib.types.nullOr lib.types.str;
@@ -83,27 +132,173 @@ in
       description = "Port of the web interface and API.";
     };
 
+    receiver = lib.mkOption {
+      type = lib.types.nullOr lib.types.str;
+      default = null;
+      description = "Receiver of what no route takes; null is the first by name, or nobody where there is none.";
+    };
+
+    receivers = lib.mkOption {
+      type = lib.types.attrsOf (
+        lib.types.submodule {
+          options = {
+            email = lib.mkOption {
+              type = lib.types.nullOr (
+                lib.types.submodule {
+                  options = {
+                    from = lib.mkOption {
+                      type = lib.types.str;
+                      description = "Sender.";
+                    };
+                    passwordFile = lib.mkOption {
+                      type = lib.types.nullOr lib.types.path;
+                      default = null;
+                      description = "File with the password.";
+                    };
+                    server = lib.mkOption {
+                      type = lib.types.str;
+                      description = "Mail server with its port.";
+                    };
+                    to = lib.mkOption {
+                      type = lib.types.str;
+                      description = "Recipient.";
+                    };
+                    user = lib.mkOption {
+                      type = lib.types.nullOr lib.types.str;
+                      default = null;
+                      description = "User name at the mail server; null sends without login.";
+                    };
+                  };
+                }
+              );
+              default = null;
+              description = "Mail.";
+            };
+            ntfy = lib.mkOption {
+              type = lib.types.nullOr (
+                lib.types.submodule {
+                  options = {
+                    tokenFile = lib.mkOption {
+                      type = lib.types.nullOr lib.types.path;
+                      default = null;
+                      description = "File with an access token.";
+                    };
+                    url = lib.mkOption {
+                      type = lib.types.str;
+                      description = "Topic at an ntfy server of version 2.14 or newer.";
+                    };
+                  };
+                }
+              );
+              default = null;
+              description = "Push messages by ntfy, with its template for Alertmanager.";
+            };
+            webhook = lib.mkOption {
+              type = lib.types.nullOr (
+                lib.types.submodule {
+                  options = {
+                    tokenFile = lib.mkOption {
+                      type = lib.types.nullOr lib.types.path;
+                      default = null;
+                      description = "File with a bearer token.";
+                    };
+                    url = lib.mkOption {
+                      type = lib.types.nullOr lib.types.str;
+                      default = null;
+                      description = "Address that alerts are posted to, when it is no secret.";
+                    };
+                    urlFile = lib.mkOption {
+                      type = lib.types.nullOr lib.types.path;
+                      default = null;
+                      description = "File with the address, when it is one.";
+                    };
+                  };
+                }
+              );
+              default = null;
+              description = "Posts in Alertmanager's own JSON.";
+            };
+          };
+        }
+      );
+      default = { };
+      example = {
+        admin.email = {
+          from = "alerts@example.org";
+          server = "smtp.example.org:587";
+          to = "admin@example.org";
+        };
+      };
+      description = "Who gets alerts, by name.";
+    };
+
     repeatInterval = lib.mkOption {
       type = lib.types.strMatching "[0-9]+(s|m|h)";
       default = "12h";
       description = "How long until an alert that still fires is sent again.";
     };
 
-    webhookUrl = lib.mkOption {
-      type = lib.types.nullOr lib.types.str;
-      default = null;
-      example = "http://127.0.0.1:8060/alerts";
-      description = "Address that alerts are posted to, when it is no secret.";
-    };
-
-    webhookUrlFile = lib.mkOption {
-      type = lib.types.nullOr lib.types.path;
-      default = null;
-      description = "File with an address that alerts are posted to.";
+    routes = lib.mkOption {
+      type = lib.types.listOf (
+        lib.types.submodule {
+          options = {
+            alerts = lib.mkOption {
+              type = lib.types.listOf lib.types.str;
+              default = [ ];
+              description = "Names of alerts that it takes; none stands for all.";
+            };
+            continue = lib.mkOption {
+              type = lib.types.bool;
+              default = false;
+              description = "Whether routes that follow take the alert too.";
+            };
+            hosts = lib.mkOption {
+              type = lib.types.listOf lib.types.str;
+              default = [ ];
+              description = "Hosts that it takes; none stands for all.";
+            };
+            receiver = lib.mkOption {
+              type = lib.types.str;
+              description = "A name of `receivers`, or `nobody`.";
+            };
+            repeatInterval = lib.mkOption {
+              type = lib.types.nullOr (lib.types.strMatching "[0-9]+(s|m|h|d)");
+              default = null;
+              description = "How long until an alert is sent again; null is that of all.";
+            };
+            severity = lib.mkOption {
+              type = lib.types.listOf (
+                lib.types.enum [
+                  "info"
+                  "warning"
+                  "critical"
+                ]
+              );
+              default = [ ];
+              description = "Severities that it takes; none stands for all.";
+            };
+          };
+        }
+      );
+      default = [ ];
+      example = [
+        {
+          receiver = "nobody";
+          severity = [ "info" ];
+        }
+      ];
+      description = "Who gets what, in order; the first that fits takes an alert.";
     };
   };
 
   config = lib.mkIf cfg.enable {
+    assertions = [
+      {
+        assertion = unknown == [ ];
+        message = "monitoring.alertmanager has no receiver `${lib.head unknown}`: it has ${lib.concatStringsSep ", " known}";
+      }
+    ];
+
     services.prometheus.alertmanager = {
       enable = true;
       port = cfg.port;
@@ -113,11 +308,12 @@ in
       extraFlags = [ "--cluster.listen-address=" ];
       configuration = {
         route = {
-          receiver = "fleet";
+          receiver = default;
           group_by = cfg.groupBy;
           group_wait = cfg.groupWait;
           group_interval = cfg.groupInterval;
           repeat_interval = cfg.repeatInterval;
+          routes = map route cfg.routes;
         };
         # A host that is down says everything about its exporters and units.
         inhibit_rules = [
@@ -128,43 +324,19 @@ in
           }
           {
             source_matchers = [ "alertname = DiskFull" ];
-            target_matchers = [ "alertname = DiskLow" ];
+            target_matchers = [ "alertname =~ \"DiskLow|DiskFilling\"" ];
             equal = [
               "host"
               "mountpoint"
             ];
           }
         ];
-        receivers = [
-          (
-            {
-              name = "fleet";
-            }
-            // lib.optionalAttrs (cfg.email != null) {
-              email_configs = [
-                (
-                  {
-                    inherit (cfg.email) to from;
-                    smarthost = cfg.email.server;
-                    send_resolved = true;
-                  }
-                  // lib.optionalAttrs (cfg.email.user != null) { auth_username = cfg.email.user; }
-                  // lib.optionalAttrs mailPassword { auth_password_file = "${credentials}/mail-password"; }
-                )
-              ];
-            }
-            // lib.optionalAttrs (cfg.webhookUrl != null || cfg.webhookUrlFile != null) {
-              webhook_configs =
-                lib.optional (cfg.webhookUrl != null) { url = cfg.webhookUrl; }
-                ++ lib.optional (cfg.webhookUrlFile != null) { url_file = "${credentials}/webhook-url"; };
-            }
-          )
-        ];
+        receivers = [ { name = nobody; } ] ++ lib.mapAttrsToList receiver cfg.receivers;
       };
     };
 
-    systemd.services.alertmanager.serviceConfig.LoadCredential =
-      lib.optional mailPassword "mail-password:${cfg.email.passwordFile}"
-      ++ lib.optional (cfg.webhookUrlFile != null) "webhook-url:${cfg.webhookUrlFile}";
+    systemd.services.alertmanager.serviceConfig.LoadCredential = lib.mapAttrsToList (
+      name: file: "${name}:${file}"
+    ) (lib.concatMapAttrs files cfg.receivers);
   };
 }

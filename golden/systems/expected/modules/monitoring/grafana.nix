@@ -20,25 +20,14 @@ let
   '';
   interval = "15s";
 
-  status = pkgs.writeShellApplication {
-    name = "grafana-status";
-    runtimeInputs = [
-      pkgs.curl
-      pkgs.jq
-      pkgs.systemd
-    ];
-    text = ''
-      url=http://127.0.0.1:${toString cfg.port}
-      printf 'Unit:     %s\n' "$(systemctl is-active grafana.service || true)"
-      if ! health=$(curl --fail --silent --show-error --max-time 10 "$url/api/health"); then
-        echo "Grafana does not answer at $url" >&2
-        exit 1
-      fi
-      printf 'Address:  %s\n' "$url"
-      jq --raw-output '"Version:  \(.version)\nDatabase: \(.database)"' <<< "$health"
-      jq --exit-status '.database == "ok"' <<< "$health" > /dev/null
-    '';
+  status = (pkgs.callPackage ../../pkgs/monitoring-status { }).override {
+    kind = "grafana";
+    url = "http://127.0.0.1:${toString cfg.port}";
   };
+
+  fleetDashboards = ../../dashboards;
+  homeDashboard =
+    if cfg.homeDashboard != null then toString cfg.homeDashboard else "${fleetDashboards}/fleet.json";
 in
 {
   options.features.monitoring.grafana = {
@@ -59,7 +48,7 @@ in
     dashboardDirs = lib.mkOption {
       type = lib.types.listOf lib.types.path;
       default = [ ];
-      description = "Directories of dashboards as JSON files, provisioned read-only.";
+      description = "Directories of further dashboards as JSON files, provisioned read-only.";
     };
 
     domain = lib.mkOption {
@@ -69,10 +58,16 @@ in
       description = "Name under which browsers reach the server; null takes the host's name.";
     };
 
+    fleetDashboards = lib.mkOption {
+      type = lib.types.bool;
+      default = true;
+      description = "Whether the dashboards that are made from the spec are shown, in folders `hosts` and `media`.";
+    };
+
     homeDashboard = lib.mkOption {
       type = lib.types.nullOr lib.types.path;
       default = null;
-      description = "Dashboard file that is shown first.";
+      description = "Dashboard file that is shown first; null is the fleet's overview.";
     };
 
     listenAddress = lib.mkOption {
@@ -147,8 +142,8 @@ in
             check_for_updates = false;
             check_for_plugin_updates = false;
           };
-          dashboards = lib.mkIf (cfg.homeDashboard != null) {
-            default_home_dashboard_path = toString cfg.homeDashboard;
+          dashboards = lib.mkIf (cfg.fleetDashboards || cfg.homeDashboard != null) {
+            default_home_dashboard_path = homeDashboard;
           };
         }
         cfg.settings
@@ -180,7 +175,7 @@ in
             path = dir;
             foldersFromFilesStructure = true;
           };
-        }) cfg.dashboardDirs;
+        }) (lib.optional cfg.fleetDashboards "${fleetDashboards}" ++ cfg.dashboardDirs);
       };
     };
 

@@ -8,35 +8,20 @@
 let
   cfg = config.features.monitoring.node-exporter;
 
-  status = pkgs.writeShellApplication {
-    name = "node-exporter-status";
-    runtimeInputs = [
-      pkgs.curl
-      pkgs.gnugrep
-      pkgs.gnused
-      pkgs.systemd
-    ];
-    text = ''
-      url=http://127.0.0.1:${toString cfg.port}/metrics
-      printf 'Unit:        %s\n' "$(systemctl is-active prometheus-node-exporter.service || true)"
-      if ! metrics=$(curl --fail --silent --show-error --max-time 10 "$url"); then
-        echo "The exporter does not answer at $url" >&2
-        exit 1
-      fi
-      printf 'Address:     %s\n' "$url"
-      printf 'Samples:     %s\n' "$(grep --count --invert-match '^#' <<< "$metrics")"
-      failed=$(sed -n 's/^node_scrape_collector_success{collector="\(.*\)"} 0$/\1/p' <<< "$metrics")
-      if [ -n "$failed" ]; then
-        printf 'Collectors without data:\n%s\n' "$failed"
-      else
-        echo 'Collectors:  all successful'
-      fi
-    '';
+  status = (pkgs.callPackage ../../pkgs/monitoring-status { }).override {
+    kind = "node-exporter";
+    url = "http://127.0.0.1:${toString cfg.port}";
   };
 in
 {
   options.features.monitoring.node-exporter = {
     enable = lib.mkEnableOption "metrics of the machine for Prometheus";
+
+    amdGpu = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = "Whether load and memory of AMD GPUs are read.";
+    };
 
     collectors = lib.mkOption {
       type = lib.types.listOf lib.types.str;
@@ -82,7 +67,7 @@ in
       enable = true;
       port = cfg.port;
       listenAddress = cfg.listenAddress;
-      enabledCollectors = cfg.collectors ++ [ "textfile" ];
+      enabledCollectors = cfg.collectors ++ [ "textfile" ] ++ lib.optional cfg.amdGpu "drm";
       disabledCollectors = cfg.disabledCollectors;
       extraFlags = [ "--collector.textfile.directory=${cfg.textfileDir}" ];
     };

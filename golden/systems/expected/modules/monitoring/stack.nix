@@ -9,6 +9,7 @@ in
     ./alloy.nix
     ./grafana.nix
     ./loki.nix
+    ./nixos-exporter.nix
     ./node-exporter.nix
     ./prometheus.nix
     ./systemd-exporter.nix
@@ -33,6 +34,7 @@ in
       alloy.enable = true;
       grafana = lib.mkIf (cfg.mode == "server") { enable = true; };
       loki = lib.mkIf (cfg.mode == "server") { enable = true; };
+      nixos-exporter.enable = true;
       node-exporter.enable = true;
       prometheus = lib.mkIf (cfg.mode == "server") { enable = true; };
       systemd-exporter.enable = true;
