@@ -36,6 +36,8 @@ codes! {
         "A body must be UTF-8 text.";
     "bad-half": "a home feature has a system half",
         "`homeFeatures` holds features with a Home Manager half only. Move the definition to `features`.";
+    "bad-key": "a key that nothing can be encrypted for",
+        "The key book takes public keys of ssh (ed25519, and RSA with agenix) and age recipients. sops-nix turns the ssh key of a host into an age key, which only ed25519 keys allow.";
     "bad-name": "a name that cannot be used",
         "Names become file names, attributes, host names and unit names, so each kind has its rule, which the message states.";
     "bad-path": "a path that leads outside the spec folder",
@@ -106,6 +108,8 @@ codes! {
         "Keys are text. Quote a key that begins with a bracket or brace.";
     "literal-credential": "a credential in the spec",
         "The spec and the output are public to everyone who reads the repository and the store. Declare a secret and name it with `!secret`.";
+    "literal-hash": "a password hash in the spec",
+        "A hash is not the password, but everyone who can read the repository or the store can try passwords against it. NixOS takes a file as well, `hashedPasswordFile`, and the spec a secret.";
     "merge-key": "a YAML merge key",
         "Merge keys hide where a value comes from. Templates and profiles are there for what several places share.";
     "microvm-memory": "the memory of a MicroVM does not fit",
@@ -117,7 +121,7 @@ codes! {
     "missing-file": "a file that is named does not exist",
         "Files are named relative to the spec folder. Hand-written modules must reach what they import by a relative path below it.";
     "missing-host-key": "a secret is for a host whose key is not known",
-        "The file cannot be encrypted for the host. Add its public ssh or age key to `secrets.keys.hosts`.";
+        "The file cannot be encrypted for the host, which would fail when it starts. Add its public ssh or age key to `secrets.keys.hosts`, then encrypt again: `scripts/manage-secrets.sh rekey`.";
     "missing-key": "a required key is missing",
         "The message names the key and what it is for.";
     "missing-option": "an option without default has no value",
@@ -128,6 +132,8 @@ codes! {
         "Every fleet has a section `fleet` with its name.";
     "nix-syntax": "code that is not valid Nix",
         "Everything tagged `!nix`, every body and every hand-written module is parsed before it is copied.";
+    "no-bios-partition": "GRUB without a BIOS boot partition",
+        "On a disk with a partition table of today GRUB needs a small partition of its own to be started by BIOS. Layouts make it with `bios: true`.";
     "no-boot-loader": "a host without a boot loader",
         "The machine would be built but could not start. Set `hardware.boot`, or `loader: none` where something else boots it.";
     "no-efi-partition": "systemd-boot without an EFI partition",
@@ -180,6 +186,8 @@ codes! {
         "The path below `pkgs` is in no package set of the index. If an overlay adds it, name the overlay under `fleet.packages.overlays`.";
     "package-unsupported": "a package does not exist for the system of a host",
         "nixpkgs refuses to evaluate a package that does not support the platform.";
+    "password-secret": "a password that is to belong to somebody",
+        "sops-nix decrypts the passwords of users before there are users, so only root can have them.";
     "port-collision": "two features listen on one port of a host",
         "Give one of them another port by its option.";
     "private-key": "a private key in the spec",
@@ -190,6 +198,8 @@ codes! {
         "Every feature has a flag `enable`, which naming the feature sets.";
     "retired-host": "something refers to a retired host",
         "A retired host stays in the spec for the record; nothing may depend on it.";
+    "same-key": "a key that two names have",
+        "Whoever has it reads what is for either of the two, and taking it away from one takes it from both.";
     "secret-access": "a host uses a secret that it may not read",
         "Add the host to the secret's readers, then rekey, so that the host can decrypt it.";
     "self-reference": "a feature requires or excludes itself",
@@ -212,6 +222,8 @@ codes! {
         "The module system would refuse the value. The message says what the option takes.";
     "setting-unknown": "an option that does not exist is set or read",
         "The index of the modules that the fleet uses has no such option. A slip of the pen is the usual reason; an option of Home Manager in a host, or the other way round, the second.";
+    "small-swap": "less swap than memory on a host that hibernates",
+        "Hibernation writes the memory to swap. What does not fit keeps the machine from going to sleep.";
     "spec-empty": "the spec folder holds no YAML file",
         "There is nothing to generate from. `gen init` starts a small fleet.";
     "spec-encoding": "a file of the spec is not UTF-8",
@@ -286,6 +298,8 @@ codes! {
         "It is checked but not emitted.";
     "unused-input": "a flake input that nothing uses",
         "Inputs that nothing uses are not emitted.";
+    "unused-key": "the key of a user whom no secret is for",
+        "Nothing is encrypted for the key. A secret without `users` is for all of them.";
     "unused-profile": "a profile that nobody has",
         "It is checked but not emitted.";
     "unused-secret": "a secret that no host uses",

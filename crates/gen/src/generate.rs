@@ -54,7 +54,12 @@ pub(crate) fn generate_some(
         root,
     } = sources;
     around.root.clone_from(&root);
-    let spec = spec::load(&map, &yaml, &mut diagnostics);
+    let spec = spec::load_with(
+        &map,
+        &yaml,
+        &mut diagnostics,
+        &mut crate::credentials::check,
+    );
     // Only what is wrong with the section; the rules run where the tree is checked.
     crate::linting::config(&spec.lint, &mut diagnostics);
     let mut fleet = Fleet::default();

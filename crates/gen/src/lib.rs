@@ -19,6 +19,7 @@ mod check;
 pub mod cli;
 mod commands;
 mod console;
+mod credentials;
 pub mod facts;
 mod fingerprint;
 mod generate;

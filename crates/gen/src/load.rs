@@ -233,7 +233,7 @@ pub(crate) fn is_passed_over(name: &str) -> bool {
 }
 
 /// Names of the encrypted files. What gen itself writes there is none of them.
-fn secret_names(folder: &Utf8Path) -> BTreeSet<String> {
+pub(crate) fn secret_names(folder: &Utf8Path) -> BTreeSet<String> {
     let Ok(entries) = folder.read_dir_utf8() else {
         return BTreeSet::new();
     };

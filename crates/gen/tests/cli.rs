@@ -213,6 +213,40 @@ fn list() {
 }
 
 #[test]
+fn list_secrets() {
+    let project = Project::new().file(
+        "spec/secrets.yaml",
+        "secrets:
+  keys:
+    hosts: { one: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH1ZO5AaPRZp4OyOjwMhOrKrMcJM3oVvKkU6WdBTutSD }
+    users: { alice: age120jpt78v6e7u0t0tqk5rttaupk5jlnvm7fv2z3rzlk90rndkj4pq3lw0h4 }
+  items:
+    here: { hosts: [one], owner: root, mode: \"0400\" }
+    missing: { hosts: [one], users: [alice] }
+",
+    );
+    std::fs::create_dir_all(project.path("generated/secrets")).unwrap();
+    std::fs::write(project.path("generated/secrets/here.age"), "x").unwrap();
+    let listed = project.run(&["list", "secrets"]).stdout;
+    let lines: Vec<Vec<&str>> = listed
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        lines[1],
+        ["here", "exists", "one", "alice", "-", "root", "0400"]
+    );
+    assert_eq!(
+        lines[2],
+        ["missing", "missing", "one", "alice", "-", "-", "-"]
+    );
+    let json = project.run(&["list", "secrets", "--format", "json"]).stdout;
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    assert_eq!(rows[0]["file"], "secrets/here.age");
+    assert_eq!(rows[1]["exists"], false);
+}
+
+#[test]
 fn list_features_without_a_spec() {
     let text = Project::empty()
         .clean(&["list", "features", "--format", "json"])

@@ -13,6 +13,7 @@
 
 mod check;
 mod config;
+pub mod credential;
 mod facts;
 mod finding;
 mod fix;

@@ -188,6 +188,8 @@ pub enum DiskLayout {
         esp: String,
         /// BIOS boot partition as well.
         bios: bool,
+        /// LUKS around the root, and swap under a key that is forgotten.
+        encrypt: bool,
         /// Size of swap.
         swap: Option<String>,
     },
@@ -197,6 +199,8 @@ pub enum DiskLayout {
         device: String,
         /// Size of the EFI partition.
         esp: String,
+        /// BIOS boot partition as well.
+        bios: bool,
         /// LUKS around it.
         encrypt: bool,
         /// Size of the swap file.
@@ -212,6 +216,10 @@ pub enum DiskLayout {
         devices: Vec<String>,
         /// Size of the EFI partition.
         esp: String,
+        /// BIOS boot partition as well.
+        bios: bool,
+        /// Native encryption of the pool, with a passphrase.
+        encrypt: bool,
         /// Pool name.
         pool: String,
         /// Vdev mode: empty, `mirror`, `raidz`…

@@ -189,6 +189,16 @@ pub enum Backend {
     Sops,
 }
 
+impl Backend {
+    /// The name of the encrypted file of a secret.
+    pub fn secret_file(self, name: &str) -> String {
+        match self {
+            Backend::Agenix => format!("{name}.age"),
+            Backend::Sops => format!("{name}.yaml"),
+        }
+    }
+}
+
 /// A flake input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Input {
@@ -270,9 +280,9 @@ impl User {
 /// Key book and rules.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Secrets {
-    /// Host → public key.
+    /// Host → public key, as the backend encrypts for it: with sops an age key.
     pub host_keys: BTreeMap<String, String>,
-    /// User → public key.
+    /// User → public key, likewise.
     pub user_keys: BTreeMap<String, String>,
     /// The secrets.
     pub items: BTreeMap<String, Secret>,

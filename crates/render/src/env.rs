@@ -40,6 +40,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("module.nix.j2", include_str!("../templates/module.nix.j2")),
     ("readme.md.j2", include_str!("../templates/readme.md.j2")),
     (
+        "recipients.txt.j2",
+        include_str!("../templates/recipients.txt.j2"),
+    ),
+    (
         "secrets.nix.j2",
         include_str!("../templates/secrets.nix.j2"),
     ),

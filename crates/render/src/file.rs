@@ -20,7 +20,10 @@ use crate::views::{
 };
 
 /// The program that installs a host, the same for all.
-const SCRIPT: &str = include_str!("../scripts/install-host.sh");
+const INSTALL_SCRIPT: &str = include_str!("../scripts/install-host.sh");
+
+/// The program that creates, edits and re-encrypts secrets.
+const SECRETS_SCRIPT: &str = include_str!("../scripts/manage-secrets.sh");
 
 /// A file to render.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +46,9 @@ pub(crate) enum File<'a> {
     InstallerModule,
     Profile(&'a Profile),
     Readme,
+    Recipients,
     SecretRules,
+    SecretsScript,
     SopsRules,
     Template(&'a Template),
     User(&'a User),
@@ -53,6 +58,10 @@ pub(crate) enum File<'a> {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum View {
+    Attributes {
+        /// Whether there are age files, which look like text to git if they are small.
+        age: bool,
+    },
     Disks(disks::View),
     Feature(feature::View),
     Flake(flake::View),
@@ -64,6 +73,7 @@ pub(crate) enum View {
     Layer(layer::View),
     Nothing {},
     Readme(readme::View),
+    Recipients(secrets::RecipientsView),
     SecretRules(secrets::AgenixView),
     SopsRules(secrets::SopsView),
     User(user::View),
@@ -137,6 +147,7 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
             Backend::Agenix => File::SecretRules,
             Backend::Sops => File::SopsRules,
         });
+        files.extend([File::Recipients, File::SecretsScript]);
     }
     files
 }
@@ -170,7 +181,9 @@ impl File<'_> {
             File::InstallerModule => "modules/installer.nix".to_owned(),
             File::Profile(profile) => format!("home/profiles/{}.nix", profile.name),
             File::Readme => "README.md".to_owned(),
+            File::Recipients => "secrets/recipients.txt".to_owned(),
             File::SecretRules => "secrets/secrets.nix".to_owned(),
+            File::SecretsScript => "scripts/manage-secrets.sh".to_owned(),
             File::SopsRules => ".sops.yaml".to_owned(),
             File::Template(template) => format!("templates/{}.nix", template.name),
             File::User(user) => format!("users/{}/default.nix", user.name),
@@ -195,7 +208,9 @@ impl File<'_> {
             File::InstallerModule => "installer-module.nix.j2",
             File::Profile(_) | File::Template(_) => "layer.nix.j2",
             File::Readme => "readme.md.j2",
+            File::Recipients => "recipients.txt.j2",
             File::SecretRules => "secrets.nix.j2",
+            File::SecretsScript => "manage-secrets.sh",
             File::SopsRules => "sops.yaml.j2",
         }
     }
@@ -203,7 +218,10 @@ impl File<'_> {
     /// What its template prints.
     pub(crate) fn view(self, env: &Environment<'_>, fleet: &Fleet) -> Result<View> {
         Ok(match self {
-            File::Attributes | File::InstallScript | File::InstallerModule => View::Nothing {},
+            File::Attributes => View::Attributes {
+                age: fleet.backend == Backend::Agenix && !fleet.secrets.items.is_empty(),
+            },
+            File::InstallScript | File::InstallerModule | File::SecretsScript => View::Nothing {},
             File::Disks(name, disk) => View::Disks(disks::shared(name, disk)?),
             File::HostDisks(host) => View::Disks(disks::own(host)?),
             File::Feature(_, feature, half) => View::Feature(feature::view(fleet, feature, half)?),
@@ -219,6 +237,7 @@ impl File<'_> {
             File::Installer(it) => View::Installer(installer::view(it)?),
             File::Profile(profile) => View::Layer(layer::profile(fleet, profile)?),
             File::Readme => View::Readme(readme::view(fleet)),
+            File::Recipients => View::Recipients(secrets::recipients(fleet, self.header(fleet))),
             File::SecretRules => View::SecretRules(secrets::agenix(fleet, self.header(fleet))?),
             File::SopsRules => View::SopsRules(secrets::sops(fleet, self.header(fleet))),
             File::Template(template) => View::Layer(layer::template(fleet, template)?),
@@ -253,12 +272,16 @@ impl File<'_> {
             })?;
             return Ok(format!("{}\n{module}", self.header(fleet)));
         }
-        if let File::InstallScript = self {
-            return Ok(SCRIPT.to_owned());
+        match self {
+            File::InstallScript => return Ok(INSTALL_SCRIPT.to_owned()),
+            File::SecretsScript => return Ok(SECRETS_SCRIPT.to_owned()),
+            _ => {}
         }
         let text = self.text(env, fleet)?;
         let module = match self {
-            File::Attributes | File::Readme | File::SopsRules => return Ok(text),
+            File::Attributes | File::Readme | File::Recipients | File::SopsRules => {
+                return Ok(text);
+            }
             File::Flake | File::SecretRules => return format(&text),
             File::Hardware(_) | File::HostUser(..) => memo.get(&text, |text| module(env, text))?,
             _ => module(env, &text)?,

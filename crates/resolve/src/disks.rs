@@ -20,17 +20,18 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
         .map_or_else(|| "1G".to_owned(), |t| t.value.clone());
     let swap = disk.swap.as_ref().map(|t| t.value.clone());
     let used: &[&str] = match layout.value.as_str() {
-        "ext4" => &["device", "esp", "bios", "swap"],
+        "ext4" => &["device", "esp", "bios", "encrypt", "swap"],
         "luks-btrfs" => &[
             "device",
             "esp",
+            "bios",
             "encrypt",
             "swap",
             "subvolumes",
             "mountOptions",
         ],
         "zfs" => &[
-            "devices", "device", "esp", "pool", "mode", "datasets", "hostId",
+            "devices", "device", "esp", "bios", "encrypt", "pool", "mode", "datasets", "hostId",
         ],
         "none" => &["fileSystems", "swapDevices"],
         other => {
@@ -50,11 +51,14 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
             );
         }
     }
+    let bios = disk.bios.as_ref().is_some_and(|b| b.value);
+    let encrypt = disk.encrypt.as_ref().map(|b| b.value);
     let layout = match layout.value.as_str() {
         "ext4" => DiskLayout::Ext4 {
             device: device(item, d)?,
             esp,
-            bios: disk.bios.as_ref().is_some_and(|b| b.value),
+            bios,
+            encrypt: encrypt == Some(true),
             swap,
         },
         "luks-btrfs" => {
@@ -75,6 +79,7 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
                 absolute(name, d);
                 absolute(mount, d);
             }
+            mounted_once(&disk.subvolumes, d);
             let mut mount_options: Vec<String> =
                 disk.mount_options.iter().map(|o| o.value.clone()).collect();
             if mount_options.is_empty() {
@@ -93,13 +98,14 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
             DiskLayout::LuksBtrfs {
                 device: device(item, d)?,
                 esp,
-                encrypt: disk.encrypt.as_ref().is_none_or(|b| b.value),
+                bios,
+                encrypt: encrypt != Some(false),
                 swap,
                 subvolumes,
                 mount_options,
             }
         }
-        "zfs" => zfs(item, esp, d)?,
+        "zfs" => zfs(item, esp, (bios, encrypt == Some(true)), d)?,
         _ => by_hand(item, d),
     };
     if disk.broken {
@@ -173,7 +179,36 @@ fn absolute(path: &Text, d: &mut Diagnostics) {
     }
 }
 
-fn zfs(item: &Item<Disk>, esp: String, d: &mut Diagnostics) -> Option<DiskLayout> {
+/// Reports a mount point that two subvolumes or data sets of one layout have.
+fn mounted_once(parts: &[(Text, Text)], d: &mut Diagnostics) {
+    let mut seen: BTreeMap<&str, &Text> = BTreeMap::new();
+    for (part, mount) in parts {
+        if !mount.value.starts_with('/') {
+            continue;
+        }
+        if let Some(first) = seen.insert(&mount.value, part) {
+            d.push(
+                Diagnostic::error(
+                    "disk-layout",
+                    mount.span,
+                    format!(
+                        "`{}` and `{}` are both mounted at `{}`",
+                        first.value, part.value, mount.value
+                    ),
+                )
+                .related(first.span, format!("`{}`", first.value))
+                .help("mount one of the two elsewhere"),
+            );
+        }
+    }
+}
+
+fn zfs(
+    item: &Item<Disk>,
+    esp: String,
+    (bios, encrypt): (bool, bool),
+    d: &mut Diagnostics,
+) -> Option<DiskLayout> {
     let disk = &item.value;
     let devices: Vec<&Text> = disk.devices.iter().chain(&disk.device).collect();
     if devices.is_empty() {
@@ -226,6 +261,34 @@ fn zfs(item: &Item<Disk>, esp: String, d: &mut Diagnostics) -> Option<DiskLayout
             return None;
         }
     };
+    mounted_once(&disk.datasets, d);
+    let mut seen: BTreeMap<&str, &Text> = BTreeMap::new();
+    for device in &devices {
+        if let Some(first) = seen.insert(&device.value, device) {
+            d.push(
+                Diagnostic::error(
+                    "disk-layout",
+                    device.span,
+                    format!("`{}` is named twice", device.value),
+                )
+                .related(first.span, "first named here")
+                .help("a pool needs each of its devices once"),
+            );
+        }
+    }
+    let least = match mode.as_str() {
+        "raidz2" => 3,
+        "raidz3" => 4,
+        _ => 2,
+    };
+    if let Some(text) = &disk.mode
+        && text.value.starts_with("raidz")
+        && (2..least).contains(&devices.len())
+    {
+        let message = format!("mode `{}` needs at least {least} devices", text.value);
+        let diagnostic = Diagnostic::error("disk-layout", text.span, message);
+        d.push(diagnostic.help("add devices, or choose `mirror` or `raidz`"));
+    }
     let mut datasets: BTreeMap<String, String> = disk
         .datasets
         .iter()
@@ -239,6 +302,8 @@ fn zfs(item: &Item<Disk>, esp: String, d: &mut Diagnostics) -> Option<DiskLayout
     Some(DiskLayout::Zfs {
         devices: devices.iter().map(|t| t.value.clone()).collect(),
         esp,
+        bios,
+        encrypt,
         pool: disk
             .pool
             .as_ref()
@@ -290,6 +355,29 @@ pub(crate) fn mount_points(disk: &model::Disk) -> Vec<&str> {
         DiskLayout::ByHand { file_systems, .. } => {
             file_systems.keys().map(String::as_str).collect()
         }
+    }
+}
+
+/// Whether BIOS can start GRUB from the layout: it has a place for it, or nobody knows.
+pub(crate) fn can_boot_by_bios(disk: &model::Disk) -> bool {
+    match &disk.layout {
+        DiskLayout::Ext4 { bios, .. }
+        | DiskLayout::LuksBtrfs { bios, .. }
+        | DiskLayout::Zfs { bios, .. } => *bios,
+        DiskLayout::ByHand { .. } => true,
+    }
+}
+
+/// The size of the swap of a layout in bytes, as far as it is known.
+pub(crate) fn swap(disk: &model::Disk) -> Option<u64> {
+    let size = |swap: &Option<String>| match swap {
+        Some(text) => spec::parse_size(text).ok(),
+        None => Some(0),
+    };
+    match &disk.layout {
+        DiskLayout::Ext4 { swap, .. } | DiskLayout::LuksBtrfs { swap, .. } => size(swap),
+        DiskLayout::Zfs { .. } => Some(0),
+        DiskLayout::ByHand { swap_devices, .. } => swap_devices.is_empty().then_some(0),
     }
 }
 

@@ -38,7 +38,13 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
             .collect(),
     };
     fleet.secrets = secrets::resolve(world, d);
-    let known = deploy::known_hosts(world, &fleet.secrets.host_keys, d);
+    // As they are written: ssh has no use for the age keys of sops.
+    let written = world.spec.secrets.host_keys.iter();
+    let written = written
+        .filter(|(name, _)| fleet.secrets.host_keys.contains_key(*name))
+        .map(|(name, item)| (name.clone(), item.value.value.clone()))
+        .collect();
+    let known = deploy::known_hosts(world, &written, d);
     fleet.definitions.extend(known);
     missing_state_version(world, d);
     if world.spec.hosts.is_empty() && !world.spec.is_lost("hosts", "") {
@@ -1281,6 +1287,7 @@ fn sources(world: &World<'_>, fleet: &Fleet) -> BTreeMap<String, String> {
         .next()
         .map_or_else(|| fleet_file.clone(), |i| path(i.name.span));
     result.insert("secrets/secrets.nix".to_owned(), secrets.clone());
+    result.insert("secrets/recipients.txt".to_owned(), secrets.clone());
     result.insert(".sops.yaml".to_owned(), secrets);
     for (name, host) in &fleet.hosts {
         for file in ["default", "hardware", "disks"] {

@@ -16,6 +16,7 @@ use crate::derive::{Derivations, GpuFacts};
 use crate::image;
 use crate::lower::{Place, Rank, Uses, feature_path, made};
 use crate::microvm::{self, Listens};
+use crate::secrets::Used;
 use crate::template::{self, require_system_half, unneeded};
 use crate::user::{self, OnHost};
 use crate::uses::{
@@ -959,6 +960,7 @@ fn check(
         && spec.hardware.disks.len() == host.disks.len()
         && (spec.hardware.platform.as_ref()).is_none_or(|p| p.value == host.hardware.platform)
         && !d.iter().any(|d| d.code == "bad-value");
+    settings_of_disks(partial, template, d);
     if whole {
         root_and_boot(partial, template, d);
     }
@@ -1270,6 +1272,103 @@ fn root_and_boot(
             .help("add `/boot` (vfat) to the layout's `fileSystems`"),
         );
     }
+    let root = host
+        .disks
+        .iter()
+        .find(|(_, disk)| crate::disks::mount_points(disk).contains(&"/"));
+    if let (BootLoader::Grub(device), Some((name, disk))) = (&host.hardware.boot.loader, root)
+        && device != "nodev"
+        && !host.disks.values().any(crate::disks::can_boot_by_bios)
+    {
+        d.push(
+            Diagnostic::error(
+                "no-bios-partition",
+                partial.spec.hardware.boot.device.as_ref().map_or(partial.place, |t| t.span),
+                format!("GRUB has no place on `{device}`: layout `{name}` makes no BIOS boot partition"),
+            )
+            .related(disk.span, format!("`{name}`"))
+            .help("say `bios: true` in the layout; a machine with EFI takes `device: nodev`, or systemd-boot"),
+        );
+    }
+}
+
+/// What settings say about file systems and swap against the layouts of the host.
+fn settings_of_disks(
+    partial: &Partial<'_>,
+    template: Option<&template::Flat<'_>>,
+    d: &mut Diagnostics,
+) {
+    let host = &partial.host;
+    if host.disks.is_empty() {
+        return;
+    }
+    let from_template = template.map_or(&[][..], |t| &t.model.definitions);
+    let definitions = || host.definitions.iter().chain(from_template);
+    for definition in definitions() {
+        let [first, point, rest @ ..] = definition.path.0.as_slice() else {
+            continue;
+        };
+        let word = |name: &str| matches!(name, "device" | "fsType" | "label");
+        let defined = match (rest, &definition.value) {
+            ([], nix::Value::Attrs(values)) => values
+                .iter()
+                .any(|(name, value)| word(name) && !matches!(value, nix::Value::Apply(..))),
+            ([name], value) => word(name) && !matches!(value, nix::Value::Apply(..)),
+            _ => false,
+        };
+        let layout = host
+            .disks
+            .iter()
+            .find(|(_, disk)| crate::disks::mount_points(disk).contains(&point.as_str()));
+        if let (true, "fileSystems", Some((name, disk))) = (defined, first.as_str(), layout) {
+            d.push(
+                Diagnostic::error(
+                    "disk-layout",
+                    definition.origin.span,
+                    format!("`{point}` is mounted by the layout `{name}` already"),
+                )
+                .related(disk.span, format!("`{name}`"))
+                .help("mount it by one of the two; `options` may be set beside a layout"),
+            );
+        }
+    }
+    // Booting from what was in memory: all of it has to fit.
+    let resumes = definitions().find(|x| {
+        let path = x.path.0.iter().map(String::as_str).collect::<Vec<_>>();
+        match path.as_slice() {
+            ["boot", "resumeDevice"] => true,
+            ["boot", "kernelParams"] => {
+                nix::render(&x.value).is_ok_and(|text| text.contains("\"resume="))
+            }
+            _ => false,
+        }
+    });
+    let by_settings = definitions().any(|x| x.path.0.first().is_some_and(|p| p == "swapDevices"));
+    let swap: Option<u64> = host.disks.values().map(crate::disks::swap).sum();
+    if let (Some(resumes), Some(swap), Some(memory), false) =
+        (resumes, swap, host.hardware.memory, by_settings)
+        && swap < memory
+    {
+        let gib = |bytes: u64| bytes.div_ceil(1 << 30);
+        let place = partial.spec.hardware.memory.as_ref().map(|m| m.span);
+        d.push(
+            Diagnostic::warning(
+                "small-swap",
+                resumes.origin.span,
+                format!(
+                    "host `{}` resumes from swap, which is {} GiB for {} GiB of memory",
+                    host.name,
+                    gib(swap),
+                    gib(memory)
+                ),
+            )
+            .related(place, "the memory")
+            .help(format!(
+                "give a layout `swap: {}GiB`, or do not hibernate",
+                gib(memory)
+            )),
+        );
+    }
 }
 
 /// The host as expressions see it.
@@ -1370,9 +1469,14 @@ pub(crate) fn finish(
     given_options(world, partial);
     open_ports(world, partial, d);
     groups(world, base, partial);
-    let mut used: BTreeMap<String, (Span, bool)> = BTreeMap::new();
+    let mut used: BTreeMap<String, Used> = BTreeMap::new();
     for (name, span) in &partial.uses.secrets {
-        used.entry(name.clone()).or_insert((*span, false));
+        used.entry(name.clone()).or_insert_with(|| Used::at(*span));
+    }
+    for name in &partial.uses.passwords {
+        if let Some(used) = used.get_mut(name) {
+            used.for_users = true;
+        }
     }
     let homes = partial.users.values().flat_map(|u| u.model.enabled.keys());
     for id in partial.host.enabled.keys().chain(homes) {
@@ -1386,18 +1490,20 @@ pub(crate) fn finish(
             } else {
                 secret.span
             };
-            used.entry(secret.value.clone()).or_insert((place, false));
+            used.entry(secret.value.clone())
+                .or_insert_with(|| Used::at(place));
         }
         for (name, place) in features.get(id).into_iter().flat_map(|f| &f.secrets) {
-            used.entry(name.clone())
-                .or_insert((if definition.builtin { span } else { *place }, false));
+            let place = if definition.builtin { span } else { *place };
+            used.entry(name.clone()).or_insert_with(|| Used::at(place));
         }
     }
     // Guests have no passwords of the fleet.
     let is_host = matches!(partial.kind, Kind::Host);
     for name in partial.users.keys().filter(|_| is_host) {
         if let Some((secret, span)) = base.users.get(name).and_then(|u| u.password_secret.clone()) {
-            used.insert(secret, (span, true));
+            let used = used.entry(secret).or_insert_with(|| Used::at(span));
+            (used.span, used.for_users) = (span, true);
         }
     }
     partial.host.secrets = crate::secrets::host_uses(world, secrets, &partial.host.name, &used, d);

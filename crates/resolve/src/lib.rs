@@ -20,6 +20,7 @@ mod fleet;
 mod host;
 mod image;
 mod inputs;
+mod keys;
 mod lines;
 mod lower;
 mod microvm;

@@ -68,6 +68,8 @@ pub(crate) fn arguments(home: bool) -> &'static [&'static str] {
 pub(crate) struct Uses {
     /// Secrets and where they were named.
     pub(crate) secrets: Vec<(String, Span)>,
+    /// Secrets that are passwords of users.
+    pub(crate) passwords: BTreeSet<String>,
     /// Files below the spec folder.
     pub(crate) assets: BTreeSet<String>,
     /// Programs of the catalog.
@@ -77,6 +79,7 @@ pub(crate) struct Uses {
 impl Uses {
     pub(crate) fn extend(&mut self, other: &Uses) {
         self.secrets.extend(other.secrets.iter().cloned());
+        self.passwords.extend(other.passwords.iter().cloned());
         self.assets.extend(other.assets.iter().cloned());
         self.programs.extend(&other.programs);
     }
@@ -88,6 +91,29 @@ pub(crate) fn code(text: &str) -> nix::Value {
         Ok(expr) => nix::Value::Expr(expr),
         Err(_) => nix::Value::Str(text.to_owned()),
     }
+}
+
+/// Lowers the value of a setting, whose path may say that it is a password.
+pub(crate) fn setting(
+    world: &World<'_>,
+    place: Place,
+    setting: &Setting,
+    uses: &mut Uses,
+    d: &mut Diagnostics,
+) -> nix::Value {
+    let before = uses.secrets.len();
+    let value = lower(world, place, &setting.value, uses, d);
+    let parts: Vec<&str> = setting.path.0.iter().map(String::as_str).collect();
+    if !place.home
+        && matches!(
+            parts.as_slice(),
+            ["users", "users", _, "hashedPasswordFile"]
+        )
+    {
+        let named = uses.secrets[before..].iter().map(|(name, _)| name.clone());
+        uses.passwords.extend(named.collect::<Vec<_>>());
+    }
+    value
 }
 
 /// Lowers a value.
@@ -363,7 +389,7 @@ pub(crate) fn definition(
     uses: &mut Uses,
     d: &mut Diagnostics,
 ) -> Definition {
-    let value = ranked(lower(world, place, &setting.value, uses, d), rank);
+    let value = ranked(self::setting(world, place, setting, uses, d), rank);
     Definition {
         path: setting.path.clone(),
         value,

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diag::{Diagnostic, Diagnostics, Span};
 use model::{HostName, Secret, SecretUse, Secrets, UserName};
-use spec::ast::Text;
+use spec::ast::{Named, Text};
 
+use crate::keys::{self, Problem};
 use crate::lower::Uses;
 use crate::world::{World, unknown_name};
 
@@ -15,10 +16,9 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
     let mut result = Secrets::default();
     for (name, item) in &spec.host_keys {
         if is_machine(world, name) {
-            key(&item.value, d);
-            result
-                .host_keys
-                .insert(name.clone(), item.value.value.clone());
+            if let Some(key) = key(world, &item.value, "host", d) {
+                result.host_keys.insert(name.clone(), key);
+            }
         } else if !world.spec.is_lost("hosts", name) && !world.spec.is_lost("microvms", name) {
             d.push(unknown_name(
                 "unknown-host",
@@ -30,11 +30,11 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> Secrets {
         }
     }
     for (name, item) in &spec.user_keys {
-        key(&item.value, d);
-        result
-            .user_keys
-            .insert(name.clone(), item.value.value.clone());
+        if let Some(key) = key(world, &item.value, "user", d) {
+            result.user_keys.insert(name.clone(), key);
+        }
     }
+    same_keys(&[&spec.host_keys, &spec.user_keys], &result, d);
     for (name, item) in &spec.groups {
         if world.spec.hosts.contains_key(name) || name == "all" {
             d.push(Diagnostic::error(
@@ -191,26 +191,87 @@ fn host_reader(
     }
 }
 
-/// Whether a text is a private key.
-pub(crate) fn is_private(key: &str) -> bool {
-    key.contains("PRIVATE KEY") || key.starts_with("AGE-SECRET-KEY")
-}
-
 /// An error that a key is private.
 pub(crate) fn private_key(span: Span) -> Diagnostic {
     Diagnostic::error("private-key", span, "this is a private key")
         .help("remove it from the spec and its history, and make a new one; public keys stand here")
 }
 
-fn key(text: &Text, d: &mut Diagnostics) {
-    let known = ["ssh-ed25519 ", "ssh-rsa ", "ecdsa-sha2-", "age1"];
-    if is_private(&text.value) {
-        d.push(private_key(text.span));
-    } else if !known.iter().any(|k| text.value.starts_with(k)) {
-        d.push(
-            Diagnostic::error("bad-value", text.span, "not a public key")
-                .help("an ssh public key (`ssh-ed25519 …`) or an age recipient (`age1…`)"),
-        );
+/// A key of the book, as the backend wants it.
+fn key(world: &World<'_>, text: &Text, whose: &str, d: &mut Diagnostics) -> Option<String> {
+    let problem = match keys::recipient(&text.value, world.backend) {
+        Ok(key) => return Some(key),
+        Err(problem) => problem,
+    };
+    let ssh = match whose {
+        "host" => "`/etc/ssh/ssh_host_ed25519_key.pub` of the host",
+        _ => "`~/.ssh/id_ed25519.pub`, or what `age-keygen` prints",
+    };
+    d.push(match problem {
+        Problem::Private => private_key(text.span),
+        Problem::NoKey => Diagnostic::error("bad-key", text.span, "not a public key")
+            .help("an ssh public key (`ssh-ed25519 …`) or an age recipient (`age1…`)"),
+        Problem::Damaged => Diagnostic::error(
+            "bad-key",
+            text.span,
+            "the key is damaged: a part of it is missing or mistyped",
+        )
+        .help(format!("copy the whole line again: {ssh}")),
+        Problem::Unsupported => {
+            let kind = text.value.split(' ').next().unwrap_or_default();
+            Diagnostic::error(
+                "bad-key",
+                text.span,
+                format!("age cannot encrypt for keys of type `{kind}`"),
+            )
+            .help(format!("use an ed25519 key: {ssh}"))
+        }
+        Problem::Rsa => Diagnostic::error(
+            "bad-key",
+            text.span,
+            "an RSA key cannot be turned into the age key that sops-nix needs",
+        )
+        .help(format!("use an ed25519 key: {ssh}")),
+    });
+    None
+}
+
+/// Warns of a key that two names have: one of the two cannot be right.
+fn same_keys(books: &[&Named<Text>], secrets: &Secrets, d: &mut Diagnostics) {
+    let mut seen: BTreeMap<&String, Span> = BTreeMap::new();
+    for (book, keys) in books.iter().zip([&secrets.host_keys, &secrets.user_keys]) {
+        for (name, key) in keys {
+            let Some(item) = book.get(name) else { continue };
+            if let Some(first) = seen.insert(key, item.value.span) {
+                d.push(
+                    Diagnostic::warning(
+                        "same-key",
+                        item.value.span,
+                        format!("`{name}` has the key of another"),
+                    )
+                    .related(first, "the other")
+                    .help("each host and person has a key of their own, so that one can be taken away"),
+                );
+            }
+        }
+    }
+}
+
+/// How a host uses a secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Used {
+    /// The first place that names it.
+    pub(crate) span: Span,
+    /// Whether it is a user's password.
+    pub(crate) for_users: bool,
+}
+
+impl Used {
+    pub(crate) fn at(span: Span) -> Self {
+        Used {
+            span,
+            for_users: false,
+        }
     }
 }
 
@@ -219,18 +280,18 @@ pub(crate) fn host_uses(
     world: &World<'_>,
     secrets: &Secrets,
     host: &HostName,
-    used: &BTreeMap<String, (Span, bool)>,
+    used: &BTreeMap<String, Used>,
     d: &mut Diagnostics,
 ) -> BTreeMap<String, SecretUse> {
     let mut result = BTreeMap::new();
-    for (name, (span, for_users)) in used {
+    for (name, used) in used {
         let Some(secret) = secrets.items.get(name) else {
             d.push(
                 unknown_name(
                     "unknown-secret",
                     "secret",
                     name,
-                    *span,
+                    used.span,
                     world.spec.secrets.items.keys(),
                 )
                 .help(format!(
@@ -242,7 +303,7 @@ pub(crate) fn host_uses(
         if !secret.hosts.contains(host) {
             let mut diagnostic = Diagnostic::error(
                 "secret-access",
-                *span,
+                used.span,
                 format!("host `{host}` uses secret `{name}`, which it may not read"),
             );
             if let Some(item) = world.spec.secrets.items.get(name) {
@@ -255,6 +316,28 @@ pub(crate) fn host_uses(
             d.push(diagnostic);
             continue;
         }
+        let item = world.spec.secrets.items.get(name);
+        if used.for_users && world.backend == model::Backend::Sops {
+            let parts = item.map(|item| &item.value);
+            for (key, text) in [
+                ("owner", parts.and_then(|it| it.owner.as_ref())),
+                ("group", parts.and_then(|it| it.group.as_ref())),
+            ] {
+                if let Some(text) = text.filter(|text| text.value != "root") {
+                    d.push(
+                        Diagnostic::error(
+                            "password-secret",
+                            text.span,
+                            format!("secret `{name}` is a password, so it cannot have `{key}`"),
+                        )
+                        .related(used.span, "the password")
+                        .help(format!(
+                            "remove `{key}`: sops-nix decrypts passwords before there are users"
+                        )),
+                    );
+                }
+            }
+        }
         result.insert(
             name.clone(),
             SecretUse {
@@ -262,7 +345,7 @@ pub(crate) fn host_uses(
                 group: secret.group.clone(),
                 mode: secret.mode.clone(),
                 path: secret.path.clone(),
-                for_users: *for_users,
+                for_users: used.for_users,
             },
         );
     }
@@ -306,13 +389,11 @@ pub(crate) fn check_home(world: &World<'_>, user: &UserName, uses: &Uses, d: &mu
     }
 }
 
-/// Warnings about encrypted files that are not there yet and secrets that nobody uses.
+/// Hosts that cannot decrypt what they use, encrypted files that are not there yet, secrets and keys
+/// that nobody uses.
 pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagnostics) {
+    missing_keys(world, fleet, d);
     let used: BTreeSet<&String> = fleet.machines().flat_map(|h| h.secrets.keys()).collect();
-    let extension = match world.backend {
-        model::Backend::Agenix => "age",
-        model::Backend::Sops => "yaml",
-    };
     // What is to be done with a fleet that is sound.
     if d.has_errors() {
         return;
@@ -320,7 +401,7 @@ pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagn
     for (name, item) in &world.spec.secrets.items {
         if !used.contains(name) {
             d.push(
-                Diagnostic::note(
+                Diagnostic::warning(
                     "unused-secret",
                     item.name.span,
                     format!("no host uses secret `{name}`"),
@@ -329,36 +410,108 @@ pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagn
             );
             continue;
         }
-        let file = format!("{name}.{extension}");
+        let file = fleet.backend.secret_file(name);
         if !world.around.secret_files.contains(&file) {
-            let command = match world.backend {
-                model::Backend::Agenix => {
-                    format!("create it: `cd generated/secrets && agenix -e {file}`")
-                }
-                model::Backend::Sops => format!("create it: `sops generated/secrets/{file}`"),
-            };
             d.push(
                 Diagnostic::warning(
                     "missing-secret-file",
                     item.name.span,
                     format!("`secrets/{file}` does not exist, the flake will not evaluate"),
                 )
-                .help(command),
+                .help(format!(
+                    "create it: `generated/scripts/manage-secrets.sh create {name}`"
+                )),
             );
         }
-        for host in fleet
-            .secrets
-            .items
-            .get(name)
-            .into_iter()
-            .flat_map(|s| &s.hosts)
-        {
-            if !fleet.secrets.host_keys.contains_key(host.as_str()) {
-                d.push(
-                    Diagnostic::warning("missing-host-key", item.name.span, format!("secret `{name}` is for host `{host}`, whose public key is not known"))
-                        .help(format!("add it: `secrets.keys.hosts.{host}: ssh-ed25519 …` (`ssh-keyscan -t ed25519 {host}`)")),
-                );
-            }
+    }
+    if world.spec.secrets.items.is_empty() {
+        return;
+    }
+    let editors: BTreeSet<&String> = fleet
+        .secrets
+        .items
+        .values()
+        .flat_map(|it| &it.users)
+        .collect();
+    for (name, item) in &world.spec.secrets.user_keys {
+        if !editors.contains(name) {
+            d.push(
+                Diagnostic::warning(
+                    "unused-key",
+                    item.name.span,
+                    format!("no secret is for the key of user `{name}`"),
+                )
+                .help("name the user in `users` of a secret, or remove the key"),
+            );
         }
+    }
+}
+
+/// Hosts that read secrets and have no key: they would be built, and fail at boot.
+fn missing_keys(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagnostics) {
+    let book = &world.spec.secrets.host_keys;
+    let list = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let help = |host: &str| {
+        format!(
+            "add it: `secrets.keys.hosts.{host}: ssh-ed25519 …`, as `ssh-keyscan -t ed25519 {host}` prints it; \
+             for a new host make one, and install with it: `ssh-keygen -t ed25519 -N '' -f ssh_host_ed25519_key`"
+        )
+    };
+    for machine in fleet.machines().filter(|it| !it.secrets.is_empty()) {
+        let name = machine.name.as_str();
+        if book.contains_key(name) {
+            continue;
+        }
+        let secrets: Vec<&str> = machine.secrets.keys().map(String::as_str).collect();
+        let hosts = world.spec.hosts.get(name).map(|it| it.name.span);
+        let guests = world.spec.microvms.get(name).map(|it| it.name.span);
+        let mut diagnostic = Diagnostic::error(
+            "missing-host-key",
+            hosts.or(guests),
+            format!(
+                "host `{name}` reads {}, but its public key is not known",
+                list(&secrets)
+            ),
+        );
+        let item = secrets
+            .first()
+            .and_then(|it| world.spec.secrets.items.get(*it));
+        if let Some(item) = item {
+            diagnostic = diagnostic.related(item.name.span, "declared here");
+        }
+        d.push(diagnostic.help(help(name)));
+    }
+    for (secret, item) in &fleet.secrets.items {
+        let uses = |host: &HostName| {
+            fleet
+                .machines()
+                .any(|it| it.name == *host && it.secrets.contains_key(secret))
+        };
+        let without = item
+            .hosts
+            .iter()
+            .filter(|host| !book.contains_key(host.as_str()));
+        let without: Vec<&str> = without
+            .filter(|host| !uses(host))
+            .map(AsRef::as_ref)
+            .collect();
+        let (Some(first), Some(item)) = (without.first(), world.spec.secrets.items.get(secret))
+        else {
+            continue;
+        };
+        d.push(
+            Diagnostic::warning(
+                "missing-host-key",
+                item.name.span,
+                format!(
+                    "secret `{secret}` is for {}, whose public key is not known",
+                    list(&without)
+                ),
+            )
+            .help(help(first)),
+        );
     }
 }

@@ -201,7 +201,7 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
 
 /// Reports a key that is no public key of ssh.
 pub(crate) fn check_ssh_key(key: &spec::ast::Text, d: &mut Diagnostics) {
-    if crate::secrets::is_private(&key.value) {
+    if crate::keys::is_private(&key.value) {
         d.push(crate::secrets::private_key(key.span));
     } else if !key.value.contains(' ') || key.value.trim_end().contains('\n') {
         d.push(

@@ -357,7 +357,7 @@ pub(crate) fn setting_definitions(
                 } else {
                     rank
                 };
-                ranked(lower(world, place, &setting.value, uses, d), rank)
+                ranked(crate::lower::setting(world, place, setting, uses, d), rank)
             },
             origin: Origin {
                 layer: layer.clone(),

@@ -20,6 +20,16 @@ pub const FORMAT_VERSION: i64 = 1;
 
 /// Reads all spec files and merges their sections.
 pub fn load(sources: &SourceMap, files: &[FileId], diagnostics: &mut Diagnostics) -> Spec {
+    load_with(sources, files, diagnostics, &mut |_, _| {})
+}
+
+/// The same, and shows each file's tree, for what looks at all of it whatever it means.
+pub fn load_with(
+    sources: &SourceMap,
+    files: &[FileId],
+    diagnostics: &mut Diagnostics,
+    look: &mut dyn FnMut(&Node, &mut Diagnostics),
+) -> Spec {
     let mut spec = Spec::default();
     for file in files {
         let Some(root) = parse(sources, *file, diagnostics) else {
@@ -28,6 +38,7 @@ pub fn load(sources: &SourceMap, files: &[FileId], diagnostics: &mut Diagnostics
         if root.is_null() {
             continue;
         }
+        look(&root, diagnostics);
         decode_root(&root, &mut spec, diagnostics);
     }
     spec

@@ -54,6 +54,13 @@
           ];
         };
 
+        ext4-encrypted = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/ext4-encrypted
+            disko.nixosModules.disko
+          ];
+        };
+
         ext4-swap = nixpkgs.lib.nixosSystem {
           modules = [
             ./hosts/ext4-swap
@@ -68,9 +75,23 @@
           ];
         };
 
+        luks-bios = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/luks-bios
+            disko.nixosModules.disko
+          ];
+        };
+
         zfs = nixpkgs.lib.nixosSystem {
           modules = [
             ./hosts/zfs
+            disko.nixosModules.disko
+          ];
+        };
+
+        zfs-encrypted = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/zfs-encrypted
             disko.nixosModules.disko
           ];
         };
@@ -105,9 +126,12 @@
           evaluates-ext4 = evaluates "ext4";
           evaluates-ext4-bios = evaluates "ext4-bios";
           evaluates-ext4-efi = evaluates "ext4-efi";
+          evaluates-ext4-encrypted = evaluates "ext4-encrypted";
           evaluates-ext4-swap = evaluates "ext4-swap";
           evaluates-luks = evaluates "luks";
+          evaluates-luks-bios = evaluates "luks-bios";
           evaluates-zfs = evaluates "zfs";
+          evaluates-zfs-encrypted = evaluates "zfs-encrypted";
           evaluates-zfs-raidz = evaluates "zfs-raidz";
         };
 

@@ -33,6 +33,8 @@ enum What {
     Features,
     Profiles,
     Templates,
+    /// Who reads which secret, and whether its file is there
+    Secrets,
     /// Generated files
     Files,
 }
@@ -52,6 +54,10 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         What::Users => of_sound(app, |sound| show(json, &users(&sound.fleet))),
         What::Profiles => of_sound(app, |sound| show(json, &profiles(&sound.fleet))),
         What::Templates => of_sound(app, |sound| show(json, &templates(&sound.fleet))),
+        What::Secrets => {
+            let there = crate::load::secret_names(&app.out.join("secrets"));
+            of_sound(app, |sound| show(json, &secrets(&sound.fleet, &there)))
+        }
         What::Files => of_sound(app, |sound| show(json, &files(&sound))),
     }
 }
@@ -451,6 +457,72 @@ fn profiles(fleet: &Fleet) -> Vec<LayerRow> {
         }
     };
     fleet.profiles.values().map(row).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SecretRow {
+    name: String,
+    file: String,
+    exists: bool,
+    /// Hosts that may decrypt it.
+    hosts: BTreeSet<String>,
+    /// Users who may edit it.
+    users: BTreeSet<String>,
+    /// Machines that decrypt it.
+    used_on: Vec<String>,
+    owner: Option<String>,
+    group: Option<String>,
+    mode: Option<String>,
+    path: Option<String>,
+}
+
+impl Row for SecretRow {
+    const HEADINGS: &[&str] = &[
+        "secret", "file", "hosts", "users", "used on", "owner", "mode",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            if self.exists { "exists" } else { "missing" }.to_owned(),
+            list(&self.hosts),
+            list(&self.users),
+            list(&self.used_on),
+            or_dash(self.owner.as_ref()),
+            or_dash(self.mode.as_ref()),
+        ]
+    }
+}
+
+fn secrets(fleet: &Fleet, there: &BTreeSet<String>) -> Vec<SecretRow> {
+    let row = |(name, secret): (&String, &model::Secret)| {
+        let file = fleet.backend.secret_file(name);
+        let uses: Vec<(&model::Host, &model::SecretUse)> = fleet
+            .machines()
+            .filter_map(|it| Some((it, it.secrets.get(name)?)))
+            .collect();
+        // What hosts differ in is in their files.
+        let owners: BTreeSet<Option<&String>> =
+            uses.iter().map(|(_, it)| it.owner.as_ref()).collect();
+        let owner = match owners.into_iter().collect::<Vec<_>>().as_slice() {
+            [owner] => owner.cloned(),
+            _ => secret.owner.clone(),
+        };
+        SecretRow {
+            name: name.clone(),
+            exists: there.contains(&file),
+            file: format!("secrets/{file}"),
+            hosts: secret.hosts.iter().map(ToString::to_string).collect(),
+            users: secret.users.clone(),
+            used_on: uses.iter().map(|(it, _)| it.name.to_string()).collect(),
+            owner,
+            group: secret.group.clone(),
+            mode: secret.mode.clone(),
+            path: secret.path.clone(),
+        }
+    };
+    fleet.secrets.items.iter().map(row).collect()
 }
 
 #[derive(Serialize)]

@@ -111,18 +111,23 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
             device,
             esp,
             bios,
+            encrypt,
             swap,
         } => {
-            let mut partitions = vec![("ESP", esp_partition(esp, boot)), ("root", rest(ext4("/")))];
-            if *bios {
-                // GRUB's own place on disks that BIOS starts from.
-                partitions.push((
-                    "bios",
-                    Value::attrs([("size", text("1M")), ("type", text("EF02"))]),
-                ));
-            }
+            let root = if *encrypt {
+                ("luks", rest(luks(name, ext4("/"))))
+            } else {
+                ("root", rest(ext4("/")))
+            };
+            let mut partitions = vec![("ESP", esp_partition(esp, boot)), root];
+            partitions.extend(bios_partition(*bios));
             if let Some(swap) = swap {
-                let content = Value::attrs([("type", text("swap"))]);
+                let mut content = vec![("type", text("swap"))];
+                if *encrypt {
+                    // What was in memory is not to lie beside the encrypted root.
+                    content.push(("randomEncryption", Value::Bool(true)));
+                }
+                let content = Value::attrs(content);
                 partitions.push((
                     "swap",
                     Value::attrs([("size", size(swap)), ("content", content)]),
@@ -133,6 +138,7 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
         DiskLayout::LuksBtrfs {
             device,
             esp,
+            bios,
             encrypt,
             swap,
             subvolumes,
@@ -148,11 +154,14 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
             if subvolumes.values().any(|mount_point| mount_point == "/") {
                 partitions.push(("ESP", esp_partition(esp, boot)));
             }
+            partitions.extend(bios_partition(*bios));
             add_disk(tree, name, device, partitions)?;
         }
         DiskLayout::Zfs {
             devices,
             esp,
+            bios,
+            encrypt,
             pool,
             mode,
             datasets,
@@ -165,6 +174,7 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
                 if holds_root && device_idx == 0 {
                     partitions.push(("ESP", esp_partition(esp, boot)));
                 }
+                partitions.extend(bios_partition(*bios && device_idx == 0));
                 let name = match devices.len() {
                     1 => name.to_owned(),
                     _ => format!("{name}-{}", device_idx + 1),
@@ -173,7 +183,7 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
             }
             tree.set(
                 &["disko", "devices", "zpool", pool],
-                zpool(pool, mode, datasets),
+                zpool(pool, mode, *encrypt, datasets),
             )?;
         }
     }
@@ -212,6 +222,12 @@ fn esp_partition(esp: &str, mount_point: &str) -> Value {
         ("type", text("EF00")),
         ("content", content),
     ])
+}
+
+/// GRUB's own place on disks that BIOS starts from.
+fn bios_partition(wanted: bool) -> Option<(&'static str, Value)> {
+    let partition = [("size", text("1M")), ("type", text("EF02"))];
+    wanted.then(|| ("bios", Value::attrs(partition)))
 }
 
 /// A partition of all that is left.
@@ -262,7 +278,7 @@ fn btrfs(subvolumes: &BTreeMap<String, String>, options: &[String], swap: Option
     ])
 }
 
-fn zpool(pool: &str, mode: &str, datasets: &BTreeMap<String, String>) -> Value {
+fn zpool(pool: &str, mode: &str, encrypt: bool, datasets: &BTreeMap<String, String>) -> Value {
     let mut value = BTreeMap::from([
         ("type".to_owned(), text("zpool")),
         ("options".to_owned(), Value::attrs([("ashift", text("12"))])),
@@ -273,6 +289,11 @@ fn zpool(pool: &str, mode: &str, datasets: &BTreeMap<String, String>) -> Value {
         ("compression", text("zstd")),
         ("xattr", text("sa")),
     ];
+    if encrypt {
+        root.push(("encryption", text("aes-256-gcm")));
+        root.push(("keyformat", text("passphrase")));
+        root.push(("keylocation", text("prompt")));
+    }
     if datasets.is_empty() {
         value.insert("mountpoint".to_owned(), text(&format!("/{pool}")));
     } else {

@@ -1,4 +1,5 @@
-//! `secrets/secrets.nix` and `.sops.yaml`: who can decrypt which secret.
+//! `secrets/secrets.nix`, `.sops.yaml` and `secrets/recipients.txt`: who can decrypt which secret, for
+//! agenix, for sops, and for `scripts/manage-secrets.sh`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,13 @@ pub(crate) struct SopsView {
     header: Code,
     keys: Vec<Key>,
     rules: Vec<Rule<Vec<Code>>>,
+}
+
+/// The readers of each file, in lines.
+#[derive(Debug, Serialize)]
+pub(crate) struct RecipientsView {
+    header: Code,
+    lines: Vec<Code>,
 }
 
 #[derive(Debug, Serialize)]
@@ -139,6 +147,30 @@ pub(crate) fn sops(fleet: &Fleet, header: Code) -> SopsView {
         rules: rules.collect(),
         keys: hosts.chain(users).collect(),
     }
+}
+
+/// The view of `secrets/recipients.txt`: file, reader and key, in words.
+pub(crate) fn recipients(fleet: &Fleet, header: Code) -> RecipientsView {
+    let readers = readers(fleet);
+    let mut lines = Vec::new();
+    for (name, secret) in &fleet.secrets.items {
+        let file = fleet.backend.secret_file(name);
+        let mut line = |reader: &str, name: &str, key: &str| {
+            // One line whatever the key is: a comment of ssh is no part of it.
+            let key: Vec<&str> = key.split_ascii_whitespace().take(2).collect();
+            lines.push(Code::new(format!(
+                "{file} {reader}:{name} {}",
+                key.join(" ")
+            )));
+        };
+        for host in known_hosts(secret, &readers) {
+            line("host", host, readers.hosts[host]);
+        }
+        for user in known_users(secret, &readers) {
+            line("user", user, readers.users[user]);
+        }
+    }
+    RecipientsView { header, lines }
 }
 
 fn known_hosts<'a>(secret: &'a Secret, readers: &Readers<'a>) -> impl Iterator<Item = &'a str> {

@@ -5,7 +5,7 @@
     extraGroups = [ "wheel" ];
     isNormalUser = true;
     openssh.authorizedKeys.keys = [
-      "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIORaVravk+Ys9YjYQ9M4R8qE7DV5xOgRYAxY4PwkskHF alice@example"
+      "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFIqELSzPMGV3N6Y6/agc4P05eoeALGUfKCCLFxbhGg alice@example"
     ];
     uid = 1000;
   };

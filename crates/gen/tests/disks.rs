@@ -1,0 +1,145 @@
+//! What disko makes of the layouts in `golden/disks`, run on a disk image.
+//!
+//! Needs Nix with the trees of the inputs, root, loop devices and the tools; skipped where one is
+//! missing, because what it proves does not change with the machine.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests run programs, and say what they could not run"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TOOLS: &[&str] = &[
+    "blkid",
+    "blockdev",
+    "cryptsetup",
+    "findmnt",
+    "losetup",
+    "mkfs.btrfs",
+    "mkfs.ext4",
+    "mkfs.vfat",
+    "mkswap",
+    "partprobe",
+    "sgdisk",
+    "unshare",
+];
+
+/// The folder with Nix and the inputs, if all is there.
+fn lab() -> Result<PathBuf, String> {
+    let lab = std::env::var_os("NIXLAB").map(PathBuf::from);
+    let lab =
+        lab.filter(|lab| lab.join("pool/disko").exists() && lab.join("pool/nixpkgs").exists());
+    let lab = lab.ok_or("there are no trees of the inputs (NIXLAB)")?;
+    if !root().join("../shared/lab/call-flake.nix").exists() {
+        return Err("there is no ../shared/lab".to_owned());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    for tool in TOOLS {
+        if !folders.iter().any(|folder| folder.join(tool).exists()) {
+            return Err(format!("{tool} is not installed"));
+        }
+    }
+    let free = Command::new("losetup").arg("--find").output();
+    if !free.is_ok_and(|out| out.status.success()) {
+        return Err("loop devices are not permitted".to_owned());
+    }
+    Ok(lab)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Runs the scripts for a host of `golden/disks`, and gives what came of it.
+fn partitioned(lab: &Path, host: &str, device: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let root = root().canonicalize().unwrap();
+    for script in ["create", "mount"] {
+        let flake = format!(
+            "((import {}/../shared/lab/call-flake.nix {{ pool = \"{}/pool\"; }}) \"{}/golden/disks/expected\")",
+            root.display(),
+            lab.display(),
+            root.display()
+        );
+        let out = Command::new(lab.join("nix/bin/nix"))
+            .args(["eval", "--impure", "--raw", "--expr"])
+            .arg(format!(
+                "{flake}.nixosConfigurations.{host}.config.disko.devices._{script}"
+            ))
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        fs::write(folder.path().join(script), out.stdout).unwrap();
+    }
+    let out = Command::new("bash")
+        .arg(root.join("crates/gen/tests/support/disko.sh"))
+        .arg(folder.path())
+        .arg(device)
+        .output()
+        .unwrap();
+    assert!(
+        out.status.success(),
+        "{host}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let text = String::from_utf8(out.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn layouts_on_a_disk_image() {
+    let lab = match lab() {
+        Ok(lab) => lab,
+        Err(missing) => {
+            eprintln!("skipped: {missing}");
+            return;
+        }
+    };
+    let has = |lines: &[String], start: &str, words: &[&str]| {
+        let found = lines
+            .iter()
+            .any(|line| line.starts_with(start) && words.iter().all(|word| line.contains(word)));
+        assert!(found, "no `{start}` with {words:?} in {lines:#?}");
+    };
+
+    let lines = partitioned(&lab, "luks", "/dev/nvme0n1");
+    has(&lines, "part EF00 1024M disk-luks-ESP vfat", &[]);
+    has(&lines, "part 8300", &["disk-luks-luks crypto_LUKS"]);
+    has(&lines, "luks crypt-luks", &[]);
+    for (point, subvolume) in [("/", "/root"), ("/home", "/home"), ("/nix", "/nix")] {
+        let subvolume = format!("subvol={subvolume}");
+        let words = ["noatime", "compress=zstd", &subvolume];
+        has(&lines, &format!("mount {point} btrfs"), &words);
+    }
+    has(&lines, "mount /.swap btrfs", &["subvol=/swap"]);
+    has(&lines, "mount /boot vfat", &["umask=0077"]);
+    has(&lines, "swapfile 17179869184 swap", &[]);
+
+    let lines = partitioned(&lab, "luks-bios", "/dev/sda");
+    has(&lines, "part EF02 1M disk-luks-bios-bios -", &[]);
+    has(&lines, "part EF00 256M disk-luks-bios-ESP vfat", &[]);
+
+    let lines = partitioned(&lab, "ext4-swap", "/dev/sda");
+    has(&lines, "part 8200 8192M disk-ext4-swap-swap swap", &[]);
+    has(&lines, "part 8300", &["disk-ext4-swap-root ext4"]);
+    has(&lines, "mount / ext4", &[]);
+
+    let lines = partitioned(&lab, "ext4-encrypted", "/dev/sda");
+    has(
+        &lines,
+        "part 8300",
+        &["disk-ext4-encrypted-luks crypto_LUKS"],
+    );
+    has(&lines, "luks crypt-ext4-encrypted", &[]);
+    has(&lines, "mount / ext4", &[]);
+}
