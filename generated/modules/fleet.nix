@@ -35,9 +35,15 @@
   nixpkgs.config.allowUnfreePredicate =
     pkg:
     builtins.elem (lib.getName pkg) [
+      "cuda_cccl"
+      "cuda_compat"
+      "cuda_cudart"
+      "cuda_nvcc"
+      "libcublas"
       "nvidia-kernel-modules"
       "nvidia-settings"
       "nvidia-x11"
+      "open-webui"
       "plexmediaserver"
       "steam"
       "steam-unwrapped"

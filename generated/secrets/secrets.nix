@@ -14,6 +14,24 @@ let
   };
 in
 {
+  "api-anthropic.age".publicKeys = [
+    hosts.p620
+    hosts.razer
+    hosts.samsung
+    users.alice
+  ];
+  "api-gemini.age".publicKeys = [
+    hosts.p620
+    hosts.razer
+    hosts.samsung
+    users.alice
+  ];
+  "api-openai.age".publicKeys = [
+    hosts.p620
+    hosts.razer
+    hosts.samsung
+    users.alice
+  ];
   "cache-signing-key.age".publicKeys = [
     hosts.p620
     users.alice
@@ -27,6 +45,10 @@ in
     users.alice
   ];
   "tailscale-auth-key.age".publicKeys = allHosts ++ [ users.alice ];
+  "tautulli-api-key.age".publicKeys = [
+    hosts.p510
+    users.alice
+  ];
   "user-password-alice.age".publicKeys = allHosts ++ [ users.alice ];
   "user-password-bob.age".publicKeys = [
     hosts.p620

@@ -4,6 +4,7 @@
 { config, lib, ... }:
 {
   imports = [
+    ../modules/ai/providers.nix
     ../modules/core/admin-tools.nix
     ../modules/core/journald.nix
     ../modules/desktop/fonts.nix
@@ -41,6 +42,21 @@
   ];
 
   features = {
+    ai.providers = {
+      enable = lib.mkOverride 900 true;
+      anthropic.keyFile = lib.mkOverride 900 config.age.secrets.api-anthropic.path;
+      fallback = lib.mkOverride 900 true;
+      gemini = {
+        enable = lib.mkOverride 900 true;
+        keyFile = lib.mkOverride 900 config.age.secrets.api-gemini.path;
+      };
+      ollamaModels = [ "llama3.2:3b" ];
+      ollamaUrl = lib.mkOverride 900 "http://p620.example.org:11434";
+      openai = {
+        enable = lib.mkOverride 900 true;
+        keyFile = lib.mkOverride 900 config.age.secrets.api-openai.path;
+      };
+    };
     core = {
       admin-tools.enable = lib.mkOverride 900 true;
       journald.enable = lib.mkOverride 900 true;

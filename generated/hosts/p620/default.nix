@@ -8,6 +8,7 @@
     ../../modules/fleet.nix
     ../../templates/workstation.nix
     ../../modules/ai/ollama.nix
+    ../../modules/ai/open-webui.nix
     ../../modules/hardware/amdgpu.nix
     ../../modules/monitoring/grafana.nix
     ../../modules/services/binary-cache.nix
@@ -22,14 +23,30 @@
   system.stateVersion = "25.11";
 
   features = {
-    ai.ollama = {
-      enable = true;
-      acceleration = "rocm";
-      models = [
-        "llama3.2:3b"
-        "nomic-embed-text"
-      ];
-      openFirewall = true;
+    ai = {
+      ollama = {
+        enable = true;
+        acceleration = "rocm";
+        models = [
+          "llama3.2:3b"
+          "nomic-embed-text"
+        ];
+        openFirewall = true;
+      };
+      open-webui = {
+        enable = true;
+        ollamaUrl = "http://127.0.0.1:11434";
+        port = 8090;
+      };
+      providers = {
+        enable = true;
+        ollamaModels = [
+          "llama3.2:3b"
+          "nomic-embed-text"
+        ];
+        ollamaUrl = "http://127.0.0.1:11434";
+        users = [ "bob" ];
+      };
     };
     desktop = {
       login = {
@@ -143,6 +160,21 @@
   age = {
     identityPaths = [ "/etc/ssh/ssh_host_ed25519_key" ];
     secrets = {
+      api-anthropic = {
+        file = ../../secrets/api-anthropic.age;
+        group = "ai";
+        mode = "0440";
+      };
+      api-gemini = {
+        file = ../../secrets/api-gemini.age;
+        group = "ai";
+        mode = "0440";
+      };
+      api-openai = {
+        file = ../../secrets/api-openai.age;
+        group = "ai";
+        mode = "0440";
+      };
       cache-signing-key.file = ../../secrets/cache-signing-key.age;
       grafana-admin-password = {
         file = ../../secrets/grafana-admin-password.age;
@@ -176,6 +208,8 @@
         allowedTCPPorts = [
           # ai.ollama
           11434
+          # ai.open-webui
+          8090
           # monitoring.alertmanager
           9093
           # monitoring.grafana

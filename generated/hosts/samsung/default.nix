@@ -44,6 +44,21 @@
   age = {
     identityPaths = [ "/etc/ssh/ssh_host_ed25519_key" ];
     secrets = {
+      api-anthropic = {
+        file = ../../secrets/api-anthropic.age;
+        group = "ai";
+        mode = "0440";
+      };
+      api-gemini = {
+        file = ../../secrets/api-gemini.age;
+        group = "ai";
+        mode = "0440";
+      };
+      api-openai = {
+        file = ../../secrets/api-openai.age;
+        group = "ai";
+        mode = "0440";
+      };
       tailscale-auth-key.file = ../../secrets/tailscale-auth-key.age;
       user-password-alice.file = ../../secrets/user-password-alice.age;
     };

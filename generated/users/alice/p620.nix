@@ -5,6 +5,7 @@
   ];
 
   users.users.alice.extraGroups = [
+    "ai"
     "docker"
     "gamemode"
     "kvm"

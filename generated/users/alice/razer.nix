@@ -5,6 +5,7 @@
   ];
 
   users.users.alice.extraGroups = [
+    "ai"
     "gamemode"
     "render"
     "video"
