@@ -3,6 +3,7 @@
   imports = [
     ./ai/ollama.nix
     ./ai/open-webui.nix
+    ./ai/providers.nix
     ./desktop/fonts.nix
     ./desktop/hyprland.nix
     ./desktop/login.nix
@@ -30,6 +31,8 @@
     ./monitoring/loki.nix
     ./monitoring/nixos-exporter.nix
     ./monitoring/node-exporter.nix
+    ./monitoring/nzbget-exporter.nix
+    ./monitoring/plex-exporter.nix
     ./monitoring/prometheus.nix
     ./monitoring/stack.nix
     ./monitoring/systemd-exporter.nix

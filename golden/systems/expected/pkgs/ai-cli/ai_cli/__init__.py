@@ -1,0 +1,1 @@
+"""Ask language models of several providers from a terminal."""

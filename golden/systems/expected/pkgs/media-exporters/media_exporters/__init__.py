@@ -1,0 +1,1 @@
+"""Prometheus exporters for Plex (by way of Tautulli) and NZBGet."""
