@@ -139,6 +139,8 @@ enum Command {
     Init(commands::init::Args),
     /// Add a host, user, feature or profile to the spec
     New(commands::new::Args),
+    /// Make a spec of an existing NixOS repository
+    Import(commands::import::Args),
     /// Print completions for a shell
     Completions(commands::completions::Args),
     /// Print the manual page, or write one for each command
@@ -404,6 +406,7 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         Some(Command::Index(args)) => commands::index::run(&app, &args),
         Some(Command::Init(args)) => commands::init::run(&app, &args),
         Some(Command::New(args)) => commands::new::run(&app, &args),
+        Some(Command::Import(args)) => commands::import::run(&app, &args),
         Some(Command::Completions(args)) => commands::completions::run(&args),
         Some(Command::Man(args)) => commands::man::run(&args),
     };

@@ -41,5 +41,5 @@ pub use parse::{ParseProblem, parse_problems, syntax};
 pub use relative_paths::{RelativePath, relative_paths};
 pub use render::{RenderError, render, render_bindings};
 pub use scope::{FreeVariables, free_variables};
-pub use string::{indented, string};
+pub use string::{indented, static_text, string};
 pub use value::Value;

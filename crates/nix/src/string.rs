@@ -107,7 +107,7 @@ fn push_indented_line(code: &mut String, line: &str, escape_first: bool) {
 }
 
 /// The text of a string literal, or nothing if it has an interpolation.
-pub(crate) fn static_text(literal: &ast::Str) -> Option<String> {
+pub fn static_text(literal: &ast::Str) -> Option<String> {
     let mut content = String::new();
     for part in literal.parts() {
         match part {

@@ -1,0 +1,248 @@
+//! `gen import`: an existing NixOS repository becomes a spec.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use import::{HardwareProblem, Imported, Options, Repo};
+use walkdir::{DirEntry, WalkDir};
+
+use crate::Sources;
+use crate::cli::App;
+use crate::commands::init::write_new;
+use crate::console;
+use crate::linting;
+use crate::status::Status;
+use crate::text::count;
+
+/// The largest file that is taken along.
+const LARGEST: u64 = 16 << 20;
+/// The most bytes of a repository.
+const LARGEST_REPO: u64 = 512 << 20;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// The repository: the folder of its `flake.nix` or `configuration.nix`
+    #[arg(required = true)]
+    path: Option<Utf8PathBuf>,
+    /// A host and the file of its configuration, where the flake does not tell
+    #[arg(long = "host", value_name = "NAME=FILE")]
+    hosts: Vec<String>,
+    /// Name of the fleet [default: that of the folder]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// List every assignment that stays in a module by hand
+    #[arg(long)]
+    stats: bool,
+    /// Say what would become of it; write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Print the hardware of a host as YAML: from `hardware-configuration.nix` or a nixos-facter report
+    Hardware {
+        /// The file
+        file: Utf8PathBuf,
+        /// Name of the host
+        #[arg(long, value_name = "NAME", default_value = "host")]
+        host: String,
+    },
+}
+
+/// Imports.
+pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+    if let Some(What::Hardware { file, host }) = &args.what {
+        return hardware(file, host);
+    }
+    let path = args.path.clone().unwrap_or_else(|| ".".into());
+    let mut hosts = Vec::new();
+    for pair in &args.hosts {
+        let (name, file) = pair
+            .split_once('=')
+            .with_context(|| format!("`--host {pair}` is not NAME=FILE"))?;
+        hosts.push((name.to_owned(), file.to_owned()));
+    }
+    let repo = read(&path, app)?;
+    let options = Options {
+        hosts,
+        name: match &args.name {
+            Some(name) => name.clone(),
+            None => folder_name(&path)?,
+        },
+    };
+    let mut imported = import::import(&repo, &options).map_err(anyhow::Error::msg)?;
+    exceptions(app, &mut imported);
+    suggestions(&mut imported);
+    if !args.dry_run {
+        if fs::read_dir(&app.spec).is_ok_and(|mut entries| entries.next().is_some()) {
+            anyhow::bail!(
+                "`{}` is not empty; name another folder with `--spec`, or remove it",
+                app.spec
+            );
+        }
+        for (file, bytes) in &imported.files {
+            write(&app.spec.join(file), bytes)?;
+        }
+        for (file, bytes) in &imported.secrets {
+            let path = app.out.join("secrets").join(file);
+            if !path.exists() {
+                write(&path, bytes)?;
+            }
+        }
+    }
+    let yaml = imported
+        .files
+        .keys()
+        .filter(|path| path.ends_with(".yaml"))
+        .count();
+    let verb = if args.dry_run { "would write" } else { "wrote" };
+    let mut text = format!(
+        "{verb} {} of the spec and {} by hand to {}/, for {}: {}\n\n{}",
+        count(yaml, "file"),
+        count(imported.files.len() - yaml, "file"),
+        app.spec,
+        count(imported.report.hosts.len(), "host"),
+        imported.report.hosts.join(", "),
+        imported.report.text(args.stats),
+    );
+    if !args.dry_run {
+        text.push_str("\nNext: `gen check`, then `gen`\n");
+    }
+    console::out(&text)?;
+    Ok(Status::Clean)
+}
+
+fn folder_name(path: &Utf8Path) -> anyhow::Result<String> {
+    let real = path
+        .canonicalize_utf8()
+        .with_context(|| format!("cannot read `{path}`"))?;
+    Ok(real.file_name().unwrap_or("fleet").to_owned())
+}
+
+fn write(path: &Utf8Path, bytes: &[u8]) -> anyhow::Result<()> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return write_new(path, text);
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot write `{path}`"))?;
+    }
+    anyhow::ensure!(!path.exists(), "cannot write `{path}`: it is there already");
+    fs::write(path, bytes).with_context(|| format!("cannot write `{path}`"))
+}
+
+/// Reads the files of a repository: no hidden folders, no links, none of our own.
+fn read(path: &Utf8Path, app: &App) -> anyhow::Result<Repo> {
+    anyhow::ensure!(path.is_dir(), "`{path}` is not a folder");
+    let skipped: Vec<_> = [&app.spec, &app.out]
+        .into_iter()
+        .filter_map(|own| fs::canonicalize(own).ok())
+        .collect();
+    let real = fs::canonicalize(path)?;
+    let wanted = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        let is_hidden = entry.file_type().is_dir() && name.starts_with('.');
+        entry.depth() == 0
+            || !(is_hidden || skipped.iter().any(|own| own == entry.path()))
+    };
+    let mut files = BTreeMap::new();
+    let mut total = 0;
+    for entry in WalkDir::new(&real).into_iter().filter_entry(wanted) {
+        let entry = entry.with_context(|| format!("cannot read `{path}`"))?;
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let size = entry.metadata()?.len();
+        let Some(name) = entry.path().strip_prefix(&real)?.to_str() else {
+            continue;
+        };
+        if size > LARGEST {
+            continue;
+        }
+        total += size;
+        anyhow::ensure!(
+            total <= LARGEST_REPO,
+            "`{path}` holds more than 512 MiB; is it a repository of NixOS?"
+        );
+        let bytes = fs::read(entry.path()).with_context(|| format!("cannot read `{name}`"))?;
+        files.insert(name.to_owned(), bytes);
+    }
+    Ok(Repo::new(files))
+}
+
+/// Modules that were there before are not held to the rules: what they break is one exception.
+fn exceptions(app: &App, imported: &mut Imported) {
+    let mut generated = crate::generate(sources(app, imported));
+    let found = linting::lint_generated(&mut generated, &app.spec, str::to_owned);
+    let mut paths: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
+    for diagnostic in &found {
+        if diagnostic.code.starts_with("lint/")
+            && let Some(span) = diagnostic.span
+        {
+            let path = &generated.sources.file(span.file).path;
+            paths.insert(path.clone());
+        }
+    }
+    let by_hand = paths.iter().any(|path| path.contains("nix/"));
+    if by_hand {
+        let text = "\nlint:\n  ignore:\n    - { rule: \"*\", path: custom/nix/**, reason: imported from the repository as it was }\n";
+        if let Some(fleet) = imported.files.get_mut("fleet.yaml") {
+            fleet.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
+fn sources(app: &App, imported: &Imported) -> Sources {
+    Sources::from_memory(
+        app.spec.as_str(),
+        imported
+            .files
+            .iter()
+            .map(|(path, bytes)| (path.clone(), bytes.clone())),
+    )
+}
+
+/// Settings that switch on what a feature of the catalog does as well.
+fn suggestions(imported: &mut Imported) {
+    let text: String = imported
+        .files
+        .iter()
+        .filter(|(path, _)| path.ends_with(".yaml"))
+        .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+        .collect();
+    for (option, feature) in [
+        ("openssh.enable", "security.ssh-server"),
+        ("docker.enable", "virtualization.docker"),
+        ("libvirtd.enable", "virtualization.libvirt"),
+        ("steam.enable", "gaming.steam"),
+        ("tailscale.enable", "network.tailscale"),
+    ] {
+        if text.contains(option) && catalog::entry(feature).is_some() {
+            imported
+                .report
+                .features
+                .push(format!("{feature}, for `….{option}`"));
+        }
+    }
+}
+
+fn hardware(file: &Utf8Path, host: &str) -> anyhow::Result<Status> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read `{file}`"))?;
+    match import::hardware(host, file.file_name().unwrap_or_default(), &bytes) {
+        Ok(yaml) => {
+            console::out(&yaml)?;
+            Ok(Status::Clean)
+        }
+        Err(HardwareProblem::Other) => anyhow::bail!(
+            "`{file}` is neither a module (`.nix`) nor a report of nixos-facter (`.json`)"
+        ),
+        Err(HardwareProblem::Broken(why)) => anyhow::bail!("`{file}` cannot be read: {why}"),
+    }
+}
+

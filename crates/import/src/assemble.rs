@@ -1,0 +1,1105 @@
+//! From units to the files of a spec.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use rnix::ast;
+use rowan::ast::AstNode;
+
+use crate::eval::{Eval, Slot, Value};
+use crate::facts;
+use crate::flake::{self, Flake, HostSource};
+use crate::repo::{Repo, join};
+use crate::report::{Report, Share};
+use crate::unit::{self, Arguments, Assign, Import, Unit};
+use crate::yaml::{self, MapBuilder, Yaml};
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Hosts by hand: name and file.
+    pub hosts: Vec<(String, String)>,
+    /// Name of the fleet.
+    pub name: String,
+}
+
+/// A spec.
+#[derive(Clone, Debug, Default)]
+pub struct Imported {
+    /// Files below the spec folder.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Encrypted files, for `secrets/` of the output.
+    pub secrets: BTreeMap<String, Vec<u8>>,
+    /// What became of it.
+    pub report: Report,
+}
+
+/// A unit and the hosts that have it.
+pub(crate) struct Entry {
+    pub(crate) unit: Unit,
+    pub(crate) key: String,
+    /// Hosts, and for whom.
+    pub(crate) hosts: BTreeSet<usize>,
+    /// Assignments that became something else.
+    pub(crate) taken: BTreeSet<usize>,
+}
+
+/// A host on its way.
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) attr: String,
+    pub(crate) system: Option<String>,
+    /// Modules of inputs.
+    pub(crate) inputs: Vec<Vec<String>>,
+    /// Modules of inputs for Home Manager, by user.
+    pub(crate) home_inputs: BTreeMap<String, Vec<Vec<String>>>,
+    /// Modules of nixpkgs.
+    pub(crate) nixpkgs: Vec<String>,
+    pub(crate) unknown: Vec<String>,
+    pub(crate) special: BTreeMap<String, Slot>,
+    /// Users that have a Home Manager module.
+    pub(crate) homes: BTreeSet<String>,
+}
+
+/// Everything on its way.
+pub(crate) struct World {
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl World {
+    /// The assignments of a host's system modules at a path: entry and index.
+    pub(crate) fn at(&self, host: usize, path: &[&str]) -> Vec<(usize, usize)> {
+        self.below(host, path)
+            .into_iter()
+            .filter(|(e, a)| self.assign(*e, *a).path.len() == path.len())
+            .collect()
+    }
+
+    /// The same at and below a path.
+    pub(crate) fn below(&self, host: usize, path: &[&str]) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        for (e, entry) in self.entries.iter().enumerate() {
+            if entry.unit.home.is_some() || entry.unit.whole.is_some() || !entry.hosts.contains(&host) {
+                continue;
+            }
+            for (a, assign) in entry.unit.assigns.iter().enumerate() {
+                let starts = assign.path.len() >= path.len()
+                    && path.iter().zip(&assign.path).all(|(p, q)| p == q);
+                if starts && !entry.taken.contains(&a) {
+                    found.push((e, a));
+                }
+            }
+        }
+        found
+    }
+
+    pub(crate) fn assign(&self, entry: usize, assign: usize) -> &Assign {
+        &self.entries[entry].unit.assigns[assign]
+    }
+
+    /// The only value at a path, if it is one.
+    pub(crate) fn one(&self, host: usize, path: &[&str]) -> Option<((usize, usize), &Yaml)> {
+        let found = self.at(host, path);
+        let [(e, a)] = found.as_slice() else {
+            return None;
+        };
+        let value = self.assign(*e, *a).value.as_ref().ok()?;
+        Some(((*e, *a), value))
+    }
+
+    /// Whether a unit is of this host alone.
+    pub(crate) fn is_own(&self, entry: usize) -> bool {
+        self.entries[entry].hosts.len() == 1
+    }
+
+    pub(crate) fn take(&mut self, place: (usize, usize)) {
+        self.entries[place.0].taken.insert(place.1);
+    }
+}
+
+/// Imports a repository.
+///
+/// # Errors
+///
+/// There is no host to be found: what to say instead.
+pub fn import(repo: &Repo, options: &Options) -> Result<Imported, String> {
+    let eval = Eval::new(repo);
+    let mut flake = if repo.has("flake.nix") && options.hosts.is_empty() {
+        flake::read(&eval).ok_or("`flake.nix` cannot be read")?
+    } else {
+        let mut flake = flake::read(&eval).unwrap_or_default();
+        flake.hosts.clear();
+        flake.unknown.clear();
+        flake
+    };
+    by_hand(&eval, repo, options, &mut flake)?;
+    if flake.hosts.is_empty() {
+        let mut message = "no host was found".to_owned();
+        for (name, why) in &flake.unknown {
+            message = format!("{message}; `{name}`: {why}");
+        }
+        return Err(message);
+    }
+    let mut forced: BTreeMap<String, String> = BTreeMap::new();
+    let mut open_secrets: BTreeSet<String> = BTreeSet::new();
+    for _ in 0..12 {
+        let is_secret = |name: &str| !open_secrets.contains(name);
+        let (mut world, clashes) = collect(&eval, &flake, &forced, &is_secret);
+        let mut more = clashes;
+        more.extend(reached(&eval, &world));
+        more.retain(|path, _| !forced.contains_key(path));
+        if !more.is_empty() {
+            forced.extend(more);
+            continue;
+        }
+        let conflicts = settle(&mut world);
+        let _ = conflicts;
+        match facts::secrets(&eval, &mut world) {
+            Ok(secrets) => {
+                return Ok(write(&eval, &flake, world, secrets, options));
+            }
+            Err(names) => open_secrets.extend(names),
+        }
+    }
+    Err("the modules of this repository reach each other in a circle".to_owned())
+}
+
+/// Hosts that the user names, or the one of a repository without a flake.
+fn by_hand(eval: &Eval<'_>, repo: &Repo, options: &Options, flake: &mut Flake) -> Result<(), String> {
+    let mut named = options.hosts.clone();
+    if named.is_empty() && !repo.has("flake.nix") {
+        let file = "configuration.nix";
+        if !repo.has(file) {
+            return Err("there is neither a `flake.nix` nor a `configuration.nix`; name the hosts: `--host NAME=FILE`".to_owned());
+        }
+        let name = host_name(eval, file)
+            .ok_or("`configuration.nix` sets no `networking.hostName`; name the host: `--host NAME=configuration.nix`")?;
+        named.push((name, file.to_owned()));
+    }
+    for (name, file) in named {
+        if eval.source(&file).is_none() {
+            return Err(format!("`{file}` of host `{name}` is not a Nix file of the repository"));
+        }
+        let inputs: BTreeMap<String, Slot> = flake
+            .inputs
+            .keys()
+            .map(|name| {
+                let value = Value::Name(vec!["inputs".to_owned(), name.clone()]);
+                (name.clone(), Slot::Value(value))
+            })
+            .collect();
+        let mut special = BTreeMap::new();
+        if !inputs.is_empty() {
+            special.insert(
+                "inputs".to_owned(),
+                Slot::Value(Value::Attrs(Rc::new(inputs), None)),
+            );
+        }
+        flake.hosts.push(HostSource {
+            name,
+            modules: vec![Slot::Value(Value::Path(file))],
+            special,
+            system: None,
+            built_by: None,
+        });
+    }
+    Ok(())
+}
+
+fn host_name(eval: &Eval<'_>, file: &str) -> Option<String> {
+    let (place, is_file) = unit::locate(eval, &Slot::Value(Value::Path(file.to_owned())))?;
+    let arguments = Arguments {
+        special: BTreeMap::new(),
+    };
+    let read = unit::read(eval, place, is_file, None, &arguments, &|_| false);
+    read.unit.assigns.iter().find_map(|assign| {
+        match (&assign.path.join("."), &assign.value) {
+            (path, Ok(Yaml::Str(name))) if path == "networking.hostName" => Some(name.clone()),
+            _ => None,
+        }
+    })
+}
+
+/// Visits all modules of all hosts. Files that mean different things on different hosts in a way that
+/// modules by hand cannot say are returned.
+fn collect(
+    eval: &Eval<'_>,
+    flake: &Flake,
+    forced: &BTreeMap<String, String>,
+    secrets: &dyn Fn(&str) -> bool,
+) -> (World, BTreeMap<String, String>) {
+    let mut world = World {
+        hosts: Vec::new(),
+        entries: Vec::new(),
+    };
+    for (index, source) in flake.hosts.iter().enumerate() {
+        world.hosts.push(Host {
+            name: source.name.to_ascii_lowercase().replace('_', "-"),
+            attr: source.name.clone(),
+            system: source.system.clone(),
+            inputs: Vec::new(),
+            home_inputs: BTreeMap::new(),
+            nixpkgs: Vec::new(),
+            unknown: Vec::new(),
+            special: source.special.clone(),
+            homes: BTreeSet::new(),
+        });
+        let mut visit = Visit {
+            eval,
+            forced,
+            secrets,
+            arguments: Arguments {
+                special: source.special.clone(),
+            },
+            host: index,
+            world: &mut world,
+            seen: BTreeSet::new(),
+        };
+        for slot in &source.modules {
+            let import = unit::import(eval, slot);
+            visit.import(import, None);
+        }
+    }
+    let mut clashes = BTreeMap::new();
+    let mut texts: BTreeMap<(&str, &Option<String>), Vec<usize>> = BTreeMap::new();
+    for (index, entry) in world.entries.iter().enumerate() {
+        if entry.unit.is_file {
+            texts
+                .entry((&entry.unit.source.path, &entry.unit.home))
+                .or_default()
+                .push(index);
+        }
+    }
+    for ((path, _), entries) in texts {
+        let lefts: BTreeSet<String> = entries
+            .iter()
+            .map(|e| left_text(&world.entries[*e]).unwrap_or_default())
+            .collect();
+        if lefts.len() > 1 {
+            clashes.insert(
+                path.to_owned(),
+                "means different things on different hosts".to_owned(),
+            );
+        }
+    }
+    (world, clashes)
+}
+
+struct Visit<'a, 'r> {
+    eval: &'a Eval<'r>,
+    forced: &'a BTreeMap<String, String>,
+    secrets: &'a dyn Fn(&str) -> bool,
+    arguments: Arguments,
+    host: usize,
+    world: &'a mut World,
+    seen: BTreeSet<String>,
+}
+
+impl Visit<'_, '_> {
+    fn import(&mut self, import: Import, home: Option<&str>) {
+        match import {
+            Import::Module(slot) => self.module(&slot, home),
+            Import::Input(path) => {
+                let host = &mut self.world.hosts[self.host];
+                let list = match home {
+                    Some(user) => host.home_inputs.entry(user.to_owned()).or_default(),
+                    None => &mut host.inputs,
+                };
+                if !list.contains(&path) {
+                    list.push(path);
+                }
+            }
+            Import::Nixpkgs(path) => self.world.hosts[self.host].nixpkgs.push(path),
+            Import::Unknown(text, line) => {
+                let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                let short: String = text.chars().take(80).collect();
+                let place = if line > 0 {
+                    format!(" (line {line})")
+                } else {
+                    String::new()
+                };
+                self.world.hosts[self.host]
+                    .unknown
+                    .push(format!("module `{short}`{place}"));
+            }
+        }
+    }
+
+    fn module(&mut self, slot: &Slot, home: Option<&str>) {
+        let Some((place, is_file)) = unit::locate(self.eval, slot) else {
+            let name = match self.eval.force(slot) {
+                Value::Path(path) => format!("module `{path}`, which cannot be read"),
+                _ => "a computed module".to_owned(),
+            };
+            self.world.hosts[self.host].unknown.push(name);
+            return;
+        };
+        let range = place.expr.syntax().text_range();
+        let key = if is_file {
+            format!("{}#{}", place.source.path, home.unwrap_or_default())
+        } else {
+            format!(
+                "{}:{}#{}",
+                place.source.path,
+                u32::from(range.start()),
+                home.unwrap_or_default()
+            )
+        };
+        if !self.seen.insert(key.clone()) {
+            return;
+        }
+        let mut read = unit::read(
+            self.eval,
+            place,
+            is_file,
+            home.map(str::to_owned),
+            &self.arguments,
+            self.secrets,
+        );
+        if is_file
+            && let Some(why) = self.forced.get(&read.unit.source.path)
+            && read.unit.whole.is_none()
+        {
+            read.unit.whole = Some(why.clone());
+            read.unit.assigns.clear();
+            read.imports.clear();
+            read.homes.clear();
+        }
+        if let Some(user) = home {
+            self.world.hosts[self.host].homes.insert(user.to_owned());
+        }
+        let same = self.world.entries.iter_mut().find(|entry| {
+            entry.key == key && signature(&entry.unit) == signature(&read.unit)
+        });
+        match same {
+            Some(entry) => {
+                entry.hosts.insert(self.host);
+            }
+            None => self.world.entries.push(Entry {
+                unit: read.unit,
+                key,
+                hosts: [self.host].into(),
+                taken: BTreeSet::new(),
+            }),
+        }
+        for import in read.imports {
+            self.import(import, home);
+        }
+        for (user, slot) in read.homes {
+            self.import(unit::import(self.eval, &slot), Some(&user));
+        }
+    }
+}
+
+fn signature(unit: &Unit) -> String {
+    let assigns: Vec<String> = unit
+        .assigns
+        .iter()
+        .map(|assign| format!("{:?}={:?}", assign.path, assign.value))
+        .collect();
+    format!("{:?}{}", unit.whole, assigns.join("\n"))
+}
+
+/// Files that modules which stay whole import: they are theirs, and stay as well.
+fn reached(eval: &Eval<'_>, world: &World) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for entry in world.entries.iter().filter(|entry| entry.unit.whole.is_some()) {
+        for path in closure(eval.repo(), &[entry.unit.source.path.clone()]).0 {
+            let apart = world.entries.iter().any(|other| {
+                other.unit.is_file && other.unit.whole.is_none() && other.unit.source.path == path
+            });
+            if apart {
+                found.insert(
+                    path,
+                    format!("is used by `{}`, which stays as it is", entry.unit.source.path),
+                );
+            }
+        }
+    }
+    found
+}
+
+/// What files reach by relative path, themselves included; and what of it is not there.
+pub(crate) fn closure(repo: &Repo, roots: &[String]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut found = BTreeSet::new();
+    let mut missing = BTreeSet::new();
+    let mut todo: Vec<String> = roots.iter().flat_map(|root| repo.below(root)).collect();
+    while let Some(path) = todo.pop() {
+        if !found.insert(path.clone()) {
+            continue;
+        }
+        let is_nix = path.ends_with(".nix");
+        let Some(text) = repo.text(&path).filter(|_| is_nix) else {
+            continue;
+        };
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for reference in nix::relative_paths(text).unwrap_or_default() {
+            match join(folder, &reference.path) {
+                Some(target) if reference.dynamic && target.is_empty() => {
+                    missing.insert(format!("`{path}` names files by a computed path"));
+                }
+                Some(target) => {
+                    let below = repo.below(&target);
+                    if below.is_empty() {
+                        missing.insert(format!("`{path}` names `{target}`, which is not there"));
+                    }
+                    todo.extend(below);
+                }
+                None => {
+                    missing.insert(format!("`{path}` names a file outside the repository"));
+                }
+            }
+        }
+    }
+    (found, missing)
+}
+
+/// Several modules of one host that set one option: what YAML cannot say twice stays in a module,
+/// except lists and equal values.
+fn settle(world: &mut World) -> usize {
+    let mut changed = 0;
+    for host in 0..world.hosts.len() {
+        let mut homes: Vec<Option<String>> = vec![None];
+        homes.extend(world.hosts[host].homes.iter().cloned().map(Some));
+        for home in homes {
+            let mut first: BTreeMap<Vec<String>, (usize, usize)> = BTreeMap::new();
+            for e in 0..world.entries.len() {
+                if world.entries[e].unit.home != home || !world.entries[e].hosts.contains(&host) {
+                    continue;
+                }
+                for a in 0..world.entries[e].unit.assigns.len() {
+                    let assign = world.assign(e, a);
+                    if assign.value.is_err() {
+                        continue;
+                    }
+                    let path = assign.path.clone();
+                    let nested = first.keys().any(|other| {
+                        other.len() != path.len()
+                            && (other.starts_with(&path) || path.starts_with(other))
+                    });
+                    let clash = match first.get(&path) {
+                        _ if nested => true,
+                        None => false,
+                        Some((other, index)) => {
+                            let before = &world.assign(*other, *index).value;
+                            let now = &assign.value;
+                            let both_lists = matches!(
+                                (before, now),
+                                (Ok(Yaml::List(_)), Ok(Yaml::List(_)))
+                            );
+                            // One module of several hosts is a feature, whose lists merge in Nix.
+                            !both_lists && before != now
+                        }
+                    };
+                    if clash {
+                        changed += 1;
+                        world.entries[e].unit.assigns[a].value =
+                            Err("is set by another module as well".to_owned());
+                    } else {
+                        first.entry(path).or_insert((e, a));
+                    }
+                }
+            }
+        }
+    }
+    changed
+}
+
+/// The module with the assignments that stay.
+pub(crate) fn left_text(entry: &Entry) -> Option<String> {
+    let unit = &entry.unit;
+    let lines: Vec<String> = unit
+        .assigns
+        .iter()
+        .enumerate()
+        .filter(|(a, assign)| assign.value.is_err() && !entry.taken.contains(a))
+        .map(|(_, assign)| format!("{} = {};\n", assign.code.0, assign.code.1))
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let text = format!("{}{{\n{}}}{}", unit.around.0, lines.concat(), unit.around.1);
+    Some(nix::format(&text).unwrap_or(text))
+}
+
+/// A module in place, with the names that its code takes from the file around it.
+pub(crate) fn standing_alone(eval: &Eval<'_>, entry: &Entry, inner: &str) -> Result<String, String> {
+    let names = nix::free_variables(inner).map_err(|_| "it is not understood".to_owned())?;
+    let mut bindings = Vec::new();
+    let mut wants_inputs = false;
+    for name in names.free.iter().chain(&names.maybe) {
+        if ["config", "lib", "pkgs", "options", "modulesPath"].contains(&name.as_str()) {
+            continue;
+        }
+        let Some(slot) = entry.unit.env.lexical(name) else {
+            if names.maybe.contains(name) {
+                continue;
+            }
+            return Err(format!("it uses `{name}`"));
+        };
+        let input = |path: &[String]| {
+            let parts: Vec<String> = path.iter().map(|part| nix::attr_name(part)).collect();
+            parts.join(".")
+        };
+        match eval.force(&slot) {
+            Value::Name(path) if path == ["inputs"] || path == ["self"] => {
+                wants_inputs = true;
+                if path == ["self"] {
+                    bindings.push("self = inputs.self;".to_owned());
+                }
+            }
+            Value::Name(path) if path.first().is_some_and(|first| first == "inputs") => {
+                wants_inputs = true;
+                bindings.push(format!("{name} = {};", input(&path)));
+            }
+            Value::Attrs(..) if name == "inputs" => wants_inputs = true,
+            Value::Str(text) => bindings.push(format!("{name} = {};", nix::string(&text))),
+            Value::Bool(b) => bindings.push(format!("{name} = {b};")),
+            Value::Int(n) => bindings.push(format!("{name} = {n};")),
+            _ => return Err(format!("it uses `{name}`")),
+        }
+    }
+    let mut arguments: Vec<&str> = ["config", "lib", "pkgs", "options", "modulesPath"]
+        .into_iter()
+        .filter(|name| names.free.contains(*name) || names.maybe.contains(*name))
+        .collect();
+    if wants_inputs {
+        arguments.push("inputs");
+    }
+    arguments.push("...");
+    let bindings = if bindings.is_empty() {
+        String::new()
+    } else {
+        format!("let {} in ", bindings.join("\n"))
+    };
+    let text = format!("{{ {} }}: {bindings}{inner}", arguments.join(", "));
+    nix::format(&text).map_err(|_| "it cannot be laid out".to_owned())
+}
+
+/// Names that a module's function takes.
+fn taken_arguments(text: &str) -> Vec<String> {
+    let Ok(root) = nix::syntax(text) else {
+        return Vec::new();
+    };
+    let Some(ast::Expr::Lambda(lambda)) = root.expr() else {
+        return Vec::new();
+    };
+    match lambda.param() {
+        Some(ast::Param::Pattern(pattern)) => pattern
+            .pat_entries()
+            .filter(|entry| entry.default().is_none())
+            .filter_map(|entry| entry.ident())
+            .map(|ident| ident.syntax().text().to_string())
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Writes the spec.
+fn write(
+    eval: &Eval<'_>,
+    flake: &Flake,
+    mut world: World,
+    secrets: facts::Secrets,
+    options: &Options,
+) -> Imported {
+    let repo = eval.repo();
+    let mut result = Imported::default();
+    let mut report = Report {
+        hosts: world.hosts.iter().map(|host| host.name.clone()).collect(),
+        ..Report::default()
+    };
+    count(repo, &world, &mut report);
+    let mut root = Roots::default();
+    let mut plans: Vec<facts::HostFacts> = Vec::new();
+    let shared = facts::fleet(&mut world, &mut report);
+    let users = facts::users(&mut world, &mut report);
+    for host in 0..world.hosts.len() {
+        plans.push(facts::host(&mut world, host, &shared, &mut report));
+    }
+
+    // Modules by hand, by unit.
+    let mut hand: BTreeMap<usize, String> = BTreeMap::new();
+    for (e, entry) in world.entries.iter().enumerate() {
+        let file = &entry.unit.source.path;
+        let place = |line: usize| format!("{file}:{line}");
+        if let Some(why) = &entry.unit.whole {
+            if entry.unit.is_file {
+                root.files.insert(file.clone());
+                hand.insert(e, format!("nix/{file}"));
+                push_new(&mut report.whole, (file.clone(), why.clone()));
+            } else {
+                let line = 1 + entry.unit.around.0.matches('\n').count();
+                let inner = &entry.unit.source.text[entry.unit.around.0.len()
+                    ..entry.unit.source.text.len() - entry.unit.around.1.len()];
+                in_place(eval, entry, e, inner, line, &mut root, &mut hand, &mut report);
+                push_new(&mut report.whole, (format!("{}, in place", place(line)), why.clone()));
+            }
+            continue;
+        }
+        for (a, assign) in entry.unit.assigns.iter().enumerate() {
+            if let Err(why) = &assign.value
+                && !entry.taken.contains(&a)
+            {
+                report
+                    .left
+                    .push((place(assign.line), assign.code.0.clone(), why.clone()));
+            }
+        }
+        let Some(text) = left_text(entry) else {
+            continue;
+        };
+        if entry.unit.is_file {
+            root.texts.insert(file.clone(), text);
+            hand.insert(e, format!("nix/{file}"));
+        } else {
+            let line = entry.unit.assigns.first().map_or(1, |assign| assign.line);
+            in_place(eval, entry, e, &text, line, &mut root, &mut hand, &mut report);
+        }
+    }
+
+    // Features: what several hosts share.
+    let mut feature_of: BTreeMap<usize, String> = BTreeMap::new();
+    let mut features: BTreeMap<String, Yaml> = BTreeMap::new();
+    for (e, entry) in world.entries.iter().enumerate() {
+        if entry.unit.home.is_some() || entry.hosts.len() < 2 {
+            continue;
+        }
+        let leaves: Vec<(&[String], Yaml)> = leaves(entry, &|path| !facts::is_of_host(path));
+        if leaves.is_empty() {
+            continue;
+        }
+        let id = feature_id(&entry.unit.source.path, e, entry.unit.is_file, &features);
+        let mut map = MapBuilder::default();
+        map.add("summary", Yaml::text(format!("Imported from {}", entry.unit.source.path)));
+        map.add("nixos", yaml::tree(merge_lists(leaves)));
+        features.insert(id.clone(), map.build());
+        feature_of.insert(e, id);
+    }
+
+    // Inputs.
+    let mut inputs = facts::inputs(flake, &mut world, &mut plans, &users, !secrets.items.is_empty(), &mut report);
+    for (path, text) in std::mem::take(&mut inputs.modules) {
+        root.extra.insert(path, text);
+    }
+
+    // Arguments that modules by hand take.
+    let texts: Vec<String> = root
+        .texts
+        .values()
+        .chain(root.extra.values())
+        .cloned()
+        .chain(
+            closure(repo, &root.files.iter().cloned().collect::<Vec<_>>())
+                .0
+                .iter()
+                .filter(|path| path.ends_with(".nix"))
+                .filter_map(|path| repo.text(path).map(str::to_owned)),
+        )
+        .collect();
+    let wanted: BTreeSet<String> = texts.iter().flat_map(|text| taken_arguments(text)).collect();
+    let passes_inputs = wanted.contains("inputs");
+
+    // Hosts.
+    for (h, plan) in plans.iter_mut().enumerate() {
+        let mut settings: Vec<(Vec<String>, Yaml)> = std::mem::take(&mut plan.settings);
+        let mut packages: Vec<Yaml> = Vec::new();
+        let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut modules: Vec<String> = Vec::new();
+        for (e, entry) in world.entries.iter().enumerate() {
+            if entry.unit.home.is_some() || !entry.hosts.contains(&h) {
+                continue;
+            }
+            if let Some(path) = hand.get(&e) {
+                modules.push(path.clone());
+            }
+            let is_feature = feature_of.get(&e);
+            if let Some(id) = is_feature
+                && let Some((category, name)) = id.split_once('.')
+            {
+                ids.entry(category.to_owned()).or_default().push(name.to_owned());
+            }
+            for (path, value) in leaves(entry, &|path| is_feature.is_none() || facts::is_of_host(path)) {
+                match (&*path.join("."), value) {
+                    ("environment.systemPackages", Yaml::List(items)) => packages.extend(items.into_iter().map(package)),
+                    (_, value) => settings.push((path.to_vec(), value)),
+                }
+            }
+        }
+        for name in &wanted {
+            if ["config", "lib", "pkgs", "options", "modulesPath", "osConfig", "inputs", "self", "utils", "name"]
+                .contains(&name.as_str())
+            {
+                continue;
+            }
+            let Some(slot) = world.hosts[h].special.get(name) else {
+                continue;
+            };
+            let reader = crate::data::Reader {
+                eval,
+                half: crate::data::Half::System,
+                secrets: &|_| false,
+            };
+            match reader.slot(slot) {
+                Ok(value) if !facts::has_code(&value) => {
+                    settings.push((vec!["_module".into(), "args".into(), name.clone()], value.clone()));
+                    if !world.hosts[h].homes.is_empty() {
+                        settings.push((
+                            vec!["home-manager".into(), "extraSpecialArgs".into(), name.clone()],
+                            value,
+                        ));
+                    }
+                }
+                _ => push_new(
+                    &mut report.unknown,
+                    format!("argument `{name}`, which modules by hand take and the flake computes"),
+                ),
+            }
+        }
+        modules.extend(plan.modules.iter().cloned());
+        modules.extend(inputs.of_host.get(&h).cloned());
+        let mut map = MapBuilder::default();
+        map.add_some("system", plan.system.clone().map(Yaml::Str));
+        map.add_some("stateVersion", plan.state_version.clone().map(Yaml::Str));
+        map.add("hardware", plan.hardware.0.clone().build());
+        let mut on_host = MapBuilder::default();
+        for user in users.on(h) {
+            on_host.add(user, users.composition(&world, user, h, &hand, &inputs));
+        }
+        if !on_host.is_empty() {
+            map.add("users", on_host.build());
+        }
+        if !ids.is_empty() {
+            let ids = ids
+                .into_iter()
+                .map(|(category, names)| (category, Yaml::texts(names.iter().map(String::as_str))));
+            map.add("features", Yaml::Map(ids.collect()));
+        }
+        if !packages.is_empty() {
+            map.add("packages", Yaml::List(packages));
+        }
+        if !settings.is_empty() {
+            let leaves = settings.iter().map(|(path, value)| (path.as_slice(), value.clone()));
+            map.add("settings", yaml::tree(merge_lists(leaves.collect())));
+        }
+        if !modules.is_empty() {
+            map.add("modules", Yaml::texts(modules.iter().map(String::as_str)));
+        }
+        let host = &world.hosts[h];
+        let mut comment = String::new();
+        for unknown in &host.unknown {
+            comment.push_str(&format!("unknown, and left out: {unknown}\n"));
+            push_new(&mut report.unknown, format!("{}: {unknown}", host.name));
+        }
+        for line in &plan.comments {
+            comment.push_str(line);
+            comment.push('\n');
+        }
+        let mut document = vec![(
+            "hosts".to_owned(),
+            Yaml::Map(vec![(host.name.clone(), map.build())]),
+        )];
+        if let Some(disks) = &plan.disks {
+            document.push((
+                "disks".to_owned(),
+                Yaml::Map(vec![(host.name.clone(), disks.clone())]),
+            ));
+        }
+        result.files.insert(
+            format!("hosts/{}.yaml", host.name),
+            yaml::document(&comment, &Yaml::Map(document)).into_bytes(),
+        );
+        if host.name != host.attr {
+            report
+                .todo
+                .push(format!("host `{}` is called `{}` now", host.attr, host.name));
+        }
+    }
+
+    // The fleet.
+    let mut document = vec![
+        ("version".to_owned(), Yaml::Int(1)),
+        ("fleet".to_owned(), shared.yaml(flake, options, &plans)),
+    ];
+    let inputs = inputs.yaml(passes_inputs, &texts);
+    if let Some(inputs) = inputs {
+        document.push(("inputs".to_owned(), inputs));
+    }
+    let users = users.yaml(&world, &hand, &mut report);
+    if let Some(users) = users {
+        document.push(("users".to_owned(), users));
+    }
+    if let Some(yaml) = secrets.yaml(&world) {
+        document.push(("secrets".to_owned(), yaml));
+    }
+    let mut comment = String::new();
+    for (name, why) in &flake.unknown {
+        let line = format!("`{name}`: {why}");
+        comment.push_str(&format!("unknown, and left out: {line}\n"));
+        report.unknown.push(line);
+    }
+    result.files.insert(
+        "fleet.yaml".to_owned(),
+        yaml::document(&comment, &Yaml::Map(document)).into_bytes(),
+    );
+    for (id, feature) in features {
+        let document = Yaml::Map(vec![(
+            "features".to_owned(),
+            Yaml::Map(vec![(id.clone(), feature)]),
+        )]);
+        let path = format!("features/{}.yaml", id.replace('.', "-"));
+        result.files.insert(path, yaml::document("", &document).into_bytes());
+    }
+    if !flake.others.is_empty() {
+        report.unknown.push(format!(
+            "outputs of the flake that are no hosts: {}",
+            flake.others.join(", ")
+        ));
+    }
+    for host in &flake.hosts {
+        if let Some(input) = &host.built_by {
+            report.unknown.push(format!(
+                "host `{}` is built by `{input}`, and is by `nixpkgs` now",
+                host.name
+            ));
+        }
+    }
+    root.write(repo, &world, &mut result, &mut report);
+    for (name, path) in &secrets.files {
+        if let Some(bytes) = repo.bytes(path) {
+            result.secrets.insert(format!("{name}.age"), bytes.to_vec());
+        }
+    }
+    report.unknown.dedup();
+    result.report = report;
+    result
+}
+
+#[allow(clippy::too_many_arguments, reason = "what a module in place leads to")]
+fn in_place(
+    eval: &Eval<'_>,
+    entry: &Entry,
+    index: usize,
+    inner: &str,
+    line: usize,
+    root: &mut Roots,
+    hand: &mut BTreeMap<usize, String>,
+    report: &mut Report,
+) {
+    let file = &entry.unit.source.path;
+    match standing_alone(eval, entry, inner) {
+        Ok(text) => {
+            let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let stem = file
+                .rsplit_once('/')
+                .map_or(file.as_str(), |(_, name)| name)
+                .trim_end_matches(".nix");
+            let path = join(folder, &format!("{stem}-part-{index}.nix")).unwrap_or_default();
+            hand.insert(index, format!("nix/{path}"));
+            root.texts.insert(path, text);
+        }
+        Err(why) => report
+            .unknown
+            .push(format!("the module in place at {file}:{line}: {why}")),
+    }
+}
+
+/// Files that are copied, and files that are written.
+#[derive(Default)]
+struct Roots {
+    /// Modules of the repository, as they are.
+    files: BTreeSet<String>,
+    /// What is left of modules, by path in the repository.
+    texts: BTreeMap<String, String>,
+    /// Modules that are new, by path below the spec.
+    extra: BTreeMap<String, String>,
+}
+
+impl Roots {
+    fn write(&self, repo: &Repo, world: &World, result: &mut Imported, report: &mut Report) {
+        let mut roots: Vec<String> = self.files.iter().cloned().collect();
+        for (path, text) in &self.texts {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            for reference in nix::relative_paths(text).unwrap_or_default() {
+                roots.extend(join(folder, &reference.path));
+            }
+        }
+        for entry in &world.entries {
+            for (a, assign) in entry.unit.assigns.iter().enumerate() {
+                if !entry.taken.contains(&a)
+                    && let Ok(value) = &assign.value
+                {
+                    facts::words(value, "file", &mut |path| {
+                        roots.extend(path.strip_prefix("nix/").map(str::to_owned));
+                    });
+                }
+            }
+        }
+        let (files, missing) = closure(repo, &roots);
+        report.unknown.extend(missing);
+        for path in files {
+            if let Some(bytes) = repo.bytes(&path) {
+                result.files.insert(format!("nix/{path}"), bytes.to_vec());
+            }
+        }
+        for (path, text) in &self.texts {
+            result
+                .files
+                .insert(format!("nix/{path}"), text.clone().into_bytes());
+        }
+        for (path, text) in &self.extra {
+            result.files.insert(path.clone(), text.clone().into_bytes());
+        }
+    }
+}
+
+/// A package as `packages` has it: by its name.
+pub(crate) fn package(value: Yaml) -> Yaml {
+    match value {
+        Yaml::Word("pkg", name) => Yaml::Str(name),
+        other => other,
+    }
+}
+
+/// The values of a unit that are still its own.
+pub(crate) fn leaves<'a>(
+    entry: &'a Entry,
+    wanted: &dyn Fn(&[String]) -> bool,
+) -> Vec<(&'a [String], Yaml)> {
+    entry
+        .unit
+        .assigns
+        .iter()
+        .enumerate()
+        .filter(|(a, assign)| !entry.taken.contains(a) && wanted(&assign.path))
+        .filter_map(|(_, assign)| {
+            let value = assign.value.as_ref().ok()?.clone();
+            let value = match &assign.comment {
+                Some(comment) => Yaml::Commented(comment.clone(), Box::new(value)),
+                None => value,
+            };
+            Some((assign.path.as_slice(), value))
+        })
+        .collect()
+}
+
+/// Lists that several modules give one option are one list.
+pub(crate) fn merge_lists(leaves: Vec<(&[String], Yaml)>) -> Vec<(&[String], Yaml)> {
+    let mut merged: Vec<(&[String], Yaml)> = Vec::new();
+    for (path, value) in leaves {
+        if let Some((_, before)) = merged.iter_mut().find(|(other, _)| *other == path) {
+            match (bare(before), value) {
+                (Yaml::List(items), Yaml::List(more)) => items.extend(more),
+                (Yaml::List(items), Yaml::Commented(_, inner)) => {
+                    if let Yaml::List(more) = *inner {
+                        items.extend(more);
+                    }
+                }
+                _ => {}
+            }
+        } else {
+            merged.push((path, value));
+        }
+    }
+    merged
+}
+
+fn bare(value: &mut Yaml) -> &mut Yaml {
+    match value {
+        Yaml::Commented(_, inner) => inner,
+        other => other,
+    }
+}
+
+fn feature_id(path: &str, index: usize, is_file: bool, taken: &BTreeMap<String, Yaml>) -> String {
+    let word = |text: &str| {
+        let text: String = text
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_lowercase()
+                } else {
+                    '-'
+                }
+            })
+            .collect();
+        let text = text.trim_matches(|c: char| c == '-' || c.is_ascii_digit()).to_owned();
+        if text.is_empty() { "part".to_owned() } else { text }
+    };
+    let mut parts: Vec<&str> = path.trim_end_matches(".nix").split('/').collect();
+    if parts.len() > 1 && parts.last() == Some(&"default") {
+        parts.pop();
+    }
+    let name = word(parts.pop().unwrap_or("part"));
+    let name = if is_file { name } else { format!("{name}-part") };
+    let category = parts.pop().map_or_else(|| "imported".to_owned(), word);
+    let id = format!("{category}.{name}");
+    if taken.contains_key(&id) {
+        format!("{id}-{}", char::from(b'a' + u8::try_from(index % 26).unwrap_or(0)).to_string() + &index.to_string())
+    } else {
+        id
+    }
+}
+
+pub(crate) fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
+}
+
+/// Counts assignments: each once, however many hosts have it.
+fn count(repo: &Repo, world: &World, report: &mut Report) {
+    let mut share = Share::default();
+    let mut counted: BTreeSet<String> = BTreeSet::new();
+    let mut seen: BTreeSet<(String, usize, Vec<String>)> = BTreeSet::new();
+    for entry in &world.entries {
+        if entry.unit.whole.is_some() {
+            let roots = if entry.unit.is_file {
+                closure(repo, &[entry.unit.source.path.clone()]).0
+            } else {
+                BTreeSet::new()
+            };
+            for path in roots {
+                if path.ends_with(".nix") && counted.insert(path.clone()) {
+                    share.left += repo.text(&path).map_or(0, assignments);
+                }
+            }
+            continue;
+        }
+        for assign in &entry.unit.assigns {
+            let key = (
+                entry.unit.source.path.clone(),
+                assign.line,
+                assign.path.clone(),
+            );
+            if !seen.insert(key) {
+                continue;
+            }
+            match &assign.value {
+                Ok(value) if facts::has_code(value) => share.code += 1,
+                Ok(_) => share.data += 1,
+                Err(_) => share.left += 1,
+            }
+        }
+    }
+    report.share = share;
+}
+
+/// How many options a module sets, by its text.
+fn assignments(text: &str) -> usize {
+    fn below(attr: &nix::Attr) -> usize {
+        match &attr.value.kind {
+            nix::Kind::Attrs(attrs) if !attrs.is_empty() => attrs.iter().map(below).sum(),
+            nix::Kind::AnyOf(parts) => parts
+                .iter()
+                .map(|part| match &part.kind {
+                    nix::Kind::Attrs(attrs) => attrs.iter().map(below).sum(),
+                    _ => 1,
+                })
+                .sum(),
+            _ => 1,
+        }
+    }
+    nix::read_module(text).map_or(0, |module| module.config.iter().map(below).sum())
+}

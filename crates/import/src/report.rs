@@ -1,0 +1,94 @@
+//! What became of a repository, in numbers and lists.
+
+use std::fmt::Write as _;
+
+/// How many option assignments became what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Data of the spec.
+    pub data: usize,
+    /// Code in the spec (`!nix`).
+    pub code: usize,
+    /// Left in modules by hand.
+    pub left: usize,
+}
+
+impl Share {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.data + self.code + self.left
+    }
+
+    /// What became YAML, in hundredths.
+    pub fn percent(&self) -> usize {
+        match self.total() {
+            0 => 100,
+            total => (self.data + self.code) * 100 / total,
+        }
+    }
+}
+
+/// The report of an import.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Names of hosts.
+    pub hosts: Vec<String>,
+    /// Assignments.
+    pub share: Share,
+    /// Modules that stay whole: path and why.
+    pub whole: Vec<(String, String)>,
+    /// Assignments that stay in a module by hand: place, option, why.
+    pub left: Vec<(String, String, String)>,
+    /// What could not be told.
+    pub unknown: Vec<String>,
+    /// What is to be done by hand.
+    pub todo: Vec<String>,
+    /// Features of the catalog that do what settings do now.
+    pub features: Vec<String>,
+}
+
+impl Report {
+    /// The report as text; with every assignment that stays, if asked.
+    pub fn text(&self, all: bool) -> String {
+        let mut out = String::new();
+        let share = self.share;
+        let _ = writeln!(
+            out,
+            "{} of {} option assignments are YAML now ({} %): {} as data, {} as code; {} stay in modules by hand",
+            share.data + share.code,
+            share.total(),
+            share.percent(),
+            share.data,
+            share.code,
+            share.left
+        );
+        section(&mut out, "Modules that stay as they are", &self.whole, |(path, why)| {
+            format!("{path}: {why}")
+        });
+        if all {
+            section(&mut out, "Assignments that stay in modules by hand", &self.left, |(place, option, why)| {
+                format!("{place}: {option} {why}")
+            });
+        } else if !self.left.is_empty() {
+            let _ = writeln!(
+                out,
+                "\n{} assignments of other modules stay by hand; `--stats` lists them",
+                self.left.len()
+            );
+        }
+        section(&mut out, "Unknown, and left out", &self.unknown, Clone::clone);
+        section(&mut out, "To do", &self.todo, Clone::clone);
+        section(&mut out, "Features of the catalog that could replace settings", &self.features, Clone::clone);
+        out
+    }
+}
+
+fn section<T>(out: &mut String, title: &str, items: &[T], show: impl Fn(&T) -> String) {
+    if items.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{title}:");
+    for item in items {
+        let _ = writeln!(out, "  {}", show(item));
+    }
+}
