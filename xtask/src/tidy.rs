@@ -20,10 +20,11 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     (
         "gen",
         &[
-            "catalog", "diag", "index", "lint", "model", "nix", "output", "render", "resolve",
-            "spec",
+            "catalog", "diag", "import", "index", "lint", "model", "nix", "output", "render",
+            "resolve", "spec",
         ],
     ),
+    ("import", &["nix"]),
     ("index", &["diag", "nix"]),
     ("lint", &["diag", "nix"]),
     ("model", &["diag", "nix"]),

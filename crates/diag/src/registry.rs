@@ -156,6 +156,10 @@ codes! {
         "Values given to a feature's options are checked against their types before anything is rendered.";
     "output-edited": "a generated file was changed by hand",
         "The file differs both from what was last written and from what is to be written. It is kept, and by default nothing else is written either, so that the output stays one piece. Move the change to the spec (a setting, or a hand-written module under `modules:`), or discard the change with `gen --overwrite FILE`.";
+    "output-ejected-differs": "a file that is yours would be generated otherwise now",
+        "The file was given to you by `gen eject` and is left alone. Since then the spec has come to give something else there. Bring the change over by hand and eject the file again to say that it is settled, or have it generated again with `gen --overwrite FILE`.";
+    "output-ejected-missing": "a file that is yours is gone",
+        "The file was given to you by `gen eject`, and what is generated around it may name it still. Bring it back, or have it generated again with `gen --overwrite FILE`.";
     "output-manifest": "the manifest cannot be used",
         "`.gen/manifest.json` says which files belong to gen. Without it nothing can be written or removed safely. After a merge conflict take either side and run gen, which writes it anew. If it is lost, delete it: files that are just as gen writes them become its own again, all others are kept and reported.";
     "output-missing": "a generated file was deleted by hand",

@@ -139,6 +139,12 @@ enum Command {
     Init(commands::init::Args),
     /// Add a host, user, feature or profile to the spec
     New(commands::new::Args),
+    /// Take files of the output over: gen forgets them
+    Eject(commands::eject::Args),
+    /// Rename a host, user, feature, profile, template or secret, with all that refers to it
+    Rename(commands::rename::Args),
+    /// Bring a spec of an older format up to date
+    Migrate(commands::migrate::Args),
     /// Make a spec of an existing NixOS repository
     Import(commands::import::Args),
     /// Print completions for a shell
@@ -406,6 +412,9 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         Some(Command::Index(args)) => commands::index::run(&app, &args),
         Some(Command::Init(args)) => commands::init::run(&app, &args),
         Some(Command::New(args)) => commands::new::run(&app, &args),
+        Some(Command::Eject(args)) => commands::eject::run(&app, &args),
+        Some(Command::Rename(args)) => commands::rename::run(&app, &args),
+        Some(Command::Migrate(args)) => commands::migrate::run(&app, &args),
         Some(Command::Import(args)) => commands::import::run(&app, &args),
         Some(Command::Completions(args)) => commands::completions::run(&args),
         Some(Command::Man(args)) => commands::man::run(&args),

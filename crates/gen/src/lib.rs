@@ -20,6 +20,7 @@ pub mod cli;
 mod commands;
 mod console;
 mod credentials;
+mod edit;
 pub mod facts;
 mod fingerprint;
 mod generate;

@@ -222,9 +222,33 @@ fn is_yaml(path: &str) -> bool {
     matches!(Utf8Path::new(path).extension(), Some("yaml" | "yml"))
 }
 
-/// Hidden files, and what editors leave behind.
+/// Folders and files that tools keep.
+const HIDDEN: &[&str] = &[
+    ".cache",
+    ".direnv",
+    ".DS_Store",
+    ".envrc",
+    ".git",
+    ".github",
+    ".gitattributes",
+    ".gitignore",
+    ".gitkeep",
+    ".gitmodules",
+    ".hg",
+    ".idea",
+    ".jj",
+    ".svn",
+    ".vscode",
+];
+
+/// Hidden YAML, what tools keep, and what editors leave behind.
 pub(crate) fn is_passed_over(name: &str) -> bool {
-    name.starts_with('.')
+    let is_hidden = name.starts_with('.');
+    // A module may well name a hidden file, such as `./.zshrc`; what tools keep is not meant.
+    is_hidden
+        && (is_yaml(name)
+            || HIDDEN.contains(&name)
+            || [".#", ".gen"].iter().any(|start| name.starts_with(start)))
         || name.ends_with('~')
         || name.starts_with('#') && name.ends_with('#')
         || [".swp", ".swo", ".bak", ".orig", ".rej", ".tmp"]

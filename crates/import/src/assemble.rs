@@ -1,12 +1,12 @@
 //! From units to the files of a spec.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::rc::Rc;
 
-use rnix::ast;
 use rowan::ast::AstNode;
 
-use crate::eval::{Eval, Slot, Value};
+use crate::eval::{Env, Eval, Slot, Value};
 use crate::facts;
 use crate::flake::{self, Flake, HostSource};
 use crate::repo::{Repo, join};
@@ -65,6 +65,7 @@ pub(crate) struct Host {
 pub(crate) struct World {
     pub(crate) hosts: Vec<Host>,
     pub(crate) entries: Vec<Entry>,
+    pub(crate) pending: Vec<(usize, usize)>,
 }
 
 impl World {
@@ -80,7 +81,10 @@ impl World {
     pub(crate) fn below(&self, host: usize, path: &[&str]) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
         for (e, entry) in self.entries.iter().enumerate() {
-            if entry.unit.home.is_some() || entry.unit.whole.is_some() || !entry.hosts.contains(&host) {
+            if entry.unit.home.is_some()
+                || entry.unit.whole.is_some()
+                || !entry.hosts.contains(&host)
+            {
                 continue;
             }
             for (a, assign) in entry.unit.assigns.iter().enumerate() {
@@ -113,8 +117,16 @@ impl World {
         self.entries[entry].hosts.len() == 1
     }
 
+    /// Marks an assignment as taken, once all hosts have been asked.
     pub(crate) fn take(&mut self, place: (usize, usize)) {
-        self.entries[place.0].taken.insert(place.1);
+        self.pending.push(place);
+    }
+
+    /// Takes what was marked.
+    pub(crate) fn commit(&mut self) {
+        for (entry, assign) in std::mem::take(&mut self.pending) {
+            self.entries[entry].taken.insert(assign);
+        }
     }
 }
 
@@ -157,6 +169,7 @@ pub fn import(repo: &Repo, options: &Options) -> Result<Imported, String> {
         let _ = conflicts;
         match facts::secrets(&eval, &mut world) {
             Ok(secrets) => {
+                world.commit();
                 return Ok(write(&eval, &flake, world, secrets, options));
             }
             Err(names) => open_secrets.extend(names),
@@ -166,7 +179,12 @@ pub fn import(repo: &Repo, options: &Options) -> Result<Imported, String> {
 }
 
 /// Hosts that the user names, or the one of a repository without a flake.
-fn by_hand(eval: &Eval<'_>, repo: &Repo, options: &Options, flake: &mut Flake) -> Result<(), String> {
+fn by_hand(
+    eval: &Eval<'_>,
+    repo: &Repo,
+    options: &Options,
+    flake: &mut Flake,
+) -> Result<(), String> {
     let mut named = options.hosts.clone();
     if named.is_empty() && !repo.has("flake.nix") {
         let file = "configuration.nix";
@@ -179,7 +197,9 @@ fn by_hand(eval: &Eval<'_>, repo: &Repo, options: &Options, flake: &mut Flake) -
     }
     for (name, file) in named {
         if eval.source(&file).is_none() {
-            return Err(format!("`{file}` of host `{name}` is not a Nix file of the repository"));
+            return Err(format!(
+                "`{file}` of host `{name}` is not a Nix file of the repository"
+            ));
         }
         let inputs: BTreeMap<String, Slot> = flake
             .inputs
@@ -213,12 +233,13 @@ fn host_name(eval: &Eval<'_>, file: &str) -> Option<String> {
         special: BTreeMap::new(),
     };
     let read = unit::read(eval, place, is_file, None, &arguments, &|_| false);
-    read.unit.assigns.iter().find_map(|assign| {
-        match (&assign.path.join("."), &assign.value) {
+    read.unit
+        .assigns
+        .iter()
+        .find_map(|assign| match (&assign.path.join("."), &assign.value) {
             (path, Ok(Yaml::Str(name))) if path == "networking.hostName" => Some(name.clone()),
             _ => None,
-        }
-    })
+        })
 }
 
 /// Visits all modules of all hosts. Files that mean different things on different hosts in a way that
@@ -232,6 +253,7 @@ fn collect(
     let mut world = World {
         hosts: Vec::new(),
         entries: Vec::new(),
+        pending: Vec::new(),
     };
     for (index, source) in flake.hosts.iter().enumerate() {
         world.hosts.push(Host {
@@ -369,9 +391,11 @@ impl Visit<'_, '_> {
         if let Some(user) = home {
             self.world.hosts[self.host].homes.insert(user.to_owned());
         }
-        let same = self.world.entries.iter_mut().find(|entry| {
-            entry.key == key && signature(&entry.unit) == signature(&read.unit)
-        });
+        let same = self
+            .world
+            .entries
+            .iter_mut()
+            .find(|entry| entry.key == key && signature(&entry.unit) == signature(&read.unit));
         match same {
             Some(entry) => {
                 entry.hosts.insert(self.host);
@@ -404,15 +428,22 @@ fn signature(unit: &Unit) -> String {
 /// Files that modules which stay whole import: they are theirs, and stay as well.
 fn reached(eval: &Eval<'_>, world: &World) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for entry in world.entries.iter().filter(|entry| entry.unit.whole.is_some()) {
-        for path in closure(eval.repo(), &[entry.unit.source.path.clone()]).0 {
+    for entry in world
+        .entries
+        .iter()
+        .filter(|entry| entry.unit.whole.is_some())
+    {
+        for path in closure(eval.repo(), std::slice::from_ref(&entry.unit.source.path)).0 {
             let apart = world.entries.iter().any(|other| {
                 other.unit.is_file && other.unit.whole.is_none() && other.unit.source.path == path
             });
             if apart {
                 found.insert(
                     path,
-                    format!("is used by `{}`, which stays as it is", entry.unit.source.path),
+                    format!(
+                        "is used by `{}`, which stays as it is",
+                        entry.unit.source.path
+                    ),
                 );
             }
         }
@@ -484,10 +515,8 @@ fn settle(world: &mut World) -> usize {
                         Some((other, index)) => {
                             let before = &world.assign(*other, *index).value;
                             let now = &assign.value;
-                            let both_lists = matches!(
-                                (before, now),
-                                (Ok(Yaml::List(_)), Ok(Yaml::List(_)))
-                            );
+                            let both_lists =
+                                matches!((before, now), (Ok(Yaml::List(_)), Ok(Yaml::List(_))));
                             // One module of several hosts is a feature, whose lists merge in Nix.
                             !both_lists && before != now
                         }
@@ -524,19 +553,55 @@ pub(crate) fn left_text(entry: &Entry) -> Option<String> {
 }
 
 /// A module in place, with the names that its code takes from the file around it.
-pub(crate) fn standing_alone(eval: &Eval<'_>, entry: &Entry, inner: &str) -> Result<String, String> {
+pub(crate) fn standing_alone(eval: &Eval<'_>, env: &Env, inner: &str) -> Result<String, String> {
+    const ARGUMENTS: [&str; 5] = ["config", "lib", "pkgs", "options", "modulesPath"];
     let names = nix::free_variables(inner).map_err(|_| "it is not understood".to_owned())?;
     let mut bindings = Vec::new();
     let mut wants_inputs = false;
-    for name in names.free.iter().chain(&names.maybe) {
-        if ["config", "lib", "pkgs", "options", "modulesPath"].contains(&name.as_str()) {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    let mut todo: Vec<(String, bool, Env)> = Vec::new();
+    let wanted = |names: &nix::FreeVariables, env: &Env, todo: &mut Vec<(String, bool, Env)>| {
+        todo.extend(
+            names
+                .free
+                .iter()
+                .map(|name| (name.clone(), false, env.clone())),
+        );
+        todo.extend(
+            names
+                .maybe
+                .iter()
+                .map(|name| (name.clone(), true, env.clone())),
+        );
+    };
+    wanted(&names, env, &mut todo);
+    let mut free: BTreeSet<String> = BTreeSet::new();
+    while let Some((name, is_maybe, env)) = todo.pop() {
+        let name = &name;
+        let slot = env.lexical(name);
+        let is_argument = ARGUMENTS.contains(&name.as_str())
+            && slot.as_ref().is_none_or(
+                |slot| matches!(eval.force(slot), Value::Name(path) if path == [name.as_str()]),
+            );
+        if is_argument {
+            free.insert(name.clone());
             continue;
         }
-        let Some(slot) = entry.unit.env.lexical(name) else {
-            if names.maybe.contains(name) {
+        let Some(slot) = slot else {
+            if is_maybe {
                 continue;
             }
             return Err(format!("it uses `{name}`"));
+        };
+        // A name means one thing in all of the module.
+        let meaning = match &slot {
+            Slot::Place(place) => format!("{}:{}", place.source.path, place.line()),
+            _ => String::new(),
+        };
+        match known.get(name) {
+            Some(before) if *before == meaning => continue,
+            Some(_) => return Err(format!("it uses two `{name}`")),
+            None => known.insert(name.clone(), meaning),
         };
         let input = |path: &[String]| {
             let parts: Vec<String> = path.iter().map(|part| nix::attr_name(part)).collect();
@@ -557,12 +622,23 @@ pub(crate) fn standing_alone(eval: &Eval<'_>, entry: &Entry, inner: &str) -> Res
             Value::Str(text) => bindings.push(format!("{name} = {};", nix::string(&text))),
             Value::Bool(b) => bindings.push(format!("{name} = {b};")),
             Value::Int(n) => bindings.push(format!("{name} = {n};")),
-            _ => return Err(format!("it uses `{name}`")),
+            _ => {
+                let Slot::Place(place) = &slot else {
+                    return Err(format!("it uses `{name}`"));
+                };
+                let text = place.text();
+                if nix::relative_paths(&text).is_ok_and(|paths| !paths.is_empty()) {
+                    return Err(format!("it uses `{name}`, which names files"));
+                }
+                let names = nix::free_variables(&text).map_err(|_| format!("it uses `{name}`"))?;
+                wanted(&names, &place.env, &mut todo);
+                bindings.push(format!("{name} = {text};"));
+            }
         }
     }
-    let mut arguments: Vec<&str> = ["config", "lib", "pkgs", "options", "modulesPath"]
+    let mut arguments: Vec<&str> = ARGUMENTS
         .into_iter()
-        .filter(|name| names.free.contains(*name) || names.maybe.contains(*name))
+        .filter(|name| free.contains(*name))
         .collect();
     if wants_inputs {
         arguments.push("inputs");
@@ -575,25 +651,6 @@ pub(crate) fn standing_alone(eval: &Eval<'_>, entry: &Entry, inner: &str) -> Res
     };
     let text = format!("{{ {} }}: {bindings}{inner}", arguments.join(", "));
     nix::format(&text).map_err(|_| "it cannot be laid out".to_owned())
-}
-
-/// Names that a module's function takes.
-fn taken_arguments(text: &str) -> Vec<String> {
-    let Ok(root) = nix::syntax(text) else {
-        return Vec::new();
-    };
-    let Some(ast::Expr::Lambda(lambda)) = root.expr() else {
-        return Vec::new();
-    };
-    match lambda.param() {
-        Some(ast::Param::Pattern(pattern)) => pattern
-            .pat_entries()
-            .filter(|entry| entry.default().is_none())
-            .filter_map(|entry| entry.ident())
-            .map(|ident| ident.syntax().text().to_string())
-            .collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// Writes the spec.
@@ -613,10 +670,18 @@ fn write(
     count(repo, &world, &mut report);
     let mut root = Roots::default();
     let mut plans: Vec<facts::HostFacts> = Vec::new();
+    facts::names(&mut world, &mut report);
     let shared = facts::fleet(&mut world, &mut report);
+    world.commit();
     let users = facts::users(&mut world, &mut report);
     for host in 0..world.hosts.len() {
         plans.push(facts::host(&mut world, host, &shared, &mut report));
+    }
+    world.commit();
+
+    root.extra.extend(users.modules());
+    for (path, text) in facts::elsewhere(&mut world, &mut plans) {
+        root.extra.insert(path, text);
     }
 
     // Modules by hand, by unit.
@@ -633,8 +698,20 @@ fn write(
                 let line = 1 + entry.unit.around.0.matches('\n').count();
                 let inner = &entry.unit.source.text[entry.unit.around.0.len()
                     ..entry.unit.source.text.len() - entry.unit.around.1.len()];
-                in_place(eval, entry, e, inner, line, &mut root, &mut hand, &mut report);
-                push_new(&mut report.whole, (format!("{}, in place", place(line)), why.clone()));
+                in_place(
+                    eval,
+                    entry,
+                    e,
+                    inner,
+                    line,
+                    &mut root,
+                    &mut hand,
+                    &mut report,
+                );
+                push_new(
+                    &mut report.whole,
+                    (format!("{}, in place", place(line)), why.clone()),
+                );
             }
             continue;
         }
@@ -655,7 +732,16 @@ fn write(
             hand.insert(e, format!("nix/{file}"));
         } else {
             let line = entry.unit.assigns.first().map_or(1, |assign| assign.line);
-            in_place(eval, entry, e, &text, line, &mut root, &mut hand, &mut report);
+            in_place(
+                eval,
+                entry,
+                e,
+                &text,
+                line,
+                &mut root,
+                &mut hand,
+                &mut report,
+            );
         }
     }
 
@@ -672,14 +758,24 @@ fn write(
         }
         let id = feature_id(&entry.unit.source.path, e, entry.unit.is_file, &features);
         let mut map = MapBuilder::default();
-        map.add("summary", Yaml::text(format!("Imported from {}", entry.unit.source.path)));
+        map.add(
+            "summary",
+            Yaml::text(format!("Imported from {}", entry.unit.source.path)),
+        );
         map.add("nixos", yaml::tree(merge_lists(leaves)));
         features.insert(id.clone(), map.build());
         feature_of.insert(e, id);
     }
 
     // Inputs.
-    let mut inputs = facts::inputs(flake, &mut world, &mut plans, &users, !secrets.items.is_empty(), &mut report);
+    let mut inputs = facts::inputs(
+        flake,
+        &mut world,
+        &mut plans,
+        &users,
+        !secrets.items.is_empty(),
+        &mut report,
+    );
     for (path, text) in std::mem::take(&mut inputs.modules) {
         root.extra.insert(path, text);
     }
@@ -698,7 +794,10 @@ fn write(
                 .filter_map(|path| repo.text(path).map(str::to_owned)),
         )
         .collect();
-    let wanted: BTreeSet<String> = texts.iter().flat_map(|text| taken_arguments(text)).collect();
+    let wanted: BTreeSet<String> = texts
+        .iter()
+        .flat_map(|text| nix::module_arguments(text))
+        .collect();
     let passes_inputs = wanted.contains("inputs");
 
     // Hosts.
@@ -718,18 +817,35 @@ fn write(
             if let Some(id) = is_feature
                 && let Some((category, name)) = id.split_once('.')
             {
-                ids.entry(category.to_owned()).or_default().push(name.to_owned());
+                ids.entry(category.to_owned())
+                    .or_default()
+                    .push(name.to_owned());
             }
-            for (path, value) in leaves(entry, &|path| is_feature.is_none() || facts::is_of_host(path)) {
+            for (path, value) in leaves(entry, &|path| {
+                is_feature.is_none() || facts::is_of_host(path)
+            }) {
                 match (&*path.join("."), value) {
-                    ("environment.systemPackages", Yaml::List(items)) => packages.extend(items.into_iter().map(package)),
+                    ("environment.systemPackages", Yaml::List(items)) => {
+                        packages.extend(items.into_iter().map(package));
+                    }
                     (_, value) => settings.push((path.to_vec(), value)),
                 }
             }
         }
         for name in &wanted {
-            if ["config", "lib", "pkgs", "options", "modulesPath", "osConfig", "inputs", "self", "utils", "name"]
-                .contains(&name.as_str())
+            if [
+                "config",
+                "lib",
+                "pkgs",
+                "options",
+                "modulesPath",
+                "osConfig",
+                "inputs",
+                "self",
+                "utils",
+                "name",
+            ]
+            .contains(&name.as_str())
             {
                 continue;
             }
@@ -743,18 +859,44 @@ fn write(
             };
             match reader.slot(slot) {
                 Ok(value) if !facts::has_code(&value) => {
-                    settings.push((vec!["_module".into(), "args".into(), name.clone()], value.clone()));
+                    settings.push((
+                        vec!["_module".into(), "args".into(), name.clone()],
+                        value.clone(),
+                    ));
                     if !world.hosts[h].homes.is_empty() {
                         settings.push((
-                            vec!["home-manager".into(), "extraSpecialArgs".into(), name.clone()],
+                            vec![
+                                "home-manager".into(),
+                                "extraSpecialArgs".into(),
+                                name.clone(),
+                            ],
                             value,
                         ));
                     }
                 }
-                _ => push_new(
-                    &mut report.unknown,
-                    format!("argument `{name}`, which modules by hand take and the flake computes"),
-                ),
+                _ => {
+                    let argument = nix::attr_name(name);
+                    let mut options = vec!["_module.args"];
+                    if !world.hosts[h].homes.is_empty() {
+                        options.push("home-manager.extraSpecialArgs");
+                    }
+                    let lines: Vec<String> = options
+                        .iter()
+                        .map(|option| format!("{option}.{argument} = {argument};\n"))
+                        .collect();
+                    let env = Env::default().names([(name.clone(), slot.clone())].into());
+                    match standing_alone(eval, &env, &format!("{{ {} }}", lines.concat())) {
+                        Ok(text) => {
+                            let path = format!("nix/argument-{name}.nix");
+                            modules.push(path.clone());
+                            root.extra.insert(path, text);
+                        }
+                        Err(why) => push_new(
+                            &mut report.unknown,
+                            format!("argument `{name}`, which modules by hand take: {why}"),
+                        ),
+                    }
+                }
             }
         }
         modules.extend(plan.modules.iter().cloned());
@@ -780,7 +922,9 @@ fn write(
             map.add("packages", Yaml::List(packages));
         }
         if !settings.is_empty() {
-            let leaves = settings.iter().map(|(path, value)| (path.as_slice(), value.clone()));
+            let leaves = settings
+                .iter()
+                .map(|(path, value)| (path.as_slice(), value.clone()));
             map.add("settings", yaml::tree(merge_lists(leaves.collect())));
         }
         if !modules.is_empty() {
@@ -789,7 +933,7 @@ fn write(
         let host = &world.hosts[h];
         let mut comment = String::new();
         for unknown in &host.unknown {
-            comment.push_str(&format!("unknown, and left out: {unknown}\n"));
+            let _ = writeln!(comment, "unknown, and left out: {unknown}");
             push_new(&mut report.unknown, format!("{}: {unknown}", host.name));
         }
         for line in &plan.comments {
@@ -810,11 +954,6 @@ fn write(
             format!("hosts/{}.yaml", host.name),
             yaml::document(&comment, &Yaml::Map(document)).into_bytes(),
         );
-        if host.name != host.attr {
-            report
-                .todo
-                .push(format!("host `{}` is called `{}` now", host.attr, host.name));
-        }
     }
 
     // The fleet.
@@ -836,7 +975,7 @@ fn write(
     let mut comment = String::new();
     for (name, why) in &flake.unknown {
         let line = format!("`{name}`: {why}");
-        comment.push_str(&format!("unknown, and left out: {line}\n"));
+        let _ = writeln!(comment, "unknown, and left out: {line}");
         report.unknown.push(line);
     }
     result.files.insert(
@@ -849,7 +988,9 @@ fn write(
             Yaml::Map(vec![(id.clone(), feature)]),
         )]);
         let path = format!("features/{}.yaml", id.replace('.', "-"));
-        result.files.insert(path, yaml::document("", &document).into_bytes());
+        result
+            .files
+            .insert(path, yaml::document("", &document).into_bytes());
     }
     if !flake.others.is_empty() {
         report.unknown.push(format!(
@@ -888,7 +1029,7 @@ fn in_place(
     report: &mut Report,
 ) {
     let file = &entry.unit.source.path;
-    match standing_alone(eval, entry, inner) {
+    match standing_alone(eval, &entry.unit.env, inner) {
         Ok(text) => {
             let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
             let stem = file
@@ -931,7 +1072,8 @@ impl Roots {
                     && let Ok(value) = &assign.value
                 {
                     facts::words(value, "file", &mut |path| {
-                        roots.extend(path.strip_prefix("nix/").map(str::to_owned));
+                        let path = path.strip_prefix("nix/");
+                        roots.extend(path.map(|path| path.trim_end_matches(".asset").to_owned()));
                     });
                 }
             }
@@ -940,18 +1082,38 @@ impl Roots {
         report.unknown.extend(missing);
         for path in files {
             if let Some(bytes) = repo.bytes(&path) {
-                result.files.insert(format!("nix/{path}"), bytes.to_vec());
+                let bytes = match repo.text(&path).filter(|_| path.ends_with(".nix")) {
+                    Some(text) => with_assets(text).into_bytes(),
+                    None => bytes.to_vec(),
+                };
+                let path = format!("nix/{}", crate::repo::asset_name(&path));
+                result.files.insert(path, bytes);
             }
         }
         for (path, text) in &self.texts {
             result
                 .files
-                .insert(format!("nix/{path}"), text.clone().into_bytes());
+                .insert(format!("nix/{path}"), with_assets(text).into_bytes());
         }
         for (path, text) in &self.extra {
             result.files.insert(path.clone(), text.clone().into_bytes());
         }
     }
+}
+
+/// A module with the YAML files that it names called what they are called in the spec folder.
+fn with_assets(text: &str) -> String {
+    let mut text = text.to_owned();
+    let mut paths = nix::relative_paths(&text).unwrap_or_default();
+    paths.sort_by_key(|path| std::cmp::Reverse(path.start));
+    for path in paths {
+        let name = crate::repo::asset_name(&path.path);
+        if !path.dynamic && name != path.path && text.get(path.start..path.end) == Some(&path.path)
+        {
+            text.replace_range(path.start..path.end, &name);
+        }
+    }
+    text
 }
 
 /// A package as `packages` has it: by its name.
@@ -1024,19 +1186,33 @@ fn feature_id(path: &str, index: usize, is_file: bool, taken: &BTreeMap<String, 
                 }
             })
             .collect();
-        let text = text.trim_matches(|c: char| c == '-' || c.is_ascii_digit()).to_owned();
-        if text.is_empty() { "part".to_owned() } else { text }
+        let text = text
+            .trim_matches(|c: char| c == '-' || c.is_ascii_digit())
+            .to_owned();
+        if text.is_empty() {
+            "part".to_owned()
+        } else {
+            text
+        }
     };
     let mut parts: Vec<&str> = path.trim_end_matches(".nix").split('/').collect();
     if parts.len() > 1 && parts.last() == Some(&"default") {
         parts.pop();
     }
     let name = word(parts.pop().unwrap_or("part"));
-    let name = if is_file { name } else { format!("{name}-part") };
+    let name = if is_file {
+        name
+    } else {
+        format!("{name}-part")
+    };
     let category = parts.pop().map_or_else(|| "imported".to_owned(), word);
     let id = format!("{category}.{name}");
     if taken.contains_key(&id) {
-        format!("{id}-{}", char::from(b'a' + u8::try_from(index % 26).unwrap_or(0)).to_string() + &index.to_string())
+        format!(
+            "{id}-{}",
+            char::from(b'a' + u8::try_from(index % 26).unwrap_or(0)).to_string()
+                + &index.to_string()
+        )
     } else {
         id
     }
@@ -1056,7 +1232,7 @@ fn count(repo: &Repo, world: &World, report: &mut Report) {
     for entry in &world.entries {
         if entry.unit.whole.is_some() {
             let roots = if entry.unit.is_file {
-                closure(repo, &[entry.unit.source.path.clone()]).0
+                closure(repo, std::slice::from_ref(&entry.unit.source.path)).0
             } else {
                 BTreeSet::new()
             };

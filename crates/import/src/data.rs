@@ -1,5 +1,6 @@
 //! What a value of a module becomes: data, code that stands for itself, or nothing that YAML can hold.
 
+use rnix::SyntaxKind;
 use rnix::ast;
 use rowan::ast::AstNode;
 
@@ -59,7 +60,7 @@ impl Reader<'_, '_> {
                 if self.eval.repo().below(path).is_empty() {
                     return Err(format!("names `{path}`, which is not in the repository"));
                 }
-                Yaml::Word("file", format!("nix/{path}"))
+                Yaml::Word("file", format!("nix/{}", crate::repo::asset_name(path)))
             }
             Value::List(items) => {
                 let items: Result<Vec<Yaml>, String> =
@@ -93,7 +94,7 @@ impl Reader<'_, '_> {
                     ["config", "age", "secrets", name, "path"] if (self.secrets)(name) => {
                         Yaml::Word("secret", (*name).to_owned())
                     }
-                    ["config" | "lib", _, ..] => return code().or_else(|_| self.named(path)),
+                    ["config" | "lib", _, ..] => return code().or_else(|_| Ok(named(path))),
                     _ => return code(),
                 }
             }
@@ -123,19 +124,44 @@ impl Reader<'_, '_> {
         })
     }
 
-    /// `config.a.b` where the file wrote it by a name of its own.
-    fn named(&self, path: &[String]) -> Result<Yaml, String> {
-        let _ = self;
-        let parts: Vec<String> = path.iter().map(|part| nix::attr_name(part)).collect();
-        Ok(Yaml::Word("nix", parts.join(".")))
+    /// The text of an expression whose names mean the same in the spec, or why there is none.
+    fn standing_alone(&self, place: &Place) -> Result<String, String> {
+        let names =
+            nix::free_variables(&place.text()).map_err(|_| "is not understood".to_owned())?;
+        let mut outer = Vec::new();
+        for name in names.free.iter().chain(&names.maybe) {
+            match place.env.lexical(name) {
+                Some(slot) => {
+                    let same = ARGUMENTS.contains(&name.as_str())
+                        && matches!(self.eval.force(&slot), Value::Name(path) if path == [name.as_str()]);
+                    if !same || name == "osConfig" && self.half != Half::Home {
+                        return Err(format!("uses `{name}`"));
+                    }
+                }
+                // Bound by a `with` inside, or else by one around it.
+                None if names.maybe.contains(name) && place.env.withs().is_empty() => {}
+                None if names.maybe.contains(name) => {
+                    return Err(format!("uses `{name}`, which several `with` may bind"));
+                }
+                None => outer.push(name.clone()),
+            }
+        }
+        let Some(first) = outer.first() else {
+            return Ok(place.text());
+        };
+        let unbound = || format!("uses `{first}`");
+        let [with] = place.env.withs().try_into().map_err(|_| unbound())?;
+        match self.eval.eval(&with) {
+            Value::Name(path) if path == ["pkgs"] || path == ["lib"] => {
+                qualified(&place.expr, &outer, &path[0]).ok_or_else(unbound)
+            }
+            _ => Err(unbound()),
+        }
     }
 
     /// Code that means the same in the spec as where it stands.
     fn code(&self, place: &Place) -> Result<Yaml, String> {
-        let text = dedent(&place.text());
-        if let Some(name) = unbound(self, place)? {
-            return Err(format!("uses `{name}`"));
-        }
+        let text = dedent(&self.standing_alone(place)?);
         if place
             .expr
             .syntax()
@@ -151,26 +177,51 @@ impl Reader<'_, '_> {
     }
 }
 
-/// A name in an expression that means something only where it stands.
-fn unbound(reader: &Reader<'_, '_>, place: &Place) -> Result<Option<String>, String> {
-    let names = nix::free_variables(&place.text()).map_err(|_| "is not understood".to_owned())?;
-    for name in names.free.iter().chain(&names.maybe) {
-        let is_maybe = names.maybe.contains(name);
-        match place.env.lexical(name) {
-            Some(slot) => {
-                let same = ARGUMENTS.contains(&name.as_str())
-                    && matches!(reader.eval.force(&slot), Value::Name(path) if path == [name.as_str()]);
-                let is_argument = same && (name != "osConfig" || reader.half == Half::Home);
-                if !is_argument {
-                    return Ok(Some(name.clone()));
+/// `config.a.b` where the file wrote it by a name of its own.
+fn named(path: &[String]) -> Yaml {
+    let parts: Vec<String> = path.iter().map(|part| nix::attr_name(part)).collect();
+    Yaml::Word("nix", parts.join("."))
+}
+
+/// Code in which names that come from a `with` around it are written out, such as `pkgs.git`.
+fn qualified(expr: &ast::Expr, names: &[String], from: &str) -> Option<String> {
+    let start: usize = expr.syntax().text_range().start().into();
+    let mut text = expr.syntax().text().to_string();
+    let mut places = Vec::new();
+    for ident in expr.syntax().descendants().filter_map(ast::Ident::cast) {
+        let name = ident.syntax().text().to_string();
+        if !names.contains(&name) {
+            continue;
+        }
+        match ident.syntax().parent().map(|parent| parent.kind()) {
+            // The name of an attribute, unless something in here is bound to it.
+            Some(SyntaxKind::NODE_ATTRPATH) => {
+                let binds = ident
+                    .syntax()
+                    .ancestors()
+                    .nth(2)
+                    .is_some_and(|node| node.kind() == SyntaxKind::NODE_ATTRPATH_VALUE)
+                    && ident.syntax().ancestors().nth(3).is_some_and(|node| {
+                        node.kind() == SyntaxKind::NODE_LET_IN
+                            || ast::AttrSet::cast(node).is_some_and(|set| set.rec_token().is_some())
+                    });
+                if binds {
+                    return None;
                 }
             }
-            // Bound by a `with` inside.
-            None if is_maybe => {}
-            None => return Ok(Some(name.clone())),
+            Some(
+                SyntaxKind::NODE_PAT_ENTRY
+                | SyntaxKind::NODE_PAT_BIND
+                | SyntaxKind::NODE_IDENT_PARAM
+                | SyntaxKind::NODE_INHERIT,
+            ) => return None,
+            _ => places.push(usize::from(ident.syntax().text_range().start()) - start),
         }
     }
-    Ok(None)
+    for at in places.into_iter().rev() {
+        text.insert_str(at, &format!("{from}."));
+    }
+    Some(text)
 }
 
 /// Code without the indentation that its lines after the first share, unless that changes a string.

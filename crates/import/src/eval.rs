@@ -55,7 +55,10 @@ impl Place {
 
     /// Its line, from 1.
     pub(crate) fn line(&self) -> usize {
-        line_of(&self.source.text, self.expr.syntax().text_range().start().into())
+        line_of(
+            &self.source.text,
+            self.expr.syntax().text_range().start().into(),
+        )
     }
 }
 
@@ -125,7 +128,8 @@ impl Env {
         }
     }
 
-    fn withs(&self) -> Vec<Place> {
+    /// What is around it by `with`, the innermost first.
+    pub(crate) fn withs(&self) -> Vec<Place> {
         let mut found = Vec::new();
         let mut env = self;
         while let Some(scope) = &env.0 {
@@ -328,7 +332,10 @@ impl<'a> Eval<'a> {
             },
             ast::Expr::BinOp(operation) => self.binary(place, operation),
             ast::Expr::UnaryOp(operation) => {
-                match (operation.operator(), self.eval_option(place, operation.expr())) {
+                match (
+                    operation.operator(),
+                    self.eval_option(place, operation.expr()),
+                ) {
                     (Some(UnaryOpKind::Invert), Value::Bool(b)) => Value::Bool(!b),
                     (Some(UnaryOpKind::Negate), Value::Int(n)) => {
                         n.checked_neg().map_or(Value::Unknown, Value::Int)
@@ -492,18 +499,16 @@ impl<'a> Eval<'a> {
         for (index, part) in literal.normalized_parts().into_iter().enumerate() {
             match part {
                 InterpolPart::Literal(part) => text.push_str(&part),
-                InterpolPart::Interpolation(inner) => {
-                    match self.eval_option(place, inner.expr()) {
-                        Value::Str(part) => text.push_str(&part),
-                        Value::Name(name) if index == 0 && name == ["self"] => {
-                            base = Some(Value::Path(String::new()));
-                        }
-                        Value::Name(name) if index == 0 && name == ["modulesPath"] => {
-                            base = Some(Value::Name(name));
-                        }
-                        _ => return Value::Unknown,
+                InterpolPart::Interpolation(inner) => match self.eval_option(place, inner.expr()) {
+                    Value::Str(part) => text.push_str(&part),
+                    Value::Name(name) if index == 0 && name == ["self"] => {
+                        base = Some(Value::Path(String::new()));
                     }
-                }
+                    Value::Name(name) if index == 0 && name == ["modulesPath"] => {
+                        base = Some(Value::Name(name));
+                    }
+                    _ => return Value::Unknown,
+                },
             }
         }
         match base {
@@ -517,12 +522,10 @@ impl<'a> Eval<'a> {
         for part in path.parts() {
             match part {
                 InterpolPart::Literal(part) => text.push_str(part.syntax().text()),
-                InterpolPart::Interpolation(inner) => {
-                    match self.eval_option(place, inner.expr()) {
-                        Value::Str(part) => text.push_str(&part),
-                        _ => return Value::Unknown,
-                    }
-                }
+                InterpolPart::Interpolation(inner) => match self.eval_option(place, inner.expr()) {
+                    Value::Str(part) => text.push_str(&part),
+                    _ => return Value::Unknown,
+                },
             }
         }
         let folder = place
@@ -642,8 +645,9 @@ impl<'a> Eval<'a> {
         match (left, right) {
             (Value::Int(a), Value::Int(b)) => a.checked_add(b).map_or(Value::Unknown, Value::Int),
             (Value::Str(a), Value::Str(b)) => Value::Str(a + &b),
-            (Value::Path(a), Value::Str(b)) => crate::repo::join("", &(a + &b))
-                .map_or(Value::Unknown, Value::Path),
+            (Value::Path(a), Value::Str(b)) => {
+                crate::repo::join("", &(a + &b)).map_or(Value::Unknown, Value::Path)
+            }
             (Value::Name(a), Value::Str(b)) if a == ["modulesPath"] => {
                 Value::Name(vec!["modulesPath".to_owned(), b])
             }
@@ -664,10 +668,6 @@ impl<'a> Eval<'a> {
                 arguments.push(argument);
                 self.named(path.clone(), arguments)
             }
-            Value::Attrs(attrs, _) => match attrs.get("__functor") {
-                Some(_) => Value::Unknown,
-                None => Value::Unknown,
-            },
             _ => Value::Unknown,
         }
     }
@@ -865,12 +865,10 @@ impl<'a> Eval<'a> {
                 }
                 Some(Value::Attrs(Rc::new(kept), None))
             }),
-            ("hasSuffix", [end, whole]) => {
-                match (self.string(end), self.string(whole)) {
-                    (Some(end), Some(whole)) => Some(Value::Bool(whole.ends_with(&end))),
-                    _ => None,
-                }
-            }
+            ("hasSuffix", [end, whole]) => match (self.string(end), self.string(whole)) {
+                (Some(end), Some(whole)) => Some(Value::Bool(whole.ends_with(&end))),
+                _ => None,
+            },
             ("optional" | "optionals", [condition, x]) => match self.force(condition) {
                 Value::Bool(false) => Some(Value::List(Vec::new())),
                 Value::Bool(true) if last == "optional" => Some(Value::List(vec![x.clone()])),
@@ -893,20 +891,21 @@ impl<'a> Eval<'a> {
                 }
                 Some(Value::List(all))
             }),
-            ("mergeAttrs" | "recursiveUpdate", [a, b]) => {
-                match (self.attrs(a), self.attrs(b)) {
-                    (Some(a), Some(b)) if !a.keys().any(|name| b.contains_key(name)) => {
-                        let mut all = (*a).clone();
-                        all.extend(b.iter().map(|(k, v)| (k.clone(), v.clone())));
-                        Some(Value::Attrs(Rc::new(all), None))
-                    }
-                    _ => None,
+            ("mergeAttrs" | "recursiveUpdate", [a, b]) => match (self.attrs(a), self.attrs(b)) {
+                (Some(a), Some(b)) if !a.keys().any(|name| b.contains_key(name)) => {
+                    let mut all = (*a).clone();
+                    all.extend(b.iter().map(|(k, v)| (k.clone(), v.clone())));
+                    Some(Value::Attrs(Rc::new(all), None))
                 }
-            }
+                _ => None,
+            },
             ("concatStringsSep", [separator, list]) => {
                 let joined = || {
-                    let items: Option<Vec<String>> =
-                        self.list(list)?.iter().map(|item| self.string(item)).collect();
+                    let items: Option<Vec<String>> = self
+                        .list(list)?
+                        .iter()
+                        .map(|item| self.string(item))
+                        .collect();
                     Some(Value::Str(items?.join(&self.string(separator)?)))
                 };
                 joined()

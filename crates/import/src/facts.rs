@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rnix::ast;
 use rowan::ast::AstNode;
 
-use crate::assemble::{
-    Entry, Options, World, left_text, leaves, merge_lists, package, push_new,
-};
+use crate::assemble::{Entry, Options, World, leaves, left_text, merge_lists, package, push_new};
 use crate::eval::{Env, Eval, Value};
 use crate::flake::Flake;
 use crate::report::Report;
@@ -29,7 +27,9 @@ pub(crate) fn words(value: &Yaml, tag: &str, each: &mut dyn FnMut(&str)) {
     match value {
         Yaml::Word(own, text) if *own == tag => each(text),
         Yaml::List(items) => items.iter().for_each(|item| words(item, tag, each)),
-        Yaml::Map(entries) => entries.iter().for_each(|(_, value)| words(value, tag, each)),
+        Yaml::Map(entries) => entries
+            .iter()
+            .for_each(|(_, value)| words(value, tag, each)),
         Yaml::Tag(_, inner) | Yaml::Commented(_, inner) => words(inner, tag, each),
         _ => {}
     }
@@ -39,8 +39,11 @@ pub(crate) fn words(value: &Yaml, tag: &str, each: &mut dyn FnMut(&str)) {
 /// fleet look for there.
 pub(crate) fn is_of_host(path: &[String]) -> bool {
     matches!(
-        path.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
-        ["boot", "loader", ..] | ["fileSystems", ..] | ["disko", ..] | ["swapDevices", ..]
+        path.iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .as_slice(),
+        ["boot", "loader", ..] | ["fileSystems" | "disko" | "swapDevices", ..]
     )
 }
 
@@ -125,14 +128,21 @@ pub(crate) fn secrets(eval: &Eval<'_>, world: &mut World) -> Result<Secrets, BTr
         .entries
         .iter()
         .flat_map(|entry| {
-            let whole = entry.unit.whole.as_ref().map(|_| entry.unit.source.text.clone());
-            whole.into_iter().chain(left_text(entry)).chain(
-                entry.unit.assigns.iter().filter_map(|assign| {
+            let whole = entry
+                .unit
+                .whole
+                .as_ref()
+                .map(|_| entry.unit.source.text.clone());
+            whole
+                .into_iter()
+                .chain(left_text(entry))
+                .chain(entry.unit.assigns.iter().filter_map(|assign| {
                     let mut all = String::new();
-                    words(assign.value.as_ref().ok()?, "nix", &mut |text| all.push_str(text));
+                    words(assign.value.as_ref().ok()?, "nix", &mut |text| {
+                        all.push_str(text);
+                    });
                     Some(all)
-                }),
-            )
+                }))
         })
         .collect();
     for name in named.iter().filter(|name| !declared.contains_key(*name)) {
@@ -141,14 +151,17 @@ pub(crate) fn secrets(eval: &Eval<'_>, world: &mut World) -> Result<Secrets, BTr
     for (name, places) in &declared {
         let mut item = SecretItem::default();
         let mut file = None;
-        let mut good = named.contains(name);
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let mut good = named.contains(name) && name.chars().all(word);
         for (host, e, a) in places {
             let assign = world.assign(*e, *a);
             item.hosts.insert(*host);
             match (assign.path.get(3).map(String::as_str), &assign.value) {
                 (Some("file"), Ok(Yaml::Word("file", path))) => {
                     let path = path.trim_start_matches("nix/").to_owned();
-                    good &= file.replace(path.clone()).is_none_or(|before| before == path);
+                    good &= file
+                        .replace(path.clone())
+                        .is_none_or(|before| before == path);
                 }
                 (Some(key @ ("owner" | "group" | "mode" | "path")), Ok(Yaml::Str(text))) => {
                     let before = item.keys.insert(key.to_owned(), text.clone());
@@ -157,11 +170,17 @@ pub(crate) fn secrets(eval: &Eval<'_>, world: &mut World) -> Result<Secrets, BTr
                 _ => good = false,
             }
         }
-        let mention = [format!("age.secrets.{name}"), format!("age.secrets.\"{name}\"")];
+        let mention = [
+            format!("age.secrets.{name}"),
+            format!("age.secrets.\"{name}\""),
+        ];
         good &= !code
             .iter()
             .any(|text| mention.iter().any(|mention| text.contains(mention)));
-        good &= item.hosts.iter().all(|host| used.contains(&(*host, name.clone())));
+        good &= item
+            .hosts
+            .iter()
+            .all(|host| used.contains(&(*host, name.clone())));
         good &= used
             .iter()
             .filter(|(_, used)| used == name)
@@ -215,7 +234,8 @@ fn recipients(eval: &Eval<'_>, world: &World, found: &mut Secrets) {
             let Value::Attrs(rule, _) = eval.force(slot) else {
                 continue;
             };
-            let Some(Value::List(keys)) = rule.get("publicKeys").map(|keys| eval.force(keys)) else {
+            let Some(Value::List(keys)) = rule.get("publicKeys").map(|keys| eval.force(keys))
+            else {
                 continue;
             };
             let keys: Vec<String> = keys.iter().filter_map(|key| eval.string(key)).collect();
@@ -292,7 +312,10 @@ impl Secrets {
         let mut items = MapBuilder::default();
         for (name, item) in &self.items {
             let mut one = MapBuilder::default();
-            let hosts = item.hosts.iter().map(|host| world.hosts[*host].name.as_str());
+            let hosts = item
+                .hosts
+                .iter()
+                .map(|host| world.hosts[*host].name.as_str());
             one.add("hosts", Yaml::texts(hosts));
             if !item.users.is_empty() && item.users.len() < self.user_keys.len() {
                 one.add("users", Yaml::texts(item.users.iter().map(String::as_str)));
@@ -316,8 +339,6 @@ pub(crate) struct Shared {
     unfree: Vec<String>,
     insecure: Vec<String>,
     caches: Vec<(String, String)>,
-    /// Whether no host optimises its store.
-    optimises: bool,
 }
 
 /// Facts that hold for every host.
@@ -334,25 +355,28 @@ pub(crate) fn fleet(world: &mut World, report: &mut Report) -> Shared {
             shared.locale.push((key, text));
         }
     }
-    let insecure = everywhere(world, &["nixpkgs", "config", "permittedInsecurePackages"], |value| {
-        texts_of(value).map(|_| value.clone())
-    });
-    shared.insecure = insecure.and_then(|value| texts_of(&value)).unwrap_or_default();
-    let unfree = everywhere(world, &["nixpkgs", "config", "allowUnfreePredicate"], |value| {
-        match value {
-            Yaml::Word("nix", code) => Some(Yaml::texts(predicate(code)?.iter().map(String::as_str))),
+    let insecure = everywhere(
+        world,
+        &["nixpkgs", "config", "permittedInsecurePackages"],
+        |value| texts_of(value).map(|_| value.clone()),
+    );
+    shared.insecure = insecure
+        .and_then(|value| texts_of(&value))
+        .unwrap_or_default();
+    let unfree = everywhere(
+        world,
+        &["nixpkgs", "config", "allowUnfreePredicate"],
+        |value| match value {
+            Yaml::Word("nix", code) => {
+                Some(Yaml::texts(predicate(code)?.iter().map(String::as_str)))
+            }
             _ => None,
-        }
-    });
-    shared.unfree = unfree.and_then(|value| texts_of(&value)).unwrap_or_default();
+        },
+    );
+    shared.unfree = unfree
+        .and_then(|value| texts_of(&value))
+        .unwrap_or_default();
     caches(world, &mut shared);
-    let optimise: Vec<usize> = (0..world.hosts.len())
-        .filter(|host| {
-            let path = ["nix", "settings", "auto-optimise-store"];
-            !world.at(*host, &path).is_empty()
-        })
-        .collect();
-    shared.optimises = optimise.len() == world.hosts.len();
     for host in 0..world.hosts.len() {
         experimental(world, host, report);
     }
@@ -436,7 +460,12 @@ fn caches(world: &mut World, shared: &mut Shared) {
             return;
         };
         let of = |url: &str| {
-            let server = url.split("://").nth(1)?.split(['/', '?']).next()?.to_owned();
+            let server = url
+                .split("://")
+                .nth(1)?
+                .split(['/', '?'])
+                .next()?
+                .to_owned();
             let key = keys.iter().find(|key| {
                 let name = key.split(':').next().unwrap_or_default();
                 name.trim_end_matches(|c: char| c.is_ascii_digit())
@@ -466,7 +495,10 @@ fn experimental(world: &mut World, host: usize, report: &mut Report) {
     if found.is_empty() {
         push_new(
             &mut report.todo,
-            format!("`{}` gets the experimental features `nix-command` and `flakes`, which the fleet needs", world.hosts[host].name),
+            format!(
+                "`{}` gets the experimental features `nix-command` and `flakes`, which the fleet needs",
+                world.hosts[host].name
+            ),
         );
     }
     for (e, a) in found {
@@ -498,7 +530,10 @@ impl Shared {
         if let Some(description) = &flake.description {
             map.add("description", Yaml::text(description));
         }
-        if let Some(url) = flake.inputs.get("nixpkgs").and_then(|input| input.url.as_deref())
+        if let Some(url) = flake
+            .inputs
+            .get("nixpkgs")
+            .and_then(|input| input.url.as_deref())
             && let Some(channel) = channel(url)
         {
             map.add("channel", Yaml::text(channel));
@@ -512,10 +547,16 @@ impl Shared {
         }
         let mut packages = MapBuilder::default();
         if !self.unfree.is_empty() {
-            packages.add("unfree", Yaml::texts(self.unfree.iter().map(String::as_str)));
+            packages.add(
+                "unfree",
+                Yaml::texts(self.unfree.iter().map(String::as_str)),
+            );
         }
         if !self.insecure.is_empty() {
-            packages.add("insecure", Yaml::texts(self.insecure.iter().map(String::as_str)));
+            packages.add(
+                "insecure",
+                Yaml::texts(self.insecure.iter().map(String::as_str)),
+            );
         }
         if !packages.is_empty() {
             map.add("packages", packages.build());
@@ -531,12 +572,6 @@ impl Shared {
             nix.add("caches", Yaml::List(caches.collect()));
         }
         nix.add("gc", Yaml::Bool(false));
-        if !self.optimises {
-            nix.add(
-                "settings",
-                Yaml::Map(vec![("auto-optimise-store".to_owned(), Yaml::Bool(false))]),
-            );
-        }
         map.add("nix", nix.build());
         let _ = plans;
         map.build()
@@ -545,10 +580,137 @@ impl Shared {
 
 /// The branch that an address of nixpkgs names, if it is a channel.
 fn channel(url: &str) -> Option<&str> {
-    let branch = url.to_ascii_lowercase().starts_with("github:nixos/nixpkgs/").then(|| &url[21..])?;
+    let lower = url.to_ascii_lowercase();
+    let start = [
+        "github:nixos/nixpkgs/",
+        "github:nixos/nixpkgs?ref=",
+        "nixpkgs/",
+    ]
+    .into_iter()
+    .find(|start| lower.starts_with(start))?;
+    let branch = &url[start.len()..];
     let release = branch.strip_prefix("nixos-")?;
     let release = release.strip_suffix("-small").unwrap_or(release);
     (release == "unstable" || release.len() == 5 && release.as_bytes()[2] == b'.').then_some(branch)
+}
+
+/// Options that have a place of their own in a spec, so that settings must not name them.
+const ELSEWHERE: &[&str] = &[
+    "networking.hostName",
+    "nixpkgs.config",
+    "nixpkgs.hostPlatform",
+    "nixpkgs.overlays",
+    "nixpkgs.system",
+    "system.stateVersion",
+];
+
+/// Gives each host the name that its machine has.
+pub(crate) fn names(world: &mut World, report: &mut Report) {
+    for host in 0..world.hosts.len() {
+        let own = world
+            .one(host, &["networking", "hostName"])
+            .and_then(|(_, value)| text_of(value).map(str::to_owned));
+        if let Some(own) = own
+            && is_host_name(&own)
+            && !world.hosts.iter().any(|other| other.name == own)
+        {
+            world.hosts[host].name = own;
+        }
+        let found = &world.hosts[host];
+        if found.name != found.attr {
+            report.todo.push(format!(
+                "host `{}` is called `{}` now",
+                found.attr, found.name
+            ));
+        }
+        report.hosts[host].clone_from(&found.name);
+    }
+}
+
+fn is_host_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 63
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+fn is_user_name(name: &str) -> bool {
+    name.len() <= 31
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
+}
+
+/// What settings must not say stays in modules; those that are new are returned.
+pub(crate) fn elsewhere(world: &mut World, plans: &mut [HostFacts]) -> BTreeMap<String, String> {
+    let mut modules = BTreeMap::new();
+    for entry in &mut world.entries {
+        let keys: &[&str] = if entry.unit.home.is_some() {
+            &[]
+        } else {
+            ELSEWHERE
+        };
+        for (a, assign) in entry.unit.assigns.iter_mut().enumerate() {
+            let path = assign.path.join(".");
+            // Home Manager is told these by the account.
+            if entry.unit.home.is_some()
+                && (path == "home.username" || path == "home.homeDirectory")
+                && assign.value.is_ok()
+            {
+                entry.taken.insert(a);
+                continue;
+            }
+            let is_there = keys
+                .iter()
+                .any(|key| path == *key || path.starts_with(&format!("{key}.")));
+            if is_there && assign.value.is_ok() && !entry.taken.contains(&a) {
+                assign.value = Err("is no setting of a host".to_owned());
+            }
+        }
+    }
+    for (host, plan) in plans.iter_mut().enumerate() {
+        let mut lines = Vec::new();
+        plan.settings.retain(|(path, value)| {
+            let keep = path.join(".") != "networking.hostName";
+            if let (false, Yaml::Tag(_, inner)) = (keep, value)
+                && let Yaml::Str(text) = &**inner
+            {
+                lines.push(format!(
+                    "networking.hostName = lib.mkForce {};",
+                    nix::string(text)
+                ));
+            }
+            keep
+        });
+        let mut imports = Vec::new();
+        for path in &plan.nixpkgs {
+            imports.push(format!("(modulesPath + {})", nix::string(path)));
+        }
+        if !imports.is_empty() {
+            lines.push(format!("imports = [ {} ];", imports.join(" ")));
+        }
+        if lines.is_empty() {
+            continue;
+        }
+        let arguments: Vec<&str> = [
+            ("lib", lines.iter().any(|line| line.contains("lib."))),
+            ("modulesPath", !imports.is_empty()),
+        ]
+        .into_iter()
+        .filter(|(_, used)| *used)
+        .map(|(name, _)| name)
+        .chain(["..."])
+        .collect();
+        let text = format!("{{ {} }}: {{ {} }}", arguments.join(", "), lines.concat());
+        let path = format!("nix/{}-machine.nix", world.hosts[host].name);
+        modules.insert(path.clone(), nix::format(&text).unwrap_or(text));
+        plan.modules.push(path);
+    }
+    modules
 }
 
 // Hosts.
@@ -562,6 +724,8 @@ pub(crate) struct HostFacts {
     pub(crate) disks: Option<Yaml>,
     pub(crate) settings: Vec<(Vec<String>, Yaml)>,
     pub(crate) modules: Vec<String>,
+    /// Modules of nixpkgs to import, below `modulesPath`.
+    pub(crate) nixpkgs: Vec<String>,
     pub(crate) comments: Vec<String>,
     pub(crate) profile: Option<String>,
 }
@@ -574,7 +738,12 @@ pub(crate) type Yaml2 = HardwareYaml;
 pub(crate) struct HardwareYaml(pub(crate) MapBuilder);
 
 /// The facts of one host.
-pub(crate) fn host(world: &mut World, host: usize, shared: &Shared, report: &mut Report) -> HostFacts {
+pub(crate) fn host(
+    world: &mut World,
+    host: usize,
+    shared: &Shared,
+    report: &mut Report,
+) -> HostFacts {
     let _ = shared;
     let mut facts = HostFacts::default();
     let name = world.hosts[host].name.clone();
@@ -585,26 +754,28 @@ pub(crate) fn host(world: &mut World, host: usize, shared: &Shared, report: &mut
         facts.state_version = Some(text.to_owned());
         world.take(place);
     } else {
-        facts.comments.push("unknown: `stateVersion`, the release that the machine was installed with".to_owned());
-        report.todo.push(format!("set `stateVersion` of host `{name}`: no module says it as text"));
+        facts.comments.push(
+            "unknown: `stateVersion`, the release that the machine was installed with".to_owned(),
+        );
+        report.todo.push(format!(
+            "set `stateVersion` of host `{name}`: no module says it as text"
+        ));
     }
     match world.one(host, &["networking", "hostName"]) {
         Some((place, value)) if text_of(value) == Some(&name) => world.take(place),
-        Some((place, value)) => {
-            if !matches!(value, Yaml::Tag("force", _)) {
-                let value = Yaml::Tag("force", Box::new(plain(value).clone()));
-                world.take(place);
-                facts
-                    .settings
-                    .push((vec!["networking".into(), "hostName".into()], value));
-            }
+        Some((place, value)) if !matches!(value, Yaml::Tag("force", _)) => {
+            let value = Yaml::Tag("force", Box::new(plain(value).clone()));
+            world.take(place);
+            facts
+                .settings
+                .push((vec!["networking".into(), "hostName".into()], value));
         }
-        None if world.at(host, &["networking", "hostName"]).is_empty() => report.todo.push(format!(
-            "host `{name}` had no `networking.hostName` in data; it is `{name}` now"
-        )),
-        None => {}
+        None if world.at(host, &["networking", "hostName"]).is_empty() => report.todo.push(
+            format!("host `{name}` had no `networking.hostName` in data; it is `{name}` now"),
+        ),
+        _ => {}
     }
-    facts.system = world.hosts[host].system.clone();
+    facts.system.clone_from(&world.hosts[host].system);
     if let Some((place, value)) = world.one(host, &["nixpkgs", "hostPlatform"])
         && let Some(text) = text_of(value)
     {
@@ -612,9 +783,19 @@ pub(crate) fn host(world: &mut World, host: usize, shared: &Shared, report: &mut
         world.take(place);
     }
     if facts.system.is_none() {
-        facts.comments.push("unknown: `system`, taken to be x86_64-linux until it says otherwise".to_owned());
-        report.todo.push(format!("say which `system` host `{name}` is, such as `x86_64-linux`: nothing says it as text"));
+        facts
+            .comments
+            .push("unknown: `system`, taken to be x86_64-linux until it says otherwise".to_owned());
+        report.todo.push(format!(
+            "say which `system` host `{name}` is, such as `x86_64-linux`: nothing says it as text"
+        ));
         facts.system = Some("x86_64-linux".to_owned());
+    }
+    // A fleet optimises the store of each host unless it says otherwise.
+    let path = ["nix", "settings", "auto-optimise-store"];
+    if world.at(host, &path).is_empty() {
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        facts.settings.push((path, Yaml::Bool(false)));
     }
     let mut hardware = MapBuilder::default();
     processor(world, host, &mut hardware, &mut facts, report);
@@ -693,7 +874,16 @@ fn processor(
     if is_guest {
         hardware.add("platform", Yaml::text("qemu"));
     }
-    match own(world, &["boot", "initrd", "availableKernelModules"]) {
+    let path = ["boot", "initrd", "availableKernelModules"];
+    // A module of several hosts will do, as long as it is the only one that each of them has.
+    let initrd = world
+        .one(host, &path)
+        .filter(|((e, _), _)| {
+            let hosts = &world.entries[*e].hosts;
+            hosts.iter().all(|host| world.at(*host, &path).len() == 1)
+        })
+        .map(|(place, value)| (place, value.clone()));
+    match initrd {
         Some((place, value)) if texts_of(&value).is_some_and(|list| !list.is_empty()) => {
             world.take(place);
             hardware.add("initrdModules", value);
@@ -708,18 +898,17 @@ fn processor(
     }
     for path in nixpkgs {
         if path != qemu && path != not_detected {
-            facts.comments.push(format!("unknown: the module of nixpkgs `{path}` is not imported"));
-            push_new(
-                &mut report.unknown,
-                format!("{}: the module of nixpkgs `{path}`", world.hosts[host].name),
-            );
+            facts.nixpkgs.push(path);
         }
     }
     let drivers = world
         .one(host, &["services", "xserver", "videoDrivers"])
         .and_then(|(_, value)| texts_of(value))
         .unwrap_or_default();
-    if let Some(driver) = drivers.iter().find(|driver| ["amdgpu", "nvidia"].contains(&driver.as_str())) {
+    if let Some(driver) = drivers
+        .iter()
+        .find(|driver| ["amdgpu", "nvidia"].contains(&driver.as_str()))
+    {
         let vendor = if driver == "nvidia" { "nvidia" } else { "amd" };
         let gpu = Yaml::Map(vec![("vendor".to_owned(), Yaml::text(vendor))]);
         hardware.add("gpu", Yaml::List(vec![gpu]));
@@ -742,7 +931,11 @@ fn boot(world: &mut World, host: usize, hardware: &mut MapBuilder) {
             world.take(place);
             writes = true;
         }
-    } else if world.below(host, &["boot", "loader"]).iter().all(|(e, a)| world.assign(*e, *a).value.is_err()) {
+    } else if world
+        .below(host, &["boot", "loader"])
+        .iter()
+        .all(|(e, a)| world.assign(*e, *a).value.is_err())
+    {
         // What a module by hand says about it is not seen; this loses against it.
         map.add("loader", Yaml::text("none"));
     }
@@ -767,7 +960,9 @@ fn disks(
             return;
         };
         let good = match (key.as_str(), &assign.value) {
-            ("device" | "fsType", Ok(Yaml::Str(_))) | ("neededForBoot", Ok(Yaml::Bool(true))) => true,
+            ("device" | "fsType", Ok(Yaml::Str(_))) | ("neededForBoot", Ok(Yaml::Bool(true))) => {
+                true
+            }
             ("options", Ok(value)) => texts_of(value).is_some_and(|list| !list.is_empty()),
             _ => false,
         };
@@ -823,7 +1018,10 @@ fn disks(
     disk.add("fileSystems", Yaml::Map(systems.collect()));
     if takes_swap {
         if !devices.is_empty() {
-            disk.add("swapDevices", Yaml::texts(devices.iter().map(String::as_str)));
+            disk.add(
+                "swapDevices",
+                Yaml::texts(devices.iter().map(String::as_str)),
+            );
         }
         for place in swaps {
             world.take(place);
@@ -848,7 +1046,8 @@ struct User {
     has_password: bool,
     /// Whether the home is the same on all its hosts.
     home_hosts: BTreeSet<usize>,
-    state: Vec<(Vec<String>, Yaml)>,
+    /// The release of Home Manager's state, where it is not the host's.
+    release: Option<String>,
 }
 
 /// Reads `users.users`.
@@ -867,12 +1066,14 @@ pub(crate) fn users(world: &mut World, report: &mut Report) -> Users {
         let at = |world: &World, host: usize, key: &[&str]| {
             let mut path = vec!["users", "users", name.as_str()];
             path.extend(key);
-            world.one(host, &path).map(|(place, value)| (place, value.clone()))
+            world
+                .one(host, &path)
+                .map(|(place, value)| (place, value.clone()))
         };
         let normal = |host: &usize| {
             at(world, *host, &["isNormalUser"]).is_some_and(|(_, value)| value == Yaml::Bool(true))
         };
-        if name == "root" || !hosts.iter().all(normal) {
+        if !is_user_name(&name) || name == "root" || !hosts.iter().all(normal) {
             continue;
         }
         let mut user = User {
@@ -899,13 +1100,21 @@ pub(crate) fn users(world: &mut World, report: &mut Report) -> Users {
             Yaml::Str(text) if !text.contains([':', '\n']) => Some(value.clone()),
             _ => None,
         };
-        let list = |value: &Yaml| texts_of(value).filter(|list| !list.is_empty()).map(|_| value.clone());
+        let list = |value: &Yaml| {
+            texts_of(value)
+                .filter(|list| !list.is_empty())
+                .map(|_| value.clone())
+        };
         same(&["isNormalUser"], &|value| Some(value.clone()));
         if let Some(value) = same(&["description"], &text) {
             user.keys.push(("fullName".to_owned(), value));
         }
         if let Some(groups) = same(&["extraGroups"], &list).and_then(|value| texts_of(&value)) {
-            let others: Vec<&str> = groups.iter().map(String::as_str).filter(|group| *group != "wheel").collect();
+            let others: Vec<&str> = groups
+                .iter()
+                .map(String::as_str)
+                .filter(|group| *group != "wheel")
+                .collect();
             if others.len() < groups.len() {
                 user.keys.push(("admin".to_owned(), Yaml::Bool(true)));
             }
@@ -913,7 +1122,9 @@ pub(crate) fn users(world: &mut World, report: &mut Report) -> Users {
                 user.keys.push(("groups".to_owned(), Yaml::texts(others)));
             }
         }
-        if let Some(value) = same(&["uid"], &|value| matches!(value, Yaml::Int(_)).then(|| value.clone())) {
+        if let Some(value) = same(&["uid"], &|value| {
+            matches!(value, Yaml::Int(_)).then(|| value.clone())
+        }) {
             user.keys.push(("uid".to_owned(), value));
         }
         let enabled = |word: &str| {
@@ -937,7 +1148,12 @@ pub(crate) fn users(world: &mut World, report: &mut Report) -> Users {
         }
         let keys = |value: &Yaml| {
             texts_of(value)
-                .filter(|keys| !keys.is_empty() && keys.iter().all(|key| key.contains(' ') && !key.contains('\n')))
+                .filter(|keys| {
+                    !keys.is_empty()
+                        && keys
+                            .iter()
+                            .all(|key| key.contains(' ') && !key.contains('\n'))
+                })
                 .map(|_| value.clone())
         };
         if let Some(value) = same(&["openssh", "authorizedKeys", "keys"], &keys) {
@@ -964,17 +1180,20 @@ fn passwords(world: &mut World, found: &mut Users, report: &mut Report) {
         for (e, a) in world.below(host, &["users", "users"]) {
             let path = world.assign(e, a).path.clone();
             let Some([key]) = path.get(3..) else { continue };
-            let is_literal = matches!(
-                world.assign(e, a).value,
-                Ok(Yaml::Str(_) | Yaml::Tag(..))
-            );
-            let is_password = ["hashedPassword", "initialHashedPassword", "initialPassword", "password"]
-                .contains(&key.as_str());
+            let is_literal = matches!(world.assign(e, a).value, Ok(Yaml::Str(_) | Yaml::Tag(..)));
+            let is_password = [
+                "hashedPassword",
+                "initialHashedPassword",
+                "initialPassword",
+                "password",
+            ]
+            .contains(&key.as_str());
             if !is_password || !is_literal {
                 continue;
             }
             // `!` and `*` lock an account, and are no secrets.
-            if matches!(&world.assign(e, a).value, Ok(Yaml::Str(text)) if text == "!" || text == "*") {
+            if matches!(&world.assign(e, a).value, Ok(Yaml::Str(text)) if text == "!" || text == "*")
+            {
                 continue;
             }
             world.take((e, a));
@@ -984,7 +1203,9 @@ fn passwords(world: &mut World, found: &mut Users, report: &mut Report) {
             }
             push_new(
                 &mut report.todo,
-                format!("user `{user}` had `{key}` in a file: it was left out. Declare the secret `user-password-{user}` with the hash that `mkpasswd` prints, then set `password: !secret user-password-{user}`"),
+                format!(
+                    "user `{user}` had `{key}` in a file: it was left out. Declare the secret `user-password-{user}` with the hash that `mkpasswd` prints, then set `password: !secret user-password-{user}`"
+                ),
             );
         }
     }
@@ -1025,7 +1246,9 @@ fn homes(world: &mut World, found: &mut Users, report: &mut Report) {
                 .one(*host, &["system", "stateVersion"])
                 .map(|(_, value)| plain(value).clone())
         };
-        let same = state.iter().all(|own| hosts.iter().all(|host| release(host).as_ref() == Some(own)));
+        let same = state
+            .iter()
+            .all(|own| hosts.iter().all(|host| release(host).as_ref() == Some(own)));
         for entry in &mut world.entries {
             if entry.unit.home.as_ref() != Some(&name) {
                 continue;
@@ -1036,41 +1259,50 @@ fn homes(world: &mut World, found: &mut Users, report: &mut Report) {
                 }
             }
         }
-        if !same && let Some(first) = state.into_iter().next() {
-            user.state.push((
-                vec!["home".into(), "stateVersion".into()],
-                Yaml::Tag("force", Box::new(first)),
-            ));
+        if !same && let Some(Yaml::Str(first)) = state.into_iter().next() {
+            user.release = Some(first);
         }
         // Every home of a spec shares the package set of its host.
         for host in hosts {
             for option in ["useGlobalPkgs", "useUserPackages"] {
                 let path = ["home-manager", option];
                 match world.one(host, &path) {
-                    Some((place, Yaml::Bool(true))) => {
-                        if world.is_own(place.0) || hosts_all(world, place.0) {
-                            world.take(place);
-                        }
-                    }
-                    Some(_) => {}
+                    Some((place, Yaml::Bool(true))) => world.take(place),
                     None if world.at(host, &path).is_empty() => {
                         push_new(
                             &mut report.todo,
-                            format!("`home-manager.{option}` was off on `{}`; the setting keeps it so", world.hosts[host].name),
+                            format!(
+                                "`home-manager.{option}` was off on `{}`; the setting keeps it so",
+                                world.hosts[host].name
+                            ),
                         );
                     }
-                    None => {}
+                    _ => {}
                 }
             }
         }
     }
 }
 
-fn hosts_all(world: &World, entry: usize) -> bool {
-    world.entries[entry].hosts.len() == world.hosts.len()
+/// The module that keeps the release of a user's state: its path below the spec, and the option.
+fn release_module(name: &str) -> (String, &'static str) {
+    (format!("nix/{name}-release.nix"), "home.stateVersion")
 }
 
 impl Users {
+    /// Modules that are new, by path below the spec.
+    pub(crate) fn modules(&self) -> BTreeMap<String, String> {
+        self.users
+            .iter()
+            .filter_map(|(name, user)| {
+                let (path, option) = release_module(name);
+                let release = nix::string(user.release.as_ref()?);
+                let text = format!("{{ lib, ... }}: {{ {option} = lib.mkForce {release}; }}");
+                Some((path, nix::format(&text).unwrap_or(text)))
+            })
+            .collect()
+    }
+
     /// Names of the users of a host.
     pub(crate) fn on(&self, host: usize) -> Vec<&str> {
         self.users
@@ -1107,14 +1339,19 @@ impl Users {
             .collect();
         let mut extra: Vec<String> = Vec::new();
         extra.extend(inputs.of_home.get(&(host, name.to_owned())).cloned());
-        match composition(&entries, hand, &[], extra) {
+        match composition(&entries, hand, extra) {
             Yaml::Map(entries) if entries.is_empty() => Yaml::List(Vec::new()),
             other => other,
         }
     }
 
     /// Section `users`.
-    pub(crate) fn yaml(&self, world: &World, hand: &BTreeMap<usize, String>, report: &mut Report) -> Option<Yaml> {
+    pub(crate) fn yaml(
+        &self,
+        world: &World,
+        hand: &BTreeMap<usize, String>,
+        report: &mut Report,
+    ) -> Option<Yaml> {
         let _ = report;
         if self.users.is_empty() {
             return None;
@@ -1131,13 +1368,16 @@ impl Users {
                 })
                 .collect();
             if !user.home_hosts.is_empty() {
-                let home = composition(&entries, hand, &user.state, Vec::new());
+                let release = user.release.iter().map(|_| release_module(name).0);
+                let home = composition(&entries, hand, release.collect());
                 keys.push(("home".to_owned(), home));
             }
             let value = Yaml::Map(keys);
             let value = if user.has_password {
                 Yaml::Commented(
-                    format!("password: !secret user-password-{name} (its hash was left out; declare the secret first)"),
+                    format!(
+                        "password: !secret user-password-{name} (its hash was left out; declare the secret first)"
+                    ),
                     Box::new(value),
                 )
             } else {
@@ -1153,7 +1393,6 @@ impl Users {
 fn composition(
     entries: &[(usize, &Entry)],
     hand: &BTreeMap<usize, String>,
-    more: &[(Vec<String>, Yaml)],
     extra: Vec<String>,
 ) -> Yaml {
     let mut packages = Vec::new();
@@ -1169,9 +1408,6 @@ fn composition(
                 (_, value) => settings.push((path, value)),
             }
         }
-    }
-    for (path, value) in more {
-        settings.push((path.as_slice(), value.clone()));
     }
     modules.extend(extra);
     let mut map = MapBuilder::default();
@@ -1245,7 +1481,9 @@ pub(crate) fn inputs(
         for path in &host.inputs {
             let parts: Vec<&str> = path.iter().map(String::as_str).collect();
             match parts.as_slice() {
-                [_, "home-manager", "nixosModules", ..] if has_home(index) && is_known("home-manager", flake) => {
+                [_, "home-manager", "nixosModules", ..]
+                    if has_home(index) && is_known("home-manager", flake) =>
+                {
                     inputs.used.insert("home-manager".to_owned());
                 }
                 [_, "agenix", "nixosModules", ..] if has_secrets && is_known("agenix", flake) => {
@@ -1255,10 +1493,7 @@ pub(crate) fn inputs(
                     if plans[index].profile.is_none() && is_known("nixos-hardware", flake) =>
                 {
                     plans[index].profile = Some((*profile).to_owned());
-                    plans[index]
-                        .hardware
-                        .0
-                        .add("profile", Yaml::text(*profile));
+                    plans[index].hardware.0.add("profile", Yaml::text(*profile));
                     inputs.used.insert("nixos-hardware".to_owned());
                 }
                 _ => own.push(path.clone()),
@@ -1312,7 +1547,10 @@ pub(crate) fn inputs(
                 let path = ["home-manager", option];
                 if world.at(index, &path).is_empty()
                     && report.todo.iter().any(|line| {
-                        line.starts_with(&format!("`home-manager.{option}` was off on `{}`", host.name))
+                        line.starts_with(&format!(
+                            "`home-manager.{option}` was off on `{}`",
+                            host.name
+                        ))
                     })
                 {
                     plans[index].settings.push((
@@ -1368,7 +1606,12 @@ impl Inputs {
                     .iter()
                     .all(|(theirs, ours)| matches!(ours, Yaml::Str(ours) if ours == theirs));
                 let value = if same {
-                    Yaml::List(follows.iter().map(|(theirs, _)| Yaml::text(theirs)).collect())
+                    Yaml::List(
+                        follows
+                            .iter()
+                            .map(|(theirs, _)| Yaml::text(theirs))
+                            .collect(),
+                    )
                 } else {
                     Yaml::Map(follows)
                 };

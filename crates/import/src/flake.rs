@@ -142,12 +142,18 @@ fn parts_module(eval: &Eval<'_>, module: &Slot, arguments: &Slot, flake: &mut Fl
     }
     let mut value = eval.force(module);
     if let Value::Path(path) = &value {
-        value = eval.file(path).map_or(Value::Unknown, |place| eval.eval(&place));
+        value = eval
+            .file(path)
+            .map_or(Value::Unknown, |place| eval.eval(&place));
     }
     if let Value::Lambda(_) = value {
         let mut given = BTreeMap::new();
         if let Value::Attrs(inputs, _) = eval.force(arguments) {
-            given.extend(inputs.get("self").map(|slot| ("self".to_owned(), slot.clone())));
+            given.extend(
+                inputs
+                    .get("self")
+                    .map(|slot| ("self".to_owned(), slot.clone())),
+            );
         }
         given.insert("inputs".to_owned(), arguments.clone());
         given.insert("lib".to_owned(), Slot::Value(Value::name(&["lib"])));
@@ -161,10 +167,10 @@ fn parts_module(eval: &Eval<'_>, module: &Slot, arguments: &Slot, flake: &mut Fl
             parts_module(eval, &import, arguments, flake, depth + 1);
         }
     }
-    if let Some(Value::Attrs(outputs, _)) = attrs.get("flake").map(|slot| eval.force(slot)) {
-        if let Some(slot) = outputs.get("nixosConfigurations") {
-            configurations(eval, slot, flake);
-        }
+    if let Some(Value::Attrs(outputs, _)) = attrs.get("flake").map(|slot| eval.force(slot))
+        && let Some(slot) = outputs.get("nixosConfigurations")
+    {
+        configurations(eval, slot, flake);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The hardware of one host: `hardware-configuration.nix`, or a report of nixos-facter.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::assemble::{self, Options};
 use crate::repo::Repo;
@@ -30,9 +31,15 @@ pub fn hardware(host: &str, name: &str, bytes: &[u8]) -> Result<String, Hardware
     }
     if let Some(problem) = nix::parse_problems(text).into_iter().next() {
         let line = crate::eval::line_of(text, problem.start);
-        return Err(HardwareProblem::Broken(format!("line {line}: {}", problem.message)));
+        return Err(HardwareProblem::Broken(format!(
+            "line {line}: {}",
+            problem.message
+        )));
     }
-    let repo = Repo::new(BTreeMap::from([("hardware.nix".to_owned(), bytes.to_vec())]));
+    let repo = Repo::new(BTreeMap::from([(
+        "hardware.nix".to_owned(),
+        bytes.to_vec(),
+    )]));
     let options = Options {
         hosts: vec![(host.to_owned(), "hardware.nix".to_owned())],
         name: host.to_owned(),
@@ -45,7 +52,7 @@ pub fn hardware(host: &str, name: &str, bytes: &[u8]) -> Result<String, Hardware
     if let Some(left) = left {
         text.push_str("\n# unknown, and to be kept as a module by hand:\n");
         for line in String::from_utf8_lossy(left).lines() {
-            text.push_str(&format!("# {line}\n"));
+            let _ = writeln!(text, "# {line}");
         }
     }
     Ok(text)
@@ -53,12 +60,16 @@ pub fn hardware(host: &str, name: &str, bytes: &[u8]) -> Result<String, Hardware
 
 /// A report names the processor and the kernel modules itself; the spec points to it.
 fn facter(host: &str, text: &str) -> Result<String, HardwareProblem> {
-    let report: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| HardwareProblem::Broken(error.to_string()))?;
+    let report: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| HardwareProblem::Broken(error.to_string()))?;
     let hardware = report
         .get("hardware")
         .and_then(serde_json::Value::as_object)
-        .ok_or_else(|| HardwareProblem::Broken("it has no `hardware`: is it a report of nixos-facter?".to_owned()))?;
+        .ok_or_else(|| {
+            HardwareProblem::Broken(
+                "it has no `hardware`: is it a report of nixos-facter?".to_owned(),
+            )
+        })?;
     let mut map = crate::yaml::MapBuilder::default();
     let vendor = hardware
         .get("cpu")
@@ -70,7 +81,9 @@ fn facter(host: &str, text: &str) -> Result<String, HardwareProblem> {
         Some("GenuineIntel") => Some("intel"),
         _ => None,
     };
-    let virtualisation = report.get("virtualisation").and_then(serde_json::Value::as_str);
+    let virtualisation = report
+        .get("virtualisation")
+        .and_then(serde_json::Value::as_str);
     let is_guest = virtualisation.is_some_and(|kind| ["kvm", "qemu"].contains(&kind));
     let mut comments = Vec::new();
     match cpu {
@@ -121,7 +134,9 @@ fn facter(host: &str, text: &str) -> Result<String, HardwareProblem> {
         .and_then(serde_json::Value::as_array)
         .into_iter()
         .flatten()
-        .filter(|resource| resource.get("type").and_then(serde_json::Value::as_str) == Some("phys_mem"))
+        .filter(|resource| {
+            resource.get("type").and_then(serde_json::Value::as_str) == Some("phys_mem")
+        })
         .find_map(|resource| resource.get("range").and_then(serde_json::Value::as_u64));
     if let Some(bytes) = memory
         && bytes % (1 << 30) == 0
@@ -134,7 +149,10 @@ fn facter(host: &str, text: &str) -> Result<String, HardwareProblem> {
         host_map.add("system", crate::Yaml::text(system));
     }
     host_map.add("hardware", map.build());
-    comments.insert(0, format!("copy the report to `hardware/{host}.json` in the spec folder"));
+    comments.insert(
+        0,
+        format!("copy the report to `hardware/{host}.json` in the spec folder"),
+    );
     let document = crate::Yaml::Map(vec![(
         "hosts".to_owned(),
         crate::Yaml::Map(vec![(host.to_owned(), host_map.build())]),

@@ -75,6 +75,15 @@ impl Repo {
     }
 }
 
+/// What a file is called below the spec, where every YAML file is one of the spec.
+pub(crate) fn asset_name(path: &str) -> String {
+    if path.ends_with(".yaml") || path.ends_with(".yml") {
+        format!("{path}.asset")
+    } else {
+        path.to_owned()
+    }
+}
+
 /// A path below the repository, without `.` and `..`; nothing if it leads outside.
 pub(crate) fn join(folder: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();

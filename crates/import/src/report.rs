@@ -62,13 +62,19 @@ impl Report {
             share.code,
             share.left
         );
-        section(&mut out, "Modules that stay as they are", &self.whole, |(path, why)| {
-            format!("{path}: {why}")
-        });
+        section(
+            &mut out,
+            "Modules that stay as they are",
+            &self.whole,
+            |(path, why)| format!("{path}: {why}"),
+        );
         if all {
-            section(&mut out, "Assignments that stay in modules by hand", &self.left, |(place, option, why)| {
-                format!("{place}: {option} {why}")
-            });
+            section(
+                &mut out,
+                "Assignments that stay in modules by hand",
+                &self.left,
+                |(place, option, why)| format!("{place}: {option} {why}"),
+            );
         } else if !self.left.is_empty() {
             let _ = writeln!(
                 out,
@@ -76,9 +82,19 @@ impl Report {
                 self.left.len()
             );
         }
-        section(&mut out, "Unknown, and left out", &self.unknown, Clone::clone);
+        section(
+            &mut out,
+            "Unknown, and left out",
+            &self.unknown,
+            Clone::clone,
+        );
         section(&mut out, "To do", &self.todo, Clone::clone);
-        section(&mut out, "Features of the catalog that could replace settings", &self.features, Clone::clone);
+        section(
+            &mut out,
+            "Features of the catalog that could replace settings",
+            &self.features,
+            Clone::clone,
+        );
         out
     }
 }

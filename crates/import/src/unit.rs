@@ -65,11 +65,17 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn set(&self) -> Slot {
-        let mut names: std::collections::BTreeMap<String, Slot> =
-            ["config", "lib", "pkgs", "options", "modulesPath", "osConfig"]
-                .iter()
-                .map(|name| ((*name).to_owned(), Slot::Value(Value::name(&[name]))))
-                .collect();
+        let mut names: std::collections::BTreeMap<String, Slot> = [
+            "config",
+            "lib",
+            "pkgs",
+            "options",
+            "modulesPath",
+            "osConfig",
+        ]
+        .iter()
+        .map(|name| ((*name).to_owned(), Slot::Value(Value::name(&[name]))))
+        .collect();
         for (name, slot) in &self.special {
             names.insert(name.clone(), slot.clone());
         }
@@ -83,9 +89,9 @@ pub(crate) fn locate(eval: &Eval<'_>, slot: &Slot) -> Option<(Place, bool)> {
         Value::Path(path) => Some((eval.file(&path)?, true)),
         Value::Lambda(place) | Value::Attrs(_, Some(place)) => {
             // What a file is as a whole, through `import`.
-            let is_file = eval
-                .file(&place.source.path)
-                .is_some_and(|whole| whole.expr.syntax().text_range() == place.expr.syntax().text_range());
+            let is_file = eval.file(&place.source.path).is_some_and(|whole| {
+                whole.expr.syntax().text_range() == place.expr.syntax().text_range()
+            });
             Some((place, is_file))
         }
         _ => None,
@@ -317,7 +323,11 @@ fn entry(
             };
             let line = line_of(text, binding.syntax().text_range().start().into());
             let mut written = written.to_vec();
-            written.extend(attrpath.attrs().map(|attr| attr.syntax().text().to_string()));
+            written.extend(
+                attrpath
+                    .attrs()
+                    .map(|attr| attr.syntax().text().to_string()),
+            );
             let names: Option<Vec<String>> = path_of(eval, place, binding).into_iter().collect();
             let code = (written.join("."), value.syntax().text().to_string());
             let Some(names) = names else {

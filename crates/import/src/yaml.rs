@@ -43,7 +43,9 @@ impl Yaml {
             Self::List(items) => items.is_empty(),
             Self::Map(entries) => entries.is_empty(),
             Self::Commented(..) => false,
-            Self::Tag(_, inner) => inner.is_short() && !matches!(**inner, Self::Word(..) | Self::Tag(..)),
+            Self::Tag(_, inner) => {
+                inner.is_short() && !matches!(**inner, Self::Word(..) | Self::Tag(..))
+            }
             _ => true,
         }
     }
@@ -110,7 +112,11 @@ fn entry(out: &mut String, indent: usize, key: &str, value: &Yaml) {
 /// What stands behind `key:`.
 fn after(out: &mut String, indent: usize, value: &Yaml) {
     match value {
-        Yaml::List(items) if items.iter().all(is_flow) && flow_width(items) + indent < 90 && !items.is_empty() => {
+        Yaml::List(items)
+            if items.iter().all(is_flow)
+                && flow_width(items) + indent < 90
+                && !items.is_empty() =>
+        {
             let texts: Vec<String> = items.iter().map(flow).collect();
             let _ = writeln!(out, " [{}]", texts.join(", "));
         }
@@ -128,7 +134,11 @@ fn after(out: &mut String, indent: usize, value: &Yaml) {
             let _ = write!(out, " !{tag}");
             match &**inner {
                 wrapped @ (Yaml::Word(..) | Yaml::Tag(..)) => {
-                    after(out, indent, &Yaml::Map(vec![("value".to_owned(), wrapped.clone())]));
+                    after(
+                        out,
+                        indent,
+                        &Yaml::Map(vec![("value".to_owned(), wrapped.clone())]),
+                    );
                 }
                 inner => after(out, indent, inner),
             }
@@ -233,10 +243,14 @@ fn is_block(text: &str) -> bool {
         .is_some_and(|first| !first.is_whitespace());
     text.trim_end_matches('\n').contains('\n')
         && starts_well
+        && text.chars().all(|c| {
+            c == '\n'
+                || c == '\t'
+                || (!c.is_control() && c != '\u{feff}' && c != '\u{2028}' && c != '\u{2029}')
+        })
         && text
-            .chars()
-            .all(|c| c == '\n' || c == '\t' || (!c.is_control() && c != '\u{feff}' && c != '\u{2028}' && c != '\u{2029}'))
-        && text.split('\n').all(|line| line.is_empty() || !line.trim().is_empty())
+            .split('\n')
+            .all(|line| line.is_empty() || !line.trim().is_empty())
 }
 
 fn key_text(key: &str) -> String {
@@ -263,7 +277,9 @@ fn key_text(key: &str) -> String {
 fn is_quoted_inside(key: &str) -> bool {
     key.starts_with(|c: char| c.is_ascii_alphabetic())
         && key.contains('"')
-        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '"' | '/' | '@' | '+'))
+        && key.chars().all(|c| {
+            c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '"' | '/' | '@' | '+')
+        })
 }
 
 fn quoted_if_needed(text: &str) -> String {
@@ -288,7 +304,26 @@ fn is_plain(text: &str) -> bool {
         && !text.contains(" #")
         && text.chars().all(|c| {
             !c.is_control()
-                && !matches!(c, '{' | '}' | '[' | ']' | ',' | '"' | '\'' | '`' | '&' | '*' | '!' | '|' | '>' | '%' | '\u{feff}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+                && !matches!(
+                    c,
+                    '{' | '}'
+                        | '['
+                        | ']'
+                        | ','
+                        | '"'
+                        | '\''
+                        | '`'
+                        | '&'
+                        | '*'
+                        | '!'
+                        | '|'
+                        | '>'
+                        | '%'
+                        | '\u{feff}'
+                        | '\u{85}'
+                        | '\u{2028}'
+                        | '\u{2029}'
+                )
         })
         && !matches!(
             text.to_ascii_lowercase().as_str(),

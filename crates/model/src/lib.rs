@@ -107,6 +107,8 @@ pub struct Fleet {
     pub backend: Backend,
     /// Whether `pkgs-unstable` is passed to modules.
     pub unstable: bool,
+    /// Whether hand-written modules get the flake's `inputs`.
+    pub passes_inputs: bool,
     /// Unfree packages allowed everywhere.
     pub unfree: BTreeSet<String>,
     /// Insecure packages allowed everywhere.

@@ -40,6 +40,6 @@ pub use outline::{Item, Named, outline};
 pub use parse::{ParseProblem, parse_problems, syntax};
 pub use relative_paths::{RelativePath, relative_paths};
 pub use render::{RenderError, render, render_bindings};
-pub use scope::{FreeVariables, free_variables};
+pub use scope::{FreeVariables, free_variables, module_arguments};
 pub use string::{indented, static_text, string};
 pub use value::Value;

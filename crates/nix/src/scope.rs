@@ -161,6 +161,26 @@ pub fn free_variables(text: &str) -> Result<FreeVariables, Vec<ParseProblem>> {
     Ok(walk.found)
 }
 
+/// The arguments that a text names in the pattern of its outermost function, those with a default left
+/// out; none of a text that is no such function.
+pub fn module_arguments(text: &str) -> BTreeSet<String> {
+    let Ok(root) = crate::parse::syntax(text) else {
+        return BTreeSet::new();
+    };
+    let Some(ast::Expr::Lambda(lambda)) = root.expr() else {
+        return BTreeSet::new();
+    };
+    let Some(ast::Param::Pattern(pattern)) = lambda.param() else {
+        return BTreeSet::new();
+    };
+    pattern
+        .pat_entries()
+        .filter(|entry| entry.default().is_none())
+        .filter_map(|entry| entry.ident())
+        .map(|ident| ident.syntax().text().to_string())
+        .collect()
+}
+
 /// Something that binds names around an expression.
 enum Scope {
     Names(BTreeSet<String>),

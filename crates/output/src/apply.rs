@@ -1,12 +1,13 @@
 //! Putting a planned tree in place: all of it or nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use diag::Diagnostics;
 use rayon::prelude::*;
 
 use crate::folder::{Folder, Walk};
+use crate::hash::Hash;
 use crate::hooks::{Hooks, NoHooks, Operation};
 use crate::journal::{self, Journal, Mode, Removal, Site, Write};
 use crate::plan::{Entry, Item, Plan, State, survey};
@@ -27,6 +28,8 @@ pub struct Meta {
     pub fingerprint: String,
     /// Whether the run had nothing to report.
     pub clean: bool,
+    /// Files that become the user's with this run, and the hash of what is generated there.
+    pub ejected: BTreeMap<String, Hash>,
 }
 
 /// What to do when files are kept that the generator wants otherwise.
@@ -332,7 +335,7 @@ fn prepare(
             let stage = || {
                 let file = tree.get(&write.path).ok_or(std::io::ErrorKind::NotFound)?;
                 debug_assert_eq!(
-                    crate::Hash::of(&file.bytes),
+                    Hash::of(&file.bytes),
                     write.new.hash,
                     "the tree of the plan"
                 );

@@ -45,17 +45,17 @@ struct Side<'a> {
     new: Option<&'a [u8]>,
 }
 
-fn differs(entry: &Entry) -> bool {
-    entry.has_work() || entry.is_conflict()
-}
-
 fn sides<'a>(
     plan: &'a Plan,
     tree: &'a FileTree,
     target: &Target,
 ) -> Result<Vec<Side<'a>>, OutputError> {
     let root = target.open()?;
-    let entries: Vec<&Entry> = plan.entries.iter().filter(|entry| differs(entry)).collect();
+    let entries: Vec<&Entry> = plan
+        .entries
+        .iter()
+        .filter(|entry| entry.differs())
+        .collect();
     entries
         .into_par_iter()
         .map(|entry| side(entry, tree, target, root.as_ref()))

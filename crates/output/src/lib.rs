@@ -35,6 +35,6 @@ pub use hash::Hash;
 pub use hooks::{Hooks, NoHooks, Operation};
 pub use journal::{Recovered, needs_recovery, recover};
 pub use manifest::{Manifest, ManifestProblem, Owned, read_manifest, verify};
-pub use plan::{Counts, Entry, Obstacle, ObstacleKind, Plan, State, plan};
+pub use plan::{Counts, Entry, Obstacle, ObstacleKind, Plan, State, Yours, plan};
 pub use target::Target;
 pub use tree::{File, FileTree, PathError, PathProblem};

@@ -32,6 +32,8 @@ pub struct Manifest {
     pub clean: bool,
     /// The owned files.
     pub files: BTreeMap<String, Owned>,
+    /// Files that were given to the user: path, and the hash of what was generated there then.
+    pub ejected: BTreeMap<String, Hash>,
 }
 
 /// An owned file as it was written.
@@ -125,11 +127,16 @@ impl Manifest {
                 write!(text, "{comma}\n    {path}: \"{hash}\"")
             };
         }
-        text.push_str(if self.files.is_empty() {
-            "}\n}\n"
-        } else {
-            "\n  }\n}\n"
-        });
+        text.push_str(if self.files.is_empty() { "}" } else { "\n  }" });
+        if !self.ejected.is_empty() {
+            text.push_str(",\n  \"ejected\": {");
+            for (index, (path, hash)) in self.ejected.iter().enumerate() {
+                let comma = if index == 0 { "" } else { "," };
+                let _ = write!(text, "{comma}\n    {}: \"{hash}\"", quote(path));
+            }
+            text.push_str("\n  }");
+        }
+        text.push_str("\n}\n");
         text
     }
 
@@ -156,6 +163,12 @@ impl Manifest {
             fingerprint: written.fingerprint,
             clean: written.clean,
             files: written.files.0,
+            ejected: written
+                .ejected
+                .0
+                .into_iter()
+                .map(|(path, owned)| (path, owned.hash))
+                .collect(),
         })
     }
 }
@@ -174,9 +187,12 @@ struct Written {
     fingerprint: String,
     clean: bool,
     files: Files,
+    #[serde(default)]
+    ejected: Files,
 }
 
 /// The files; a path that is there twice or leads out of the folder is an error.
+#[derive(Default)]
 struct Files(BTreeMap<String, Owned>);
 
 #[derive(Deserialize)]

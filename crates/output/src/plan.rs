@@ -34,6 +34,19 @@ pub enum State {
     Unchanged,
     /// Ours, with other content now.
     Update,
+    /// Generated once, and the user's since; it is kept.
+    Yours(Yours),
+}
+
+/// What has become of a file that was given to the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yours {
+    /// The generator still wants what it wanted when the file was given away.
+    Settled,
+    /// It wants something else now.
+    Differs,
+    /// The file is gone, while others may name it.
+    Missing,
 }
 
 /// What stands in the way of a file.
@@ -83,6 +96,17 @@ impl Entry {
         self.is_new() || matches!(self.state, State::Update | State::ModeOnly | State::Remove)
     }
 
+    /// Whether what is on disk is not what the generator wants there.
+    pub fn differs(&self) -> bool {
+        self.has_work()
+            || self.is_conflict()
+            || matches!(self.state, State::Yours(Yours::Differs | Yours::Missing))
+    }
+
+    fn is_obstructed(&self) -> bool {
+        matches!(self.state, State::Obstructed(_))
+    }
+
     /// Whether the file is not on disk and will be.
     pub fn is_new(&self) -> bool {
         matches!(self.state, State::Create | State::Missing)
@@ -117,6 +141,8 @@ pub struct Counts {
     pub unowned: usize,
     /// In a place that cannot be written.
     pub obstructed: usize,
+    /// Given to the user.
+    pub yours: usize,
 }
 
 /// What applying a tree would do.
@@ -141,7 +167,7 @@ impl Plan {
     pub fn is_clean(&self) -> bool {
         self.entries
             .iter()
-            .all(|entry| entry.state == State::Unchanged)
+            .all(|entry| matches!(entry.state, State::Unchanged | State::Yours(Yours::Settled)))
     }
 
     /// Whether applying it would write nothing at all, not even the manifest.
@@ -180,6 +206,7 @@ impl Plan {
         let mut counts = Counts::default();
         for entry in &self.entries {
             let count = match entry.state {
+                State::Yours(_) => &mut counts.yours,
                 State::BlockedUnowned => &mut counts.unowned,
                 State::Create => &mut counts.create,
                 State::KeepEdited => &mut counts.edited,
@@ -203,7 +230,7 @@ impl Plan {
     pub(crate) fn manifest(&self, meta: &Meta) -> Manifest {
         let owned = |entry: &Entry| {
             let owned = match entry.state {
-                State::BlockedUnowned | State::Remove => None,
+                State::BlockedUnowned | State::Remove | State::Yours(_) => None,
                 // Still ours, and still edited when the next run looks.
                 State::KeepEdited | State::KeepOrphanEdited | State::Obstructed(_) => entry.owned,
                 State::Create
@@ -214,16 +241,34 @@ impl Plan {
             };
             owned.map(|owned| (entry.path.clone(), owned))
         };
+        let before = self.base.as_ref().map(|base| &base.ejected);
+        let still = |entry: &Entry| {
+            let hash = before?.get(&entry.path)?;
+            (matches!(entry.state, State::Yours(_)) || entry.is_obstructed())
+                .then(|| (entry.path.clone(), *hash))
+        };
+        let mut ejected: BTreeMap<String, Hash> = self.entries.iter().filter_map(still).collect();
+        ejected.extend(meta.ejected.clone());
+        let unsettled = |entry: &Entry| {
+            let settled = State::Yours(Yours::Settled);
+            matches!(entry.state, State::Yours(_)) && entry.state != settled
+        };
         Manifest {
             tool: meta.tool.clone(),
             // What is on disk is not what these inputs give while files are kept.
-            fingerprint: if self.has_conflicts() {
+            fingerprint: if self.has_conflicts() || self.entries.iter().any(unsettled) {
                 String::new()
             } else {
                 meta.fingerprint.clone()
             },
             clean: meta.clean,
-            files: self.entries.iter().filter_map(owned).collect(),
+            files: self
+                .entries
+                .iter()
+                .filter_map(owned)
+                .filter(|(path, _)| !meta.ejected.contains_key(path))
+                .collect(),
+            ejected,
         }
     }
 }
@@ -296,13 +341,37 @@ pub fn plan(
         }
     }
     let root = target.open()?;
-    let entries = survey(target, root.as_ref(), items.into_values().collect())?;
+    let mut entries = survey(target, root.as_ref(), items.into_values().collect())?;
+    if let Some(manifest) = manifest {
+        for entry in &mut entries {
+            give(entry, manifest);
+        }
+    }
     Ok(Plan {
         entries,
         base: manifest.cloned(),
         shown: target.shown.clone(),
         unmatched,
     })
+}
+
+/// A file that was given to the user stays, unless the user names it.
+fn give(entry: &mut Entry, manifest: &Manifest) {
+    let (Some(then), Some(new), false) =
+        (manifest.ejected.get(&entry.path), entry.new, entry.allowed)
+    else {
+        return;
+    };
+    if entry.is_obstructed() {
+        return;
+    }
+    entry.state = State::Yours(match entry.disk {
+        None => Yours::Missing,
+        // The user has brought over what changed.
+        Some(disk) if disk.hash == new.hash => Yours::Settled,
+        Some(_) if new.hash == *then => Yours::Settled,
+        Some(_) => Yours::Differs,
+    });
 }
 
 /// What a name on the command line may mean, the likelier first.

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use diag::{Diagnostic, Diagnostics};
 
-use crate::plan::{Entry, Obstacle, ObstacleKind, Plan, State};
+use crate::plan::{Entry, Obstacle, ObstacleKind, Plan, State, Yours};
 use crate::{Target, target};
 
 impl Plan {
@@ -75,6 +75,32 @@ fn finding(shown: &Utf8Path, entry: &Entry) -> Option<Diagnostic> {
             )
             .help("to keep it, move it elsewhere; a hand-written module is listed under `modules:`")
             .help(format!("to replace it, run `gen --overwrite {word}`")),
+        ),
+        State::Yours(Yours::Differs) => Some(
+            Diagnostic::warning(
+                "output-ejected-differs",
+                None,
+                format!("`{path}` is yours, and the spec gives something else for it now"),
+            )
+            .help(format!(
+                "see what, with `gen diff {word}`, and bring it over by hand"
+            ))
+            .help(format!(
+                "when the file is as you want it, run `gen eject {word}`"
+            ))
+            .help(format!(
+                "to have it generated again, run `gen --overwrite {word}`"
+            )),
+        ),
+        State::Yours(Yours::Missing) => Some(
+            Diagnostic::error(
+                "output-ejected-missing",
+                None,
+                format!("`{path}` is yours and is gone, but other files may name it"),
+            )
+            .help(format!(
+                "bring it back, or have it generated again: `gen --overwrite {word}`"
+            )),
         ),
         State::Missing => Some(
             Diagnostic::note(

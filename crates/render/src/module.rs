@@ -14,6 +14,7 @@ const ARGUMENTS: &[&str] = &[
     "modulesPath",
     "options",
     "osConfig",
+    "inputs",
     "pkgs-unstable",
     "self",
     "utils",

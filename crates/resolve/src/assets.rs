@@ -91,6 +91,21 @@ pub(crate) fn modules(
     result
 }
 
+/// Whether a file is a module that takes an argument of this name.
+pub(crate) fn takes(path: &str, argument: &str, around: &Surroundings) -> bool {
+    let is_nix = std::path::Path::new(path)
+        .extension()
+        .is_some_and(|extension| extension == "nix");
+    is_nix
+        && around
+            .assets
+            .get(path)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .is_some_and(|text| {
+                text.contains(argument) && nix::module_arguments(text).contains(argument)
+            })
+}
+
 /// What is wrong in a file that is copied as it is.
 pub(crate) struct Problem {
     /// Path below the spec folder.

@@ -148,10 +148,14 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
         }
     }
     keep_used(world, base, features, &mut fleet, &mut uses, d);
-    inputs::resolve(world, &mut fleet, d);
-    secrets::check_files(world, &fleet, d);
     let mut problems = Vec::new();
     fleet.assets = assets::closure(&uses.assets, world.around, &mut problems);
+    fleet.passes_inputs = fleet
+        .assets
+        .values()
+        .any(|path| assets::takes(path, "inputs", world.around));
+    inputs::resolve(world, &mut fleet, d);
+    secrets::check_files(world, &fleet, d);
     fleet.programs = programs::folders(&uses);
     fleet.program_files = programs::files(&uses);
     fleet.sources = sources(world, &fleet);

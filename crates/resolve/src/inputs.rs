@@ -147,7 +147,8 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
         }
     }
     for (name, item) in &world.spec.inputs {
-        if item.value.nixos_module.is_some()
+        if fleet.passes_inputs
+            || item.value.nixos_module.is_some()
             || item.value.home_module.is_some()
             || item.value.flake.as_ref().is_some_and(|f| !f.value)
         {

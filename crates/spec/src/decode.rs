@@ -68,9 +68,11 @@ fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
                     v.span,
                     format!("spec format version {} is not known", v.value),
                 )
-                .help(format!(
-                    "this version of `gen` reads version {FORMAT_VERSION}"
-                )),
+                .help(if v.value < FORMAT_VERSION {
+                    format!("`gen migrate` makes it version {FORMAT_VERSION}")
+                } else {
+                    format!("this version of `gen` reads version {FORMAT_VERSION}")
+                }),
             ),
             None => {}
         }

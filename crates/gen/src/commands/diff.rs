@@ -94,7 +94,7 @@ fn named<'a>(app: &App, plan: &'a Plan, paths: &[String]) -> anyhow::Result<Vec<
                 *found = true;
             }
         }
-        if wanted && (entry.has_work() || entry.is_conflict()) {
+        if wanted && entry.differs() {
             entries.push(entry);
         }
     }

@@ -85,6 +85,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         fingerprint,
         clean: diagnostics.is_empty(),
+        ..Meta::default()
     };
     let plan = output::plan(&target, &tree, manifest.as_ref(), &args.overwrite)?;
     let applied = output::apply(&target, &plan, &tree, &meta, &options)?;

@@ -1,6 +1,7 @@
 //! `gen import`: an existing NixOS repository becomes a spec.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::Context as _;
@@ -148,8 +149,7 @@ fn read(path: &Utf8Path, app: &App) -> anyhow::Result<Repo> {
     let wanted = |entry: &DirEntry| {
         let name = entry.file_name().to_string_lossy();
         let is_hidden = entry.file_type().is_dir() && name.starts_with('.');
-        entry.depth() == 0
-            || !(is_hidden || skipped.iter().any(|own| own == entry.path()))
+        entry.depth() == 0 || !(is_hidden || skipped.iter().any(|own| own == entry.path()))
     };
     let mut files = BTreeMap::new();
     let mut total = 0;
@@ -180,21 +180,34 @@ fn read(path: &Utf8Path, app: &App) -> anyhow::Result<Repo> {
 fn exceptions(app: &App, imported: &mut Imported) {
     let mut generated = crate::generate(sources(app, imported));
     let found = linting::lint_generated(&mut generated, &app.spec, str::to_owned);
-    let mut paths: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
+    let by_hand = format!("{}/nix/", app.spec);
+    let mut ignored: BTreeSet<(String, String)> = BTreeSet::new();
     for diagnostic in &found {
-        if diagnostic.code.starts_with("lint/")
-            && let Some(span) = diagnostic.span
-        {
-            let path = &generated.sources.file(span.file).path;
-            paths.insert(path.clone());
+        let Some(rule) = diagnostic.code.strip_prefix("lint/") else {
+            continue;
+        };
+        let Some(span) = diagnostic.span else {
+            continue;
+        };
+        let path = &generated.sources.file(span.file).path;
+        if path.starts_with(&by_hand) || path.starts_with("custom/") {
+            ignored.insert(("\"*\"".to_owned(), "custom/nix/**".to_owned()));
+        } else {
+            ignored.insert((rule.to_owned(), path.clone()));
         }
     }
-    let by_hand = paths.iter().any(|path| path.contains("nix/"));
-    if by_hand {
-        let text = "\nlint:\n  ignore:\n    - { rule: \"*\", path: custom/nix/**, reason: imported from the repository as it was }\n";
-        if let Some(fleet) = imported.files.get_mut("fleet.yaml") {
-            fleet.extend_from_slice(text.as_bytes());
-        }
+    if ignored.is_empty() {
+        return;
+    }
+    let mut text = "\nlint:\n  ignore:\n".to_owned();
+    for (rule, path) in ignored {
+        let _ = writeln!(
+            text,
+            "    - {{ rule: {rule}, path: \"{path}\", reason: imported as it was }}"
+        );
+    }
+    if let Some(fleet) = imported.files.get_mut("fleet.yaml") {
+        fleet.extend_from_slice(text.as_bytes());
     }
 }
 
@@ -245,4 +258,3 @@ fn hardware(file: &Utf8Path, host: &str) -> anyhow::Result<Status> {
         Err(HardwareProblem::Broken(why)) => anyhow::bail!("`{file}` cannot be read: {why}"),
     }
 }
-

@@ -58,7 +58,13 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             let there = crate::load::secret_names(&app.out.join("secrets"));
             of_sound(app, |sound| show(json, &secrets(&sound.fleet, &there)))
         }
-        What::Files => of_sound(app, |sound| show(json, &files(&sound))),
+        What::Files => {
+            let manifest = output::read_manifest(&app.target())?;
+            let ejected: BTreeSet<String> = manifest
+                .map(|manifest| manifest.ejected.into_keys().collect())
+                .unwrap_or_default();
+            of_sound(app, |sound| show(json, &files(&sound, &ejected)))
+        }
     }
 }
 
@@ -531,6 +537,9 @@ struct FileRow {
     bytes: usize,
     lines: usize,
     from: Option<String>,
+    /// Whether it was given to the user.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    yours: bool,
 }
 
 impl Row for FileRow {
@@ -540,17 +549,22 @@ impl Row for FileRow {
         vec![
             self.path.clone(),
             self.lines.to_string(),
-            or_dash(self.from.as_ref()),
+            if self.yours {
+                "yours (ejected)".to_owned()
+            } else {
+                or_dash(self.from.as_ref())
+            },
         ]
     }
 }
 
-fn files(sound: &Sound) -> Vec<FileRow> {
+fn files(sound: &Sound, ejected: &BTreeSet<String>) -> Vec<FileRow> {
     let row = |(path, file): (&str, &output::File)| FileRow {
         path: path.to_owned(),
         bytes: file.bytes.len(),
         lines: file.bytes.split(|byte| *byte == b'\n').count() - 1,
         from: sound.fleet.sources.get(path).cloned(),
+        yours: ejected.contains(path),
     };
     sound.tree.iter().map(row).collect()
 }

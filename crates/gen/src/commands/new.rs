@@ -81,6 +81,27 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     Ok(Status::Clean)
 }
 
+/// Refuses what nothing of a kind can be called, by the kind's word.
+pub(crate) fn check_name_of(kind: &str, name: &str) -> anyhow::Result<()> {
+    match kind {
+        "host" => check_name(Kind::Host, name),
+        "user" => check_name(Kind::User, name),
+        "feature" => check_name(Kind::Feature, name),
+        "secret" => {
+            let good = !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+            anyhow::ensure!(
+                good,
+                "`{name}` is no name of a secret: letters, digits, `-` and `_`"
+            );
+            Ok(())
+        }
+        _ => check_name(Kind::Profile, name),
+    }
+}
+
 /// Refuses what no host, user, feature or profile can be called.
 fn check_name(kind: Kind, name: &str) -> anyhow::Result<()> {
     let part = |text: &str| {

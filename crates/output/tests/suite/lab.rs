@@ -126,6 +126,7 @@ pub(crate) fn meta() -> Meta {
         tool: "0.1.0".into(),
         fingerprint: "f00d".into(),
         clean: true,
+        ..Meta::default()
     }
 }
 

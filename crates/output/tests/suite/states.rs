@@ -295,3 +295,56 @@ fn a_tree_in_the_working_folder_itself() {
     let left: Vec<String> = lab.disk().into_keys().collect();
     assert_eq!(left, [".git/HEAD", "spec/hosts.yaml"]);
 }
+
+#[test]
+fn files_that_were_given_away() {
+    use output::{Hash, Yours};
+
+    let old = tree(&[("a.nix", "# header\na\n"), ("b.nix", "b\n")]);
+    let lab = Lab::new();
+    lab.run(&old).unwrap();
+    let mine = tree(&[("a.nix", "a\n"), ("b.nix", "b\n")]);
+    let give = |then: &str| Meta {
+        ejected: [("a.nix".to_owned(), Hash::of(then.as_bytes()))].into(),
+        ..meta()
+    };
+    let run = |tree: &FileTree, overwrite: &[&str], meta: &Meta| {
+        let plan = lab.plan_with(tree, overwrite);
+        apply(&lab.target, &plan, tree, meta, &Options::default()).unwrap()
+    };
+    run(&mine, &["a.nix"], &give("# header\na\n"));
+    let manifest = lab.manifest().unwrap();
+    assert!(manifest.ejected.contains_key("a.nix") && !manifest.files.contains_key("a.nix"));
+    assert_eq!(
+        output::Manifest::from_json(manifest.to_json().as_bytes()).unwrap(),
+        manifest
+    );
+
+    let state = |tree: &FileTree| lab.states(tree)[0].1.clone();
+    lab.write("a.nix", "edited\n");
+    assert_eq!(state(&old), State::Yours(Yours::Settled));
+    let applied = lab.run(&old).unwrap();
+    assert!(applied.diagnostics.is_empty() && lab.read("a.nix") == "edited\n");
+
+    let new = tree(&[("a.nix", "# header\nc\n"), ("b.nix", "b\n")]);
+    assert_eq!(state(&new), State::Yours(Yours::Differs));
+    let applied = lab.run(&new).unwrap();
+    assert_eq!(codes(&applied.diagnostics), ["output-ejected-differs"]);
+    // It is said again, however often the same spec runs.
+    assert!(lab.manifest().unwrap().fingerprint.is_empty());
+    lab.write("a.nix", "# header\nc\n");
+    assert_eq!(state(&new), State::Yours(Yours::Settled));
+
+    fs::remove_file(lab.path("a.nix")).unwrap();
+    assert_eq!(state(&new), State::Yours(Yours::Missing));
+    run(&new, &["a.nix"], &meta());
+    assert!(lab.manifest().unwrap().ejected.is_empty());
+    assert_eq!(lab.read("a.nix"), "# header\nc\n");
+
+    // What is no longer generated is the user's, and nobody's business.
+    run(&mine, &["a.nix"], &give("# header\nc\n"));
+    let less = tree(&[("b.nix", "b\n")]);
+    lab.run(&less).unwrap();
+    assert_eq!(lab.read("a.nix"), "a\n");
+    assert!(lab.manifest().unwrap().ejected.is_empty());
+}

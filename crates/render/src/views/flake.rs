@@ -180,7 +180,11 @@ fn arguments(fleet: &Fleet, home_modules: &[&str]) -> Result<Code> {
     for expr in exprs {
         used.extend(module::names(expr)?.free);
     }
-    let all = if used.remove("inputs") { "inputs@" } else { "" };
+    let all = if used.remove("inputs") || fleet.passes_inputs {
+        "inputs@"
+    } else {
+        ""
+    };
     let is_input = |name: &&String| *name == "self" || fleet.inputs.contains_key(*name);
     if let Some(name) = used.iter().find(|name| !is_input(name)) {
         return Err(Problem::Unbound(name.clone()));
@@ -240,7 +244,7 @@ fn packages(fleet: &Fleet) -> Result<Vec<Platform>> {
             continue;
         };
         let unstable = fleet.unstable.then(|| unstable_of(host));
-        let args = special_args(true, unstable.as_deref());
+        let args = special_args(true, fleet.passes_inputs, unstable.as_deref());
         let view = HostView {
             comment: None,
             name: Code::new(""),
@@ -417,13 +421,19 @@ fn unstable_of(host: &Host) -> String {
 }
 
 /// What modules get besides their usual arguments.
-fn special_args(needs_self: bool, unstable: Option<&str>) -> Option<Code> {
-    match (needs_self, unstable) {
-        (false, None) => None,
-        (false, Some(set)) => Some(Code::new(format!("specialArgs.pkgs-unstable = {set};"))),
-        (true, None) => Some(Code::new("specialArgs = { inherit self; };")),
-        (true, Some(set)) => Some(Code::new(format!(
-            "specialArgs = {{ inherit self; pkgs-unstable = {set}; }};"
+fn special_args(needs_self: bool, needs_inputs: bool, unstable: Option<&str>) -> Option<Code> {
+    let inherited = match (needs_inputs, needs_self) {
+        (false, false) => "",
+        (false, true) => "inherit self;",
+        (true, false) => "inherit inputs;",
+        (true, true) => "inherit inputs self;",
+    };
+    match (inherited, unstable) {
+        ("", None) => None,
+        ("", Some(set)) => Some(Code::new(format!("specialArgs.pkgs-unstable = {set};"))),
+        (inherited, None) => Some(Code::new(format!("specialArgs = {{ {inherited} }};"))),
+        (inherited, Some(set)) => Some(Code::new(format!(
+            "specialArgs = {{ {inherited} pkgs-unstable = {set}; }};"
         ))),
     }
 }
@@ -446,6 +456,7 @@ fn host_view(
         name: Code::name(host.name.as_str()),
         special_args: special_args(
             needs_self(host),
+            fleet.passes_inputs,
             fleet.unstable.then(|| unstable_of(host)).as_deref(),
         ),
         modules,

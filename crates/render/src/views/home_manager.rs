@@ -3,15 +3,24 @@
 use model::Fleet;
 use serde::Serialize;
 
+use crate::code::Code;
+
 /// The wiring.
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
-    unstable: bool,
+    arguments: Option<Code>,
 }
 
 /// The view of the wiring.
 pub(crate) fn view(fleet: &Fleet) -> View {
+    let mut names = Vec::new();
+    if fleet.passes_inputs {
+        names.push("inputs");
+    }
+    if fleet.unstable {
+        names.push("pkgs-unstable");
+    }
     View {
-        unstable: fleet.unstable,
+        arguments: (!names.is_empty()).then(|| Code::new(names.join(" "))),
     }
 }

@@ -1,0 +1,183 @@
+//! `gen import`: the repository in `golden/import/<case>/repo` gives `golden/import/<case>/expected`,
+//! byte for byte, with what was printed in `report.txt`; the arguments besides are in `args`. What was
+//! imported generates without errors and checks without findings, other than those in `findings.txt`.
+//!
+//! `GOLDEN_UPDATE=1` writes what was expected anew.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests read files and the environment"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::Project;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/import")
+}
+
+fn files(folder: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(folder) {
+        let Ok(entry) = entry else { continue };
+        if entry.file_type().is_file() {
+            let path = entry.path().strip_prefix(folder).unwrap();
+            let text = fs::read_to_string(entry.path()).unwrap();
+            found.insert(path.to_str().unwrap().to_owned(), text);
+        }
+    }
+    found
+}
+
+fn compare(case: &Path, name: &str, found: &BTreeMap<String, String>, failures: &mut Vec<String>) {
+    let folder = case.join(name);
+    if std::env::var_os("GOLDEN_UPDATE").is_some_and(|value| value == "1") {
+        let _ = fs::remove_dir_all(&folder);
+        for (path, text) in found {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+    }
+    let expected = files(&folder);
+    let paths: std::collections::BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    for path in paths {
+        if expected.get(path) != found.get(path) {
+            let old = expected.get(path).map_or("", String::as_str);
+            let new = found.get(path).map_or("", String::as_str);
+            let diff = similar::TextDiff::from_lines(old, new);
+            failures.push(format!(
+                "{}/{name}/{path}\n{}",
+                case.display(),
+                diff.unified_diff().context_radius(2)
+            ));
+        }
+    }
+}
+
+#[test]
+fn repositories() {
+    let mut failures = Vec::new();
+    let mut cases = 0;
+    for entry in fs::read_dir(root()).unwrap() {
+        let case = entry.unwrap().path();
+        cases += 1;
+        let args = fs::read_to_string(case.join("args")).unwrap_or_default();
+        let repo = case.join("repo");
+        let project = Project::empty();
+        let mut words = vec![
+            "import",
+            "--name",
+            "golden",
+            "--stats",
+            repo.to_str().unwrap(),
+        ];
+        words.extend(args.split_whitespace());
+        let run = project.clean(&words);
+        let mut found = files(&project.path("spec"))
+            .into_iter()
+            .map(|(path, text)| (format!("spec/{path}"), text))
+            .collect::<BTreeMap<_, _>>();
+        for (path, text) in files(&project.path("generated")) {
+            found.insert(format!("generated/{path}"), text);
+        }
+        found.insert("report.txt".to_owned(), run.stdout);
+        let run = project.run(&[]);
+        let check = project.run(&["check"]);
+        let findings: String = [&run.stderr, &check.stdout, &check.stderr]
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter(|line| line.starts_with("error") || line.starts_with("warning"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        if !findings.is_empty() {
+            found.insert("findings.txt".to_owned(), findings);
+        }
+        compare(&case, "expected", &found, &mut failures);
+    }
+    assert!(cases >= 6, "only {cases} cases");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn literals_of_passwords_are_not_written() {
+    for (path, text) in files(&root()) {
+        if path.contains("/expected/") && path.ends_with(".yaml") {
+            assert!(!text.contains("$y$"), "{path}");
+        }
+    }
+}
+
+#[test]
+fn refusals() {
+    let project = Project::empty()
+        .file("empty/README.md", "")
+        .file("nameless/configuration.nix", "{ }")
+        .file(
+            "odd/flake.nix",
+            "{ outputs = { nixpkgs, ... }: { nixosConfigurations.a = import nixpkgs { }; }; }",
+        )
+        .file("broken/flake.nix", "{ outputs = ")
+        .file("full/configuration.nix", "{ networking.hostName = \"a\"; }")
+        .file("taken/fleet.yaml", "version: 1\n");
+    let mut text = String::new();
+    for args in [
+        &["import", "nowhere"][..],
+        &["import", "empty"],
+        &["import", "nameless"],
+        &["import", "odd"],
+        &["import", "broken"],
+        &["import", "full", "--spec", "taken"],
+        &["import", "full", "--host", "b"],
+        &["import", "full", "--host", "b=missing.nix"],
+        &["import", "hardware", "full/nothing.nix"],
+        &["import", "hardware", "empty/README.md"],
+        &["import", "hardware", "broken/flake.nix"],
+    ] {
+        let _ = write!(text, "$ gen {}\n{}\n\n", args.join(" "), project.run(args));
+    }
+    insta::assert_snapshot!("import_refusals", text);
+}
+
+#[test]
+fn hardware_of_one_host() {
+    let repo = root().join("hardware-only/repo/hardware-configuration.nix");
+    let facter = r#"{
+  "version": 1, "system": "x86_64-linux", "virtualisation": "none",
+  "hardware": {
+    "cpu": [{ "vendor_name": "AuthenticAMD" }],
+    "graphics_card": [{ "vendor": { "hex": "1002" } }, { "vendor": { "hex": "1a03" } }],
+    "memory": [{ "resources": [{ "type": "phys_mem", "range": 68719476736 }] }]
+  }
+}"#;
+    let project = Project::empty()
+        .file("report.json", facter)
+        .file("wrong.json", "{}");
+    let module = project.clean(&[
+        "import",
+        "hardware",
+        repo.to_str().unwrap(),
+        "--host",
+        "guest",
+    ]);
+    let report = project.clean(&["import", "hardware", "report.json", "--host", "box"]);
+    let wrong = project.run(&["import", "hardware", "wrong.json"]);
+    assert_eq!(wrong.code, 2);
+    let text = format!("{}\n---\n{}\n---\n{wrong}", module.stdout, report.stdout);
+    insta::assert_snapshot!("import_hardware", text);
+}
+
+#[test]
+fn what_would_be_written_is_not() {
+    let repo = root().join("flake/repo");
+    let project = Project::empty();
+    let run = project.clean(&["import", "--dry-run", repo.to_str().unwrap()]);
+    assert!(run.stdout.starts_with("would write"), "{run}");
+    assert!(!project.path("spec").exists());
+}

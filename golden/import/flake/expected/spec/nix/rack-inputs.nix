@@ -1,0 +1,5 @@
+{ inputs, ... }: {
+  imports = [
+    inputs.impermanence.nixosModules.impermanence
+  ];
+}

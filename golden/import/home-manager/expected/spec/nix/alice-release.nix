@@ -1,0 +1,1 @@
+{ lib, ... }: { home.stateVersion = lib.mkForce "24.11"; }

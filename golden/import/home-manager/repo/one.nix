@@ -1,0 +1,1 @@
+{ services.fwupd.enable = true; home-manager.users.alice.programs.mpv.enable = true; }

@@ -1,0 +1,1 @@
+{ ... }: { time.timeZone = "Europe/London"; programs.bash.interactiveShellInit = builtins.readFile ./init.sh; }

@@ -1,0 +1,2 @@
+# on
+set -o vi

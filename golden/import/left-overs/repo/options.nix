@@ -1,0 +1,5 @@
+{ lib, ... }:
+{
+  imports = [ ./reached.nix ];
+  options.odd.enable = lib.mkEnableOption "oddity";
+}

@@ -1,0 +1,1 @@
+rec { services.fstrim.interval = "weekly"; services.fstrim.enable = services.fstrim.interval == "weekly"; }

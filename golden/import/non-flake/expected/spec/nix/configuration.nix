@@ -1,0 +1,4 @@
+{ config, pkgs, ... }:
+{
+  nixpkgs.config.allowUnfree = true;
+}
