@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::folder::{Seen, Walk, by_folder};
 use crate::hash::Hash;
 use crate::target::OWN;
-use crate::tree::check_path;
+use crate::tree::{check_path, split};
 use crate::{OutputError, Target};
 
 /// Its name in the tool's own folder.
@@ -292,6 +292,18 @@ pub fn verify(target: &Target, manifest: &Manifest) -> Result<bool, OutputError>
     };
     if crate::journal::waits(target, &root)? {
         return Ok(false);
+    }
+    // A file that is the user's may hold anything, but must be there.
+    for path in manifest.ejected.keys() {
+        let (folder, name) = split(path);
+        let io = |error| target.io("read", path, error);
+        let is_there = match root.walk(folder).map_err(io)? {
+            Walk::Here(here) => !matches!(here.look(name).map_err(io)?, Seen::Missing),
+            Walk::Missing | Walk::Blocked(_) => false,
+        };
+        if !is_there {
+            return Ok(false);
+        }
     }
     let differs = AtomicBool::new(false);
     by_folder(
