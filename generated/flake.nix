@@ -14,6 +14,14 @@
       };
     };
 
+    deploy-rs = {
+      url = "github:serokell/deploy-rs";
+      inputs = {
+        flake-compat.follows = "";
+        nixpkgs.follows = "nixpkgs";
+      };
+    };
+
     disko = {
       url = "github:nix-community/disko";
       inputs.nixpkgs.follows = "nixpkgs";
@@ -41,6 +49,7 @@
   outputs =
     {
       agenix,
+      deploy-rs,
       disko,
       home-manager,
       microvm,
@@ -193,6 +202,38 @@
           .config.system.build.images.qemu;
       };
 
+      # For deploy-rs: `deploy .#HOST`.
+      deploy = {
+        sshUser = "alice";
+        user = "root";
+        interactiveSudo = true;
+
+        nodes = {
+          hp = {
+            hostname = "10.0.0.60";
+            profiles.system.path = deploy-rs.lib.x86_64-linux.activate.nixos self.nixosConfigurations.hp;
+          };
+          p510 = {
+            hostname = "10.0.0.30";
+            profiles.system.path = deploy-rs.lib.x86_64-linux.activate.nixos self.nixosConfigurations.p510;
+          };
+          p620 = {
+            hostname = "10.0.0.10";
+            profiles.system.path = deploy-rs.lib.x86_64-linux.activate.nixos self.nixosConfigurations.p620;
+          };
+          razer = {
+            hostname = "10.0.0.20";
+            profiles.system.path = deploy-rs.lib.x86_64-linux.activate.nixos self.nixosConfigurations.razer;
+          };
+          samsung = {
+            hostname = "10.0.0.40";
+            profiles.system.path = deploy-rs.lib.x86_64-linux.activate.nixos self.nixosConfigurations.samsung;
+          };
+        };
+
+        remoteBuild = true;
+      };
+
       # For `nix flake check`: every machine evaluates; none is built for that.
       checks.x86_64-linux =
         let
@@ -220,7 +261,8 @@
           evaluates-k3s-2 = evaluates "k3s-2";
           evaluates-playground-vm = evaluates "playground-vm";
           evaluates-test-vm = evaluates "test-vm";
-        };
+        }
+        // deploy-rs.lib.x86_64-linux.deployChecks self.deploy;
 
       # For `nix develop`: the tools of the Justfile.
       devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
@@ -237,6 +279,7 @@
             pkgs.nixos-rebuild-ng
             pkgs.nvd
             pkgs.openssh
+            deploy-rs.packages.x86_64-linux.default
           ];
       };
 

@@ -50,6 +50,8 @@ codes! {
         "The summary becomes the description of the feature's flag and a cell of the reference, so it is one line without a final period.";
     "bad-tag-content": "a tag before something it cannot take",
         "`!nix`, `!lines` and the naming tags take a scalar, `!if` a mapping with `when` and `then`.";
+    "bad-task": "a task that cannot be a recipe",
+        "A task becomes a recipe of the Justfile: a script for bash, whose parameters are variables, with a description of one line. Required parameters come first, and one that takes all that follows last.";
     "bad-user": "a user's settings contradict each other",
         "A service account has no home and no admin rights, and `root` exists on every host already.";
     "bad-value": "a value outside what the key allows",
@@ -250,6 +252,8 @@ codes! {
         "Tags stand before values.";
     "tag-outside-feature": "`!opt` or `!if` outside a feature",
         "They refer to the options of the feature whose body they stand in.";
+    "task-name": "a task has the name of a generated recipe",
+        "Recipes of the Justfile are made from the spec, and their names are taken. Give the task another.";
     "undeclared-secret": "a body uses a secret that its feature does not list",
         "Listed secrets are checked against the hosts' access, so every secret of a body is listed.";
     "undefined-variable": "code uses a name that is not defined",

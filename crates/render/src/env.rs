@@ -35,6 +35,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "installer-module.nix.j2",
         include_str!("../templates/installer-module.nix.j2"),
     ),
+    ("justfile.j2", include_str!("../templates/justfile.j2")),
     ("layer.nix.j2", include_str!("../templates/layer.nix.j2")),
     ("macros.nix.j2", include_str!("../templates/macros.nix.j2")),
     ("module.nix.j2", include_str!("../templates/module.nix.j2")),
@@ -48,6 +49,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         include_str!("../templates/secrets.nix.j2"),
     ),
     ("sops.yaml.j2", include_str!("../templates/sops.yaml.j2")),
+    ("table.j2", include_str!("../templates/table.j2")),
     ("user.nix.j2", include_str!("../templates/user.nix.j2")),
 ];
 

@@ -16,7 +16,7 @@ use crate::memo::Memo;
 use crate::module;
 use crate::views::{
     disks, feature, flake, halves, hardware, home_manager, host, index, installer, layer, readme,
-    secrets, user,
+    secrets, tasks, user,
 };
 
 /// The program that installs a host, the same for all.
@@ -41,7 +41,11 @@ pub(crate) enum File<'a> {
     HostUser(&'a Host, &'a HostUser),
     Image(&'a Host),
     Index(Half),
+    HostTable,
     InstallScript,
+    Justfile,
+    MicroVmTable,
+    Script(Script),
     Installer(&'a Installer),
     InstallerModule,
     Profile(&'a Profile),
@@ -76,8 +80,34 @@ pub(crate) enum View {
     Recipients(secrets::RecipientsView),
     SecretRules(secrets::AgenixView),
     SopsRules(secrets::SopsView),
+    Table(tasks::Table),
+    Tasks(tasks::View),
     User(user::View),
 }
+
+/// A script that recipes run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Script {
+    path: &'static str,
+    text: &'static str,
+}
+
+const CHECKS: Script = Script {
+    path: "scripts/check.sh",
+    text: include_str!("../scripts/check.sh"),
+};
+const HOSTS: Script = Script {
+    path: "scripts/hosts.sh",
+    text: include_str!("../scripts/hosts.sh"),
+};
+const LIVE: Script = Script {
+    path: "scripts/live.sh",
+    text: include_str!("../scripts/live.sh"),
+};
+const MICROVMS: Script = Script {
+    path: "scripts/microvms.sh",
+    text: include_str!("../scripts/microvms.sh"),
+};
 
 /// Around the body of a module.
 #[derive(Debug, Serialize)]
@@ -142,6 +172,16 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
         files.extend([File::InstallScript, File::InstallerModule]);
         files.extend(fleet.installers.values().map(File::Installer));
     }
+    if !fleet.recipes.is_empty() {
+        files.extend([File::Justfile, File::HostTable]);
+        files.extend([CHECKS, HOSTS].map(File::Script));
+        if !fleet.installers.is_empty() {
+            files.push(File::Script(LIVE));
+        }
+        if !fleet.microvms.is_empty() {
+            files.extend([File::Script(MICROVMS), File::MicroVmTable]);
+        }
+    }
     if !fleet.secrets.items.is_empty() {
         files.push(match fleet.backend {
             Backend::Agenix => File::SecretRules,
@@ -176,7 +216,11 @@ impl File<'_> {
             File::HostUser(host, user) => format!("users/{}/{}.nix", user.name, host.name),
             File::Image(image) => format!("images/{}.nix", image.name),
             File::Index(half) => format!("{}/default.nix", folder(half)),
+            File::HostTable => "scripts/hosts.tsv".to_owned(),
             File::InstallScript => "scripts/install-host.sh".to_owned(),
+            File::Justfile => "Justfile".to_owned(),
+            File::MicroVmTable => "scripts/microvms.tsv".to_owned(),
+            File::Script(script) => script.path.to_owned(),
             File::Installer(installer) => format!("installers/{}.nix", installer.host),
             File::InstallerModule => "modules/installer.nix".to_owned(),
             File::Profile(profile) => format!("home/profiles/{}.nix", profile.name),
@@ -203,7 +247,10 @@ impl File<'_> {
             File::Guest(_) | File::Host(_) | File::Image(_) => "host.nix.j2",
             File::HostUser(..) | File::User(_) => "user.nix.j2",
             File::Index(_) => "index.nix.j2",
+            File::HostTable | File::MicroVmTable => "table.j2",
             File::InstallScript => "install-host.sh",
+            File::Justfile => "justfile.j2",
+            File::Script(script) => script.path,
             File::Installer(_) => "installer.nix.j2",
             File::InstallerModule => "installer-module.nix.j2",
             File::Profile(_) | File::Template(_) => "layer.nix.j2",
@@ -221,7 +268,13 @@ impl File<'_> {
             File::Attributes => View::Attributes {
                 age: fleet.backend == Backend::Agenix && !fleet.secrets.items.is_empty(),
             },
-            File::InstallScript | File::InstallerModule | File::SecretsScript => View::Nothing {},
+            File::InstallScript
+            | File::InstallerModule
+            | File::Script(_)
+            | File::SecretsScript => View::Nothing {},
+            File::HostTable => View::Table(tasks::hosts(fleet, self.header(fleet))),
+            File::Justfile => View::Tasks(tasks::justfile(fleet, self.header(fleet))),
+            File::MicroVmTable => View::Table(tasks::microvms(fleet, self.header(fleet))),
             File::Disks(name, disk) => View::Disks(disks::shared(name, disk)?),
             File::HostDisks(host) => View::Disks(disks::own(host)?),
             File::Feature(_, feature, half) => View::Feature(feature::view(fleet, feature, half)?),
@@ -277,11 +330,18 @@ impl File<'_> {
             File::SecretsScript => return Ok(SECRETS_SCRIPT.to_owned()),
             _ => {}
         }
+        if let File::Script(script) = self {
+            return Ok(script.text.to_owned());
+        }
         let text = self.text(env, fleet)?;
         let module = match self {
-            File::Attributes | File::Readme | File::Recipients | File::SopsRules => {
-                return Ok(text);
-            }
+            File::Attributes
+            | File::HostTable
+            | File::Justfile
+            | File::MicroVmTable
+            | File::Readme
+            | File::Recipients
+            | File::SopsRules => return Ok(text),
             File::Flake | File::SecretRules => return format(&text),
             File::Hardware(_) | File::HostUser(..) => memo.get(&text, |text| module(env, text))?,
             _ => module(env, &text)?,

@@ -16,7 +16,8 @@ use crate::lower::{Place, Rank, Uses, code, definitions, feature_path, lower, ma
 use crate::table;
 use crate::world::World;
 use crate::{
-    assets, body, deploy, image, inputs, microvm, profile, programs, secrets, template, types, user,
+    assets, body, deploy, image, inputs, microvm, profile, programs, secrets, tasks, template,
+    types, user,
 };
 
 /// Resolves everything.
@@ -155,6 +156,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
         .values()
         .any(|path| assets::takes(path, "inputs", world.around));
     inputs::resolve(world, &mut fleet, d);
+    fleet.recipes = tasks::resolve(world, &fleet, d);
     secrets::check_files(world, &fleet, d);
     fleet.programs = programs::folders(&uses);
     fleet.program_files = programs::files(&uses);
@@ -1275,6 +1277,7 @@ fn sources(world: &World<'_>, fleet: &Fleet) -> BTreeMap<String, String> {
         .as_ref()
         .map_or_else(|| "spec".to_owned(), |f| path(f.name.span));
     for file in [
+        "Justfile",
         "flake.nix",
         "modules/fleet.nix",
         "modules/default.nix",

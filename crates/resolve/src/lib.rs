@@ -31,6 +31,7 @@ mod programs;
 mod schema;
 mod secrets;
 mod table;
+mod tasks;
 mod template;
 mod types;
 mod unique;

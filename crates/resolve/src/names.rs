@@ -47,6 +47,13 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
         "lower-case letters, digits and `-`, beginning with a letter",
     );
     each(
+        &spec.tasks,
+        d,
+        "name of a task",
+        is_word,
+        "lower-case letters, digits and `-`, beginning with a letter",
+    );
+    each(
         &spec.disks,
         d,
         "name of a disk layout",

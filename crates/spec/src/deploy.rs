@@ -1,6 +1,6 @@
 //! Decoders of what is done with a fleet: deployment and tasks.
 
-use diag::{Diagnostic, Diagnostics, Spanned};
+use diag::{Diagnostics, Spanned};
 
 use crate::ast::{Deploy, Task};
 use crate::decode::{Fields, boolean, text};
@@ -57,18 +57,11 @@ pub(crate) fn decode_task(node: &Node, d: &mut Diagnostics) -> Option<Task> {
         group: f.text("group", d),
         description: f.text("description", d),
         args: f.texts("args", d),
-        run: f.text("run", d),
+        run: f.required_text("run", d),
         confirm: None,
     };
     if let Some(node) = f.take_some("confirm") {
         task.confirm = confirm(node, d);
-    }
-    if task.run.is_none() {
-        d.push(Diagnostic::error(
-            "missing-key",
-            f.span(),
-            "a task lacks `run`",
-        ));
     }
     f.finish(d);
     Some(task)

@@ -11,6 +11,7 @@ pub(crate) mod installer;
 pub(crate) mod layer;
 pub(crate) mod readme;
 pub(crate) mod secrets;
+pub(crate) mod tasks;
 pub(crate) mod user;
 
 use model::{Feature, FeatureHalf, Fleet, Half};

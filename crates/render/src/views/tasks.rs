@@ -1,0 +1,155 @@
+//! `Justfile`, and the tables that its scripts read.
+
+use model::{Fleet, MicroVm, Parameter, ParameterKind, Protocol, Recipe};
+use serde::Serialize;
+
+use crate::code::Code;
+
+/// The Justfile.
+#[derive(Debug, Serialize)]
+pub(crate) struct View {
+    header: Code,
+    recipes: Vec<RecipeView>,
+}
+
+#[derive(Debug, Serialize)]
+struct RecipeView {
+    description: Code,
+    confirm: Option<Code>,
+    group: Code,
+    signature: Code,
+    lines: Vec<Code>,
+}
+
+/// A table of a script: fields with tabs between.
+#[derive(Debug, Serialize)]
+pub(crate) struct Table {
+    header: Code,
+    columns: Code,
+    rows: Vec<Code>,
+}
+
+/// The view of the Justfile.
+pub(crate) fn justfile(fleet: &Fleet, header: Code) -> View {
+    View {
+        header,
+        recipes: fleet.recipes.iter().map(recipe).collect(),
+    }
+}
+
+fn recipe(recipe: &Recipe) -> RecipeView {
+    let mut signature = recipe.name.clone();
+    for parameter in &recipe.parameters {
+        signature.push(' ');
+        signature.push_str(&written(parameter));
+    }
+    let lines = recipe.lines.iter().map(|line| {
+        if line.is_empty() {
+            return Code::new("");
+        }
+        // Two braces would begin an expression of just.
+        Code::new(format!("    {}", line.replace("{{", "{{{{")))
+    });
+    RecipeView {
+        description: Code::comment(&recipe.description),
+        confirm: recipe.confirm.as_deref().map(quoted),
+        group: quoted(&recipe.group),
+        signature: Code::new(signature),
+        lines: lines.collect(),
+    }
+}
+
+fn written(parameter: &Parameter) -> String {
+    let kind = match parameter.kind {
+        ParameterKind::One => "",
+        ParameterKind::Some => "+",
+        ParameterKind::Any => "*",
+    };
+    let export = if parameter.export { "$" } else { "" };
+    let default = match &parameter.default {
+        Some(default) => format!("={}", quoted(default)),
+        None => String::new(),
+    };
+    format!("{kind}{export}{}{default}", parameter.name)
+}
+
+/// A string of just.
+fn quoted(text: &str) -> Code {
+    if text.contains('\'') {
+        let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+        return Code::new(format!("\"{text}\""));
+    }
+    Code::new(format!("'{text}'"))
+}
+
+/// How hosts are reached.
+pub(crate) fn hosts(fleet: &Fleet, header: Code) -> Table {
+    let rows = fleet.hosts.iter().filter_map(|(name, host)| {
+        let reach = fleet.deploy.reach.get(name)?;
+        let target = match &reach.ssh_user {
+            Some(user) => format!("{user}@{}", reach.address),
+            None => reach.address.clone(),
+        };
+        let build = if reach.remote_build { "there" } else { "here" };
+        let sudo = match (reach.ssh_user.as_deref(), reach.interactive_sudo) {
+            (Some("root"), _) => "none",
+            (_, true) => "ask",
+            _ => "plain",
+        };
+        let options = match reach.ssh_opts.join(" ") {
+            options if options.is_empty() => "-".to_owned(),
+            options => options,
+        };
+        let fields = [name.as_str(), &host.system, &target, build, sudo, &options];
+        Some(Code::new(fields.join("\t")))
+    });
+    Table {
+        header,
+        columns: Code::new("# host\tplatform\treached at\tbuilt\tsudo\targuments of ssh"),
+        rows: rows.collect(),
+    }
+}
+
+/// How MicroVMs are reached.
+pub(crate) fn microvms(fleet: &Fleet, header: Code) -> Table {
+    let rows = fleet.microvms.values().map(|vm| {
+        let (login, port) = login(vm).unwrap_or_else(|| ("-".to_owned(), 22));
+        let name = &vm.guest.name;
+        let hosts = fleet.hosts.values();
+        let hosts = hosts.filter(|host| host.microvms.contains(name));
+        let hosts: Vec<&str> = hosts.map(|host| host.name.as_str()).collect();
+        let hosts = if hosts.is_empty() {
+            "-".to_owned()
+        } else {
+            hosts.join(" ")
+        };
+        let port = port.to_string();
+        let fields = [name.as_str(), &vm.guest.system, &login, &port, &hosts];
+        Code::new(fields.join("\t"))
+    });
+    Table {
+        header,
+        columns: Code::new("# MicroVM\tplatform\treached at\tport\thosts"),
+        rows: rows.collect(),
+    }
+}
+
+/// Who logs in where, from the host.
+fn login(vm: &MicroVm) -> Option<(String, u16)> {
+    let user = vm.accounts.first().map(|(name, _)| name.as_str());
+    let user = user.or_else(|| vm.guest.users.keys().next().map(AsRef::as_ref));
+    let user = user.unwrap_or("root");
+    let forward = vm
+        .forwards
+        .iter()
+        .find(|forward| forward.guest == 22 && forward.protocol == Protocol::Tcp);
+    if let Some(forward) = forward {
+        let address = match forward.address.as_str() {
+            "0.0.0.0" | "" => "127.0.0.1",
+            address => address,
+        };
+        return Some((format!("{user}@{address}"), forward.host));
+    }
+    let address = vm.address.as_deref()?.split('/').next()?;
+    Some((format!("{user}@{address}"), 22))
+}
