@@ -154,6 +154,7 @@
       };
 
       packages.x86_64-linux = {
+        ai-cli = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/ai-cli { };
         dev-vm = self.nixosConfigurations.dev-vm.config.microvm.declaredRunner;
         fleet-alerts = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/fleet-alerts { };
         game-mode = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/game-mode { };
@@ -187,6 +188,7 @@
         lxc-bootstrap-proxmox =
           (nixpkgs.lib.nixosSystem { modules = [ ./images/lxc-bootstrap-proxmox.nix ]; })
           .config.system.build.images.proxmox-lxc;
+        media-exporters = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/media-exporters { };
         monitoring-status = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/monitoring-status { };
         network-stability-watch =
           nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
@@ -286,6 +288,8 @@
       # The modules of this fleet, for use in other flakes.
       nixosModules = {
         ai-ollama = ./modules/ai/ollama.nix;
+        ai-open-webui = ./modules/ai/open-webui.nix;
+        ai-providers = ./modules/ai/providers.nix;
         core-admin-tools = ./modules/core/admin-tools.nix;
         core-documentation = ./modules/core/documentation.nix;
         core-journald = ./modules/core/journald.nix;
@@ -329,6 +333,8 @@
         monitoring-nixos-exporter = ./modules/monitoring/nixos-exporter.nix;
         monitoring-node-exporter = ./modules/monitoring/node-exporter.nix;
         monitoring-nvidia-gpu-exporter = ./modules/monitoring/nvidia-gpu-exporter.nix;
+        monitoring-nzbget-exporter = ./modules/monitoring/nzbget-exporter.nix;
+        monitoring-plex-exporter = ./modules/monitoring/plex-exporter.nix;
         monitoring-prometheus = ./modules/monitoring/prometheus.nix;
         monitoring-stack = ./modules/monitoring/stack.nix;
         monitoring-systemd-exporter = ./modules/monitoring/systemd-exporter.nix;

@@ -2,6 +2,8 @@
 {
   imports = [
     ./ai/ollama.nix
+    ./ai/open-webui.nix
+    ./ai/providers.nix
     ./core/admin-tools.nix
     ./core/documentation.nix
     ./core/journald.nix
@@ -44,6 +46,8 @@
     ./monitoring/nixos-exporter.nix
     ./monitoring/node-exporter.nix
     ./monitoring/nvidia-gpu-exporter.nix
+    ./monitoring/nzbget-exporter.nix
+    ./monitoring/plex-exporter.nix
     ./monitoring/prometheus.nix
     ./monitoring/stack.nix
     ./monitoring/systemd-exporter.nix

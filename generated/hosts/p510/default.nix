@@ -7,6 +7,7 @@
     ../../disks/p510-disks.nix
     ../../modules/fleet.nix
     ../../templates/server.nix
+    ../../modules/ai/ollama.nix
     ../../modules/hardware/nvidia.nix
     ../../modules/media/bazarr.nix
     ../../modules/media/library.nix
@@ -18,6 +19,8 @@
     ../../modules/media/sonarr.nix
     ../../modules/media/tautulli.nix
     ../../modules/monitoring/nvidia-gpu-exporter.nix
+    ../../modules/monitoring/nzbget-exporter.nix
+    ../../modules/monitoring/plex-exporter.nix
     ../../users/alice
     ../../users/alice/p510.nix
   ];
@@ -26,6 +29,11 @@
   system.stateVersion = "25.11";
 
   features = {
+    ai.ollama = {
+      enable = true;
+      acceleration = "cuda";
+      models = [ "llama3.2:3b" ];
+    };
     hardware.nvidia = {
       enable = true;
       containerToolkit = true;
@@ -52,6 +60,14 @@
     monitoring = {
       alloy.lokiUrl = "http://10.0.0.10:3100";
       nvidia-gpu-exporter.enable = true;
+      nzbget-exporter = {
+        enable = true;
+        passwordFile = config.age.secrets.nzbget-password.path;
+      };
+      plex-exporter = {
+        enable = true;
+        apiKeyFile = config.age.secrets.tautulli-api-key.path;
+      };
     };
     storage.fstrim = {
       enable = true;
@@ -64,6 +80,7 @@
     secrets = {
       nzbget-password.file = ../../secrets/nzbget-password.age;
       tailscale-auth-key.file = ../../secrets/tailscale-auth-key.age;
+      tautulli-api-key.file = ../../secrets/tautulli-api-key.age;
       user-password-alice.file = ../../secrets/user-password-alice.age;
     };
   };
@@ -93,6 +110,10 @@
         9100
         # monitoring.nvidia-gpu-exporter
         9835
+        # monitoring.nzbget-exporter
+        9103
+        # monitoring.plex-exporter
+        9104
         # monitoring.systemd-exporter
         9102
         # security.ssh-server

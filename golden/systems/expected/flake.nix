@@ -26,6 +26,14 @@
     }:
     {
       nixosConfigurations = {
+        # Language models of two providers, with fallback, and a server of the house
+        ai = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/ai
+            disko.nixosModules.disko
+          ];
+        };
+
         # Binary cache
         cache = nixpkgs.lib.nixosSystem {
           modules = [
@@ -116,6 +124,14 @@
           ];
         };
 
+        # Exporters of Plex and NZBGet
+        media-exporters = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/media-exporters
+            disko.nixosModules.disko
+          ];
+        };
+
         # Tailscale with a key, a subnet and an exit node
         mesh = nixpkgs.lib.nixosSystem {
           modules = [
@@ -166,8 +182,10 @@
       };
 
       packages.x86_64-linux = {
+        ai-cli = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/ai-cli { };
         fleet-alerts = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/fleet-alerts { };
         game-mode = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/game-mode { };
+        media-exporters = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/media-exporters { };
         monitoring-status = nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/monitoring-status { };
         network-stability-watch =
           nixpkgs.legacyPackages.x86_64-linux.callPackage ./pkgs/network-stability-watch
@@ -192,6 +210,7 @@
             find disks flake.nix home hosts modules users -name '*.nix' -exec nixfmt --check {} +
             touch $out
           '';
+          evaluates-ai = evaluates "ai";
           evaluates-cache = evaluates "cache";
           evaluates-containers = evaluates "containers";
           evaluates-development = evaluates "development";
@@ -203,6 +222,7 @@
           evaluates-inference-rocm = evaluates "inference-rocm";
           evaluates-laptop = evaluates "laptop";
           evaluates-media = evaluates "media";
+          evaluates-media-exporters = evaluates "media-exporters";
           evaluates-mesh = evaluates "mesh";
           evaluates-monitoring-client = evaluates "monitoring-client";
           evaluates-monitoring-server = evaluates "monitoring-server";
@@ -232,6 +252,7 @@
       nixosModules = {
         ai-ollama = ./modules/ai/ollama.nix;
         ai-open-webui = ./modules/ai/open-webui.nix;
+        ai-providers = ./modules/ai/providers.nix;
         default = ./modules;
         desktop-fonts = ./modules/desktop/fonts.nix;
         desktop-hyprland = ./modules/desktop/hyprland.nix;
@@ -260,6 +281,8 @@
         monitoring-loki = ./modules/monitoring/loki.nix;
         monitoring-nixos-exporter = ./modules/monitoring/nixos-exporter.nix;
         monitoring-node-exporter = ./modules/monitoring/node-exporter.nix;
+        monitoring-nzbget-exporter = ./modules/monitoring/nzbget-exporter.nix;
+        monitoring-plex-exporter = ./modules/monitoring/plex-exporter.nix;
         monitoring-prometheus = ./modules/monitoring/prometheus.nix;
         monitoring-stack = ./modules/monitoring/stack.nix;
         monitoring-systemd-exporter = ./modules/monitoring/systemd-exporter.nix;
