@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 pub mod bench;
 pub mod codegen;
+pub mod eval_errors;
 pub mod evaluate;
 pub mod facts;
 pub mod fleet_maker;
@@ -47,6 +48,8 @@ enum Task {
     Bench(bench::Args),
     /// Write the reference, or check that it is fresh
     Codegen(codegen::Args),
+    /// Evaluate the wrong specs of `golden/eval-errors`, and record what Nix says
+    EvalErrors(eval_errors::Args),
     /// Evaluate every fleet with a real Nix and record it, or check the record
     Evaluate(evaluate::Args),
     /// Read facts of the machines back with a real Nix and record that they hold, or check the record
@@ -74,6 +77,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Bench(args) => bench::run(&args),
         Task::Codegen(args) => codegen::run(&args),
+        Task::EvalErrors(args) => eval_errors::run(&args),
         Task::Evaluate(args) => evaluate::run(&args),
         Task::Facts(args) => facts::run(&args),
         Task::Golden(args) => golden::run(&args),

@@ -90,6 +90,32 @@ codes! {
         "Every image belongs to one volume, every tag to one share, and at every place of the guest one thing is mounted.";
     "empty-feature": "a feature does nothing",
         "A feature needs a `nixos` or `home` tree, a body, or features that it requires.";
+    "eval-assertion": "an assertion of a module fails",
+        "A module says that its options do not fit together. The message is the module's own; the line is the one that its words are likeliest about.";
+    "eval-build": "an evaluation would have to build something",
+        "Import from derivation is off: Nix would have to build before it knows what to build. Put the text into the spec or a file.";
+    "eval-conflict": "two definitions of an option that takes one",
+        "Both stand at the same priority. Take one of them away, or settle it with `!force`.";
+    "eval-error": "Nix cannot evaluate a machine",
+        "The message is Nix's own, the line the nearest that its trace names. `gen eval --show-trace` prints all that Nix says.";
+    "eval-file": "a file is not there for Nix",
+        "A flake in git holds only files that git knows: `git add -N` makes a new one visible. A path in code is relative to the generated file.";
+    "eval-input": "an input of the flake cannot be had",
+        "It is not in `flake.lock`, or cannot be fetched. `nix flake lock` in the output folder locks what is missing.";
+    "eval-name": "a name that is not there",
+        "Code reads an attribute or a variable that does not exist: a package, a function of `lib`, an option of `config`.";
+    "eval-option": "an option that does not exist",
+        "The release of nixpkgs that is locked has no such option. With an index (`gen index`) `gen check` finds this without Nix.";
+    "eval-package": "nixpkgs refuses a package",
+        "It is unfree, insecure, broken, or not made for this platform. `fleet.packages` says what is allowed.";
+    "eval-recursion": "a value asks for itself",
+        "Often an option is defined by way of itself, or `imports` depend on `config`.";
+    "eval-type": "a value of another type than the option's",
+        "The message names the type that is expected and the value that was given.";
+    "eval-undefined": "an option without a value",
+        "Something reads an option that nothing defines and that has no default.";
+    "eval-warning": "a module warns",
+        "The message is the module's own. Warnings of several machines are told once.";
     "extends-cycle": "a template or profile extends itself",
         "Following `extends` leads back to the start. Remove one link of the cycle.";
     "feature-collision": "two features set one option differently",

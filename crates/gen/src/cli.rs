@@ -123,6 +123,14 @@ enum Command {
     Affected(commands::affected::Args),
     /// Find anti-patterns in Nix files, generated or not, and mend what is safe to mend
     Lint(commands::lint::Args),
+    /// Evaluate every machine with Nix, and tell its errors at the lines of the spec
+    Eval(commands::eval::Args),
+    /// Lay out the YAML of the spec; comments, order and content stay
+    Fmt(commands::fmt::Args),
+    /// Generate whenever the spec changes
+    Watch(commands::watch::Args),
+    /// Draw the fleet: Mermaid, Graphviz, or a page for a browser
+    Graph(commands::graph::Args),
     /// List what a fleet has
     List(commands::list::Args),
     /// Show a resolved host, feature or user, and where each value comes from
@@ -404,6 +412,10 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         Some(Command::Diff(args)) => commands::diff::run(&app, &args),
         Some(Command::Affected(args)) => commands::affected::run(&app, &args),
         Some(Command::Lint(args)) => commands::lint::run(&app, &args),
+        Some(Command::Eval(args)) => commands::eval::run(&app, &args),
+        Some(Command::Fmt(args)) => commands::fmt::run(&app, &args),
+        Some(Command::Watch(args)) => commands::watch::run(&app, &args),
+        Some(Command::Graph(args)) => commands::graph::run(&app, &args),
         Some(Command::List(args)) => commands::list::run(&app, &args),
         Some(Command::Explain(args)) => commands::explain::run(&app, &args),
         Some(Command::Why(args)) => commands::why::run(&app, &args),
@@ -449,7 +461,7 @@ fn help_color(args: &[OsString]) -> clap::ColorChoice {
 }
 
 /// What is in a user's files is a finding; all else is a failure.
-fn explain_failure(app: &App, error: &anyhow::Error) -> Status {
+pub(crate) fn explain_failure(app: &App, error: &anyhow::Error) -> Status {
     let output = error.downcast_ref::<OutputError>();
     if let Some(diagnostic) = output.and_then(OutputError::diagnostic) {
         let mut diagnostics = Diagnostics::new();

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -155,4 +156,15 @@ fn git(folder: &Utf8Path, args: &[&str], input: Option<String>) -> anyhow::Resul
         let _ = writer.join();
     }
     Ok(output.status.success().then_some(output.stdout))
+}
+
+/// The root of the work tree around a folder, and the folder's path below it.
+pub(crate) fn work_tree(folder: &Path) -> Option<(String, String)> {
+    let folder = Utf8Path::from_path(folder)?;
+    let args = ["rev-parse", "--show-toplevel", "--show-prefix"];
+    let text = String::from_utf8(git(folder, &args, None).ok()??).ok()?;
+    let mut lines = text.lines();
+    let root = lines.next()?;
+    let prefix = lines.next().unwrap_or_default().trim_end_matches('/');
+    Some((root.to_owned(), prefix.to_owned()))
 }

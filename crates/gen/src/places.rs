@@ -67,6 +67,7 @@ impl<'a> Places<'a> {
         }
         let fact = match path {
             "flake.nix" => self.of_output(option),
+            _ if path.starts_with("disks/") => self.file_system(path, option),
             _ => self.fact(&behind, option),
         };
         Place {
@@ -165,6 +166,15 @@ impl<'a> Places<'a> {
             _ => None,
         }
         .unwrap_or_default()
+    }
+
+    /// The file system that a disk layout has by hand.
+    fn file_system(&self, path: &str, option: &[String]) -> Option<Span> {
+        let name = path.strip_prefix("disks/")?.strip_suffix(".nix")?;
+        let (first, rest) = option.split_first()?;
+        let file_systems = &self.spec.disks.get(name)?.value.file_systems;
+        let file_system = file_systems.get(rest.first()?)?;
+        (first == "fileSystems").then_some(file_system.name.span)
     }
 
     /// What is behind an attribute of `flake.nix`.

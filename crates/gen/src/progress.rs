@@ -26,6 +26,11 @@ impl Progress {
         Self::begin(move || format!("{what}: {}", count.load(Ordering::Relaxed)))
     }
 
+    /// The same, with a number that grows to another one.
+    pub(crate) fn counting_to(what: &'static str, count: Arc<AtomicUsize>, all: usize) -> Self {
+        Self::begin(move || format!("{what}: {} of {all}", count.load(Ordering::Relaxed)))
+    }
+
     fn begin(message: impl Fn() -> String + Send + 'static) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self(None);

@@ -20,7 +20,8 @@ fn help() {
     assert_snapshot!("help", project.clean(&["--help"]));
     assert_snapshot!("help_short", project.clean(&["-h"]));
     for command in [
-        "check", "diff", "lint", "list", "explain", "stats", "schema", "init", "new",
+        "check", "diff", "eval", "fmt", "graph", "watch", "lint", "list", "explain", "stats",
+        "schema", "init", "new",
     ] {
         assert_snapshot!(format!("help_{command}"), project.clean(&[command, "-h"]));
     }

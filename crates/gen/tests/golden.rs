@@ -59,7 +59,7 @@ fn updates() -> bool {
 
 #[test]
 fn fleets() {
-    let others = ["diagnostics", "facts", "import", "yardstick"];
+    let others = ["diagnostics", "eval-errors", "facts", "import", "yardstick"];
     check(&root(), |name| !others.contains(&name), fleet);
 }
 

@@ -14,6 +14,7 @@ mod dashboards;
 mod env;
 mod error;
 mod file;
+pub mod graph;
 mod memo;
 mod module;
 mod tree;

@@ -137,6 +137,28 @@ impl Node {
         }
     }
 
+    /// Whether another node says the same, wherever it stands. A list or mapping that is written in
+    /// another style says the same, text in quotes and a plain scalar do not.
+    pub fn same(&self, other: &Self) -> bool {
+        let tags = |node: &Self| node.tag.as_ref().map(|tag| tag.value.clone());
+        let kinds = match (&self.kind, &other.kind) {
+            (NodeKind::Scalar(a, a_style), NodeKind::Scalar(b, b_style)) => {
+                a == b && a_style == b_style
+            }
+            (NodeKind::List(a), NodeKind::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b))
+            }
+            (NodeKind::Map(a), NodeKind::Map(b)) => {
+                a.len() == b.len()
+                    && a.iter()
+                        .zip(b)
+                        .all(|(a, b)| a.0.value == b.0.value && a.1.same(&b.1))
+            }
+            _ => false,
+        };
+        kinds && tags(self) == tags(other)
+    }
+
     /// Whether it is an untagged empty value, `~` or `null`.
     pub fn is_null(&self) -> bool {
         self.tag.is_none()
@@ -191,6 +213,19 @@ pub fn parse(sources: &SourceMap, file: FileId, diagnostics: &mut Diagnostics) -
         }
     }
     builder.root
+}
+
+/// The comments of a file in order, without `#` and the blanks around them. `None` when it is not YAML.
+pub fn comments(text: &str) -> Option<Vec<String>> {
+    let mut options = Options::default();
+    options.emit_comments = true;
+    let mut comments = Vec::new();
+    for event in Parser::new_from_str_with_options(text, options) {
+        if let (Event::Comment(comment, _), _) = event.ok()? {
+            comments.push(comment.trim().to_owned());
+        }
+    }
+    Some(comments)
 }
 
 /// The parser's message, with what to do about the usual causes.

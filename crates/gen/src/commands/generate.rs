@@ -142,7 +142,7 @@ fn summary(app: &App, plan: &Plan, applied: &Applied) -> String {
 }
 
 /// The line that makes git show new files to Nix.
-fn untracked(app: &App, tree: &FileTree) -> Option<String> {
+pub(crate) fn untracked(app: &App, tree: &FileTree) -> Option<String> {
     let untracked = git::untracked(&app.out);
     let ours: Vec<&String> = untracked
         .iter()

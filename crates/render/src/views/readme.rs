@@ -6,6 +6,7 @@ use model::{Fleet, Half, Host, MicroVm, PortNumbers, Protocol};
 use serde::Serialize;
 
 use crate::code::Code;
+use crate::graph::{Graph, Kind};
 use crate::views::{disks, halves, layer, user};
 
 /// The inventory.
@@ -22,6 +23,7 @@ pub(crate) struct View {
     installer: Option<Code>,
     images: Vec<ImageView>,
     retired: Code,
+    picture: Option<Code>,
     layout: Vec<Folder>,
 }
 
@@ -153,8 +155,22 @@ pub(crate) fn view(fleet: &Fleet) -> View {
             })
             .collect(),
         retired: names(fleet.retired.iter().map(AsRef::as_ref)),
+        picture: picture(fleet),
         layout: layout(fleet),
     }
+}
+
+/// Machines of which a picture is still legible.
+const MOST_DRAWN: usize = 30;
+
+/// What the machines have in common, as Mermaid; none where there is nothing to see, or too much.
+fn picture(fleet: &Fleet) -> Option<Code> {
+    if fleet.hosts.len() + fleet.microvms.len() > MOST_DRAWN {
+        return None;
+    }
+    let kinds = [Kind::Host, Kind::MicroVm, Kind::Template, Kind::Zone];
+    let graph = Graph::of(fleet).only(&kinds);
+    (!graph.edges.is_empty()).then(|| Code::new(graph.mermaid()))
 }
 
 fn host_view(host: &Host) -> HostView {

@@ -1,0 +1,4 @@
+{ lib, pkgs }:
+{
+  networking.domain = lib.mkDefault pkgs.system;
+}
