@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use camino::Utf8Path;
 use notify::{Event, EventKind, RecursiveMode, Watcher};
 
@@ -33,6 +33,10 @@ pub(crate) struct Args {
 
 /// Watches until it is interrupted.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+    let parent = parent(app);
+    if !parent.is_dir() {
+        bail!("there is no folder `{parent}` to watch");
+    }
     let (send, events) = mpsc::channel();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // The receiver is gone only at the end.
@@ -64,12 +68,16 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     }
 }
 
-fn watch(watcher: &mut impl Watcher, app: &App) -> notify::Result<()> {
-    let parent = match app.spec.parent() {
+/// The folder around the spec.
+fn parent(app: &App) -> &Utf8Path {
+    match app.spec.parent() {
         Some(parent) if parent != "" => parent,
         _ => Utf8Path::new("."),
-    };
-    watcher.watch(parent.as_std_path(), RecursiveMode::NonRecursive)?;
+    }
+}
+
+fn watch(watcher: &mut impl Watcher, app: &App) -> notify::Result<()> {
+    watcher.watch(parent(app).as_std_path(), RecursiveMode::NonRecursive)?;
     if app.spec.is_dir() {
         watcher.watch(app.spec.as_std_path(), RecursiveMode::Recursive)?;
     }

@@ -42,8 +42,9 @@ fn project() -> Project {
     project
 }
 
-/// Seconds differ from run to run.
-fn timeless(mut run: Run) -> Run {
+/// Seconds and temporary folders differ from run to run.
+fn timeless(project: &Project, mut run: Run) -> Run {
+    run.stderr = placeless(project, &run.stderr);
     let lines: Vec<String> = run
         .stdout
         .lines()
@@ -60,6 +61,11 @@ fn timeless(mut run: Run) -> Run {
     run
 }
 
+fn placeless(project: &Project, text: &str) -> String {
+    let folder = project.path(".").canonicalize().unwrap();
+    text.replace(folder.to_str().unwrap(), "/fleet")
+}
+
 const EVAL: &[&str] = &["eval", "--nix", "bin/nix", "--inputs", "pool"];
 
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -69,11 +75,11 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn everything_evaluates() {
     let project = project();
-    assert_snapshot!("eval_clean", timeless(project.clean(EVAL)));
+    assert_snapshot!("eval_clean", timeless(&project, project.clean(EVAL)));
     assert_eq!(project.read("bin/calls").lines().count(), 3);
     assert_snapshot!(
         "eval_one",
-        timeless(project.clean(&with(&["two", "--jobs", "1"])))
+        timeless(&project, project.clean(&with(&["two", "--jobs", "1"])))
     );
     assert_snapshot!("eval_unknown", project.run(&with(&["tow"])));
     // What does not fit beside another one waits for it.
@@ -97,15 +103,16 @@ fn warnings_are_grouped_and_errors_told_at_the_spec() {
     let project = project();
     project.write("bin/one", WARNS);
     project.write("bin/two", WARNS);
-    assert_snapshot!("eval_warns", timeless(project.run(EVAL)));
+    assert_snapshot!("eval_warns", timeless(&project, project.run(EVAL)));
     project.write("bin/two", format!("{WARNS}{FAILS}"));
-    assert_snapshot!("eval_fails", timeless(project.run(EVAL)));
+    assert_snapshot!("eval_fails", timeless(&project, project.run(EVAL)));
     assert_snapshot!(
         "eval_trace",
-        timeless(project.run(&with(&["two", "--show-trace"])))
+        timeless(&project, project.run(&with(&["two", "--show-trace"])))
     );
     let json = project.run(&with(&["--format", "json"]));
-    let mut value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let mut value: serde_json::Value =
+        serde_json::from_str(&placeless(&project, &json.stdout)).unwrap();
     for machine in value["machines"].as_array_mut().unwrap() {
         machine["seconds"] = 0.into();
     }
@@ -116,9 +123,9 @@ fn warnings_are_grouped_and_errors_told_at_the_spec() {
 fn nix_that_is_killed_or_missing() {
     let project = project();
     project.write("bin/two", "kill -9 $$\n");
-    assert_snapshot!("eval_killed", timeless(project.run(EVAL)));
+    assert_snapshot!("eval_killed", timeless(&project, project.run(EVAL)));
     project.write("bin/flake", "echo \"error: input 'nixpkgs' of 'the flake' is not among the given inputs\" >&2; exit 1\n");
-    assert_snapshot!("eval_no_input", timeless(project.run(EVAL)));
+    assert_snapshot!("eval_no_input", timeless(&project, project.run(EVAL)));
     let none = ["eval", "--nix", "bin/none", "--inputs", "pool"];
     assert_snapshot!("eval_no_nix", project.run(&none));
     assert_snapshot!("eval_no_lock", project.run(&["eval", "--nix", "bin/nix"]));
