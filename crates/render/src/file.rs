@@ -268,10 +268,9 @@ impl File<'_> {
             File::Attributes => View::Attributes {
                 age: fleet.backend == Backend::Agenix && !fleet.secrets.items.is_empty(),
             },
-            File::InstallScript
-            | File::InstallerModule
-            | File::Script(_)
-            | File::SecretsScript => View::Nothing {},
+            File::InstallScript | File::InstallerModule | File::Script(_) | File::SecretsScript => {
+                View::Nothing {}
+            }
             File::HostTable => View::Table(tasks::hosts(fleet, self.header(fleet))),
             File::Justfile => View::Tasks(tasks::justfile(fleet, self.header(fleet))),
             File::MicroVmTable => View::Table(tasks::microvms(fleet, self.header(fleet))),

@@ -1,0 +1,4 @@
+{ lib, ... }:
+{
+  fileSystems."/".fsType = lib.concatStrings [ "xfs" ];
+}
