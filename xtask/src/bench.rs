@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: whole runs of `gen` on synthetic fleets, next to `cp -r` of what they write.
 //!
 //! Each round writes the output from nothing, runs again with nothing to do, and copies the output;
-//! the three are measured in turn, so that whatever else the machine does meets them alike.
+//! the three are measured in turn, so that whatever else the machine does meets them alike. Then the
+//! questions that people ask of a fleet: why an option is so, what a change of the spec does and whom it
+//! touches, once with the change not yet generated and once with it.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -69,6 +71,10 @@ struct Row {
     copy: Vec<Duration>,
     /// Peak memory of a run that writes, in bytes.
     memory: u64,
+    why: Vec<Duration>,
+    /// Not generated yet, and generated.
+    summary: [Vec<Duration>; 2],
+    affected: [Vec<Duration>; 2],
 }
 
 fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyhow::Result<Row> {
@@ -84,6 +90,9 @@ fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyho
         again: Vec::new(),
         copy: Vec::new(),
         memory: 0,
+        why: Vec::new(),
+        summary: [Vec::new(), Vec::new()],
+        affected: [Vec::new(), Vec::new()],
     };
     // The first round warms the caches and is not counted.
     for round in 0..=rounds {
@@ -109,7 +118,62 @@ fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyho
             row.bytes += entry.metadata()?.len();
         }
     }
+    fs::remove_dir_all(&copy)?;
+    ask(gen_path, folder, rounds, &log, &mut row)?;
     Ok(row)
+}
+
+/// Measures the questions, in a repository that holds the output as it was before a change.
+fn ask(
+    gen_path: &Path,
+    folder: &Path,
+    rounds: usize,
+    log: &Path,
+    row: &mut Row,
+) -> anyhow::Result<()> {
+    for args in [
+        ["init", "-q"].as_slice(),
+        &["add", "spec", "generated"],
+        &[
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x@example.org",
+            "commit",
+            "-q",
+            "-m",
+            "x",
+        ],
+    ] {
+        timed(Command::new("git").arg("-C").arg(folder).args(args), log)?;
+    }
+    let spec = folder.join("spec/templates.yaml");
+    let text = fs::read_to_string(&spec)?;
+    let changed = text.replacen("zram: true", "zram: false", 1);
+    anyhow::ensure!(text != changed, "the fleet has no `zram` to switch off");
+    fs::write(&spec, changed)?;
+    let asked = |args: &[&str]| -> anyhow::Result<Duration> {
+        Ok(timed(Command::new(gen_path).arg("-C").arg(folder).args(args), log)?.time)
+    };
+    let host = fs::read_dir(folder.join("generated/hosts"))?
+        .filter_map(Result::ok)
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .min()
+        .context("there are no hosts")?;
+    for state in 0..2 {
+        for round in 0..=rounds {
+            let why = asked(&["why", &host, "time.timeZone"])?;
+            let summary = asked(&["diff", "--summary", "--since", "HEAD"])?;
+            let affected = asked(&["affected", "--since", "HEAD"])?;
+            if round > 0 {
+                row.why.push(why);
+                row.summary[state].push(summary);
+                row.affected[state].push(affected);
+            }
+        }
+        asked(&[])?;
+    }
+    Ok(())
 }
 
 struct Run {
@@ -161,6 +225,21 @@ fn report(rows: &[Row]) -> anyhow::Result<String> {
             least_and_median(&row.again),
             least_and_median(&row.copy),
             mebibytes(row.memory),
+        );
+    }
+    text.push_str("\nQuestions, with a template changed that every host has: not generated yet, and generated.\n\n");
+    text.push_str("| hosts | `gen why` | `diff --summary`, not yet | generated | `affected`, not yet | generated |\n");
+    text.push_str("|---:|---:|---:|---:|---:|---:|\n");
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} |",
+            grouped(row.hosts),
+            least_and_median(&row.why),
+            least_and_median(&row.summary[0]),
+            least_and_median(&row.summary[1]),
+            least_and_median(&row.affected[0]),
+            least_and_median(&row.affected[1]),
         );
     }
     Ok(text)

@@ -293,3 +293,28 @@ fn lines_that_are_not_there() {
     project.write("generated/flake.nix", flake + "# mine\n");
     assert_snapshot!("stale_file", run("generated/flake.nix:3"));
 }
+
+#[test]
+fn sides_of_hosts() {
+    let project = layered();
+    let spec = project.read("spec/hosts.yaml");
+    let more = "    settings:
+      services.openssh.enable: true
+      services.avahi: { enable: true, openFirewall: true }
+      networking.firewall.allowedUDPPorts: [53]
+      networking.firewall.interfaces.eth0.allowedTCPPorts: [7000]
+";
+    project.write("spec/hosts.yaml", spec + more);
+    for topic in ["ports", "services", "secrets"] {
+        let flag = format!("--{topic}");
+        assert_snapshot!(format!("side_{topic}"), project.clean(&["explain", &flag]));
+    }
+    assert_snapshot!("side_of_one", project.clean(&["explain", "two", "--ports"]));
+    assert_snapshot!(
+        "side_json",
+        project.clean(&["explain", "one", "--ports", "--format", "json"])
+    );
+    let run = project.run(&["explain", "tow", "--ports"]);
+    assert_eq!(run.code, 2);
+    assert_snapshot!("side_unknown", run);
+}

@@ -4,6 +4,7 @@
 
 mod feature;
 mod host;
+mod topic;
 mod tree;
 mod user;
 
@@ -11,6 +12,7 @@ use clap::ValueEnum;
 use diag::did_you_mean;
 use serde::Serialize;
 
+use self::topic::Topic;
 use crate::cli::{App, Sound};
 use crate::console;
 use crate::status::Status;
@@ -23,8 +25,31 @@ use crate::status::Status;
 )]
 pub(crate) struct Args {
     /// A host; or `host`, `feature` or `user` before a name
-    #[arg(value_name = "HOST", required = true, num_args = 1..=2)]
+    #[arg(value_name = "HOST", required_unless_present_any = ["ports", "secrets", "services"], num_args = 1..=2)]
     words: Vec<String>,
+    /// Who opens which ports where, on one host or on all
+    #[arg(long, group = "topic")]
+    ports: bool,
+    /// Which secrets there are, who may read them and what uses them
+    #[arg(long, group = "topic")]
+    secrets: bool,
+    /// Which services run, and what switches them on
+    #[arg(long, group = "topic")]
+    services: bool,
+}
+
+impl Args {
+    fn topic(&self) -> Option<Topic> {
+        let asked = [
+            (self.ports, Topic::Ports),
+            (self.secrets, Topic::Secrets),
+            (self.services, Topic::Services),
+        ];
+        asked
+            .into_iter()
+            .find(|(is, _)| *is)
+            .map(|(_, topic)| topic)
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -37,6 +62,9 @@ enum Kind {
 /// Explains.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let json = app.wants_json()?;
+    if let Some(topic) = args.topic() {
+        return of_topic(app, args, topic, json);
+    }
     let (kind, name) = match args.words.as_slice() {
         [kind, name] => {
             let kind = Kind::from_str(kind, false).map_err(|_| {
@@ -66,6 +94,33 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     match host::view(&sound, name) {
         Some(view) => show(json, &view, host::draw),
         None => Err(unknown_host(&sound, name)),
+    }
+}
+
+/// One side of a host, or of all hosts.
+fn of_topic(app: &App, args: &Args, topic: Topic, json: bool) -> anyhow::Result<Status> {
+    let sound = match app.sound_fleet()? {
+        Ok(sound) => sound,
+        Err(status) => return Ok(status),
+    };
+    let wanted = match args.words.as_slice() {
+        [] => None,
+        [name] => Some(name),
+        [kind, name] if kind == "host" => Some(name),
+        _ => anyhow::bail!("`--ports`, `--secrets` and `--services` are of hosts"),
+    };
+    let target = app.target();
+    let mut rows = Vec::new();
+    let mut is_known = wanted.is_none();
+    for host in sound.fleet.machines() {
+        if wanted.is_none_or(|name| host.name.as_str() == name) {
+            is_known = true;
+            rows.extend(topic::rows(&sound, &target, host, topic));
+        }
+    }
+    match wanted {
+        Some(name) if !is_known => Err(unknown_host(&sound, name)),
+        _ => show(json, &rows, |rows| topic::draw(topic, rows)),
     }
 }
 
