@@ -23,6 +23,7 @@ pub mod facts;
 pub mod fleet_maker;
 pub mod fleets;
 pub mod golden;
+pub mod hardening;
 pub mod index_agree;
 pub mod index_bench;
 pub mod lab;
@@ -56,6 +57,8 @@ enum Task {
     Facts(facts::Args),
     /// Run the golden tests, or accept what they give
     Golden(golden::Args),
+    /// Score how well the catalog's services are shut in and record it, or check the record
+    Hardening(hardening::Args),
     /// Compare what `gen index` reads in the lab with `../shared/data`
     IndexAgree(index_agree::Args),
     /// Measure what an index adds to checking the hub
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
         Task::Evaluate(args) => evaluate::run(&args),
         Task::Facts(args) => facts::run(&args),
         Task::Golden(args) => golden::run(&args),
+        Task::Hardening(args) => hardening::run(&args),
         Task::IndexAgree(args) => index_agree::run(&args),
         Task::IndexBench(args) => index_bench::run(&args),
         Task::Mutate(args) => mutate::run(&args),
