@@ -1,5 +1,7 @@
 //! `gen eject`, `gen rename` and `gen migrate`.
 #![allow(
+    missing_docs,
+    unreachable_pub,
     clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "tests read files"

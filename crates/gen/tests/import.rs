@@ -4,6 +4,8 @@
 //!
 //! `GOLDEN_UPDATE=1` writes what was expected anew.
 #![allow(
+    missing_docs,
+    unreachable_pub,
     clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "tests read files and the environment"

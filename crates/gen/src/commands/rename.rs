@@ -81,6 +81,8 @@ impl Kind {
                 "hosts.*.users.@",
                 "templates.*.users.@",
                 "microvms.*.users.@",
+                "deploy.sshUser",
+                "hosts.*.deploy.sshUser",
                 "secrets.keys.users.@",
                 "secrets.groups.*.[]",
                 "secrets.items.*.users.[]",
