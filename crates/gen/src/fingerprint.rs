@@ -32,6 +32,9 @@ pub fn fingerprint(sources: &Sources) -> String {
     for name in &sources.around.secret_files {
         add("secret", name, b"");
     }
+    if let Some(below) = &sources.below {
+        add("below", below, b"");
+    }
     hash.finalize()
         .iter()
         .fold(String::new(), |mut text, byte| {

@@ -52,6 +52,7 @@ pub(crate) fn generate_some(
         mut around,
         mut diagnostics,
         root,
+        below,
     } = sources;
     around.root.clone_from(&root);
     let spec = spec::load_with(
@@ -70,6 +71,7 @@ pub(crate) fn generate_some(
     if whole {
         fleet = resolve::resolve(&spec, &mut map, &around, &mut diagnostics);
         name_sources(&mut fleet, &root);
+        fleet.repository = below;
     }
     let tree = if whole && !diagnostics.has_errors() {
         tree(&fleet, &around, wanted, &mut diagnostics)

@@ -39,6 +39,8 @@ pub struct Sources {
     pub diagnostics: Diagnostics,
     /// The spec folder as the user wrote it, such as `spec`.
     pub root: String,
+    /// The spec folder below the output folder, where it is: the output is the root of a repository.
+    pub below: Option<String>,
 }
 
 impl Sources {
@@ -115,11 +117,21 @@ pub fn load(spec: &Utf8Path, out: &Utf8Path) -> Sources {
     load_as(spec, out, spec)
 }
 
+/// The spec folder below the output folder, if it is there and its path is plain text.
+fn below(spec: &Utf8Path, out: &Utf8Path) -> Option<String> {
+    let spec = spec.canonicalize_utf8().ok()?;
+    let below = spec.strip_prefix(out.canonicalize_utf8().ok()?).ok()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let path = below.as_str();
+    (!path.is_empty() && path.chars().all(plain)).then(|| path.to_owned())
+}
+
 /// The same, with another path for the spec folder in messages.
 pub fn load_as(spec: &Utf8Path, out: &Utf8Path, shown: &Utf8Path) -> Sources {
     let root = tidy(shown);
     let mut sources = Sources {
         root: root.to_string(),
+        below: below(spec, out),
         ..Sources::default()
     };
     sources.around.secret_files = secret_names(&out.join("secrets"));

@@ -145,6 +145,8 @@ pub struct Fleet {
     pub deploy: Deploy,
     /// Recipes of the Justfile, by group.
     pub recipes: Vec<Recipe>,
+    /// The spec folder below the output folder, where that is the root of a repository.
+    pub repository: Option<String>,
     /// Files copied into the output: output path → path below the spec folder.
     pub assets: BTreeMap<String, String>,
     /// Programs that features ship: name → their folder below the output, `./pkgs/NAME`.

@@ -39,6 +39,14 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("layer.nix.j2", include_str!("../templates/layer.nix.j2")),
     ("macros.nix.j2", include_str!("../templates/macros.nix.j2")),
     ("module.nix.j2", include_str!("../templates/module.nix.j2")),
+    (
+        "pre-commit.yaml.j2",
+        include_str!("../templates/pre-commit.yaml.j2"),
+    ),
+    (
+        "pull-request.md.j2",
+        include_str!("../templates/pull-request.md.j2"),
+    ),
     ("readme.md.j2", include_str!("../templates/readme.md.j2")),
     (
         "recipients.txt.j2",
@@ -51,6 +59,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("sops.yaml.j2", include_str!("../templates/sops.yaml.j2")),
     ("table.j2", include_str!("../templates/table.j2")),
     ("user.nix.j2", include_str!("../templates/user.nix.j2")),
+    (
+        "workflow.yml.j2",
+        include_str!("../templates/workflow.yml.j2"),
+    ),
 ];
 
 /// The environment with all templates parsed.

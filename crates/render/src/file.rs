@@ -16,7 +16,7 @@ use crate::memo::Memo;
 use crate::module;
 use crate::views::{
     disks, feature, flake, halves, hardware, home_manager, host, index, installer, layer, readme,
-    secrets, tasks, user,
+    repository, secrets, tasks, user,
 };
 
 /// The program that installs a host, the same for all.
@@ -48,7 +48,9 @@ pub(crate) enum File<'a> {
     Script(Script),
     Installer(&'a Installer),
     InstallerModule,
+    PreCommit,
     Profile(&'a Profile),
+    PullRequest,
     Readme,
     Recipients,
     SecretRules,
@@ -56,6 +58,7 @@ pub(crate) enum File<'a> {
     SopsRules,
     Template(&'a Template),
     User(&'a User),
+    Workflow,
 }
 
 /// What a template prints.
@@ -78,6 +81,7 @@ pub(crate) enum View {
     Nothing {},
     Readme(readme::View),
     Recipients(secrets::RecipientsView),
+    Repository(repository::View),
     SecretRules(secrets::AgenixView),
     SopsRules(secrets::SopsView),
     Table(tasks::Table),
@@ -172,6 +176,9 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
         files.extend([File::InstallScript, File::InstallerModule]);
         files.extend(fleet.installers.values().map(File::Installer));
     }
+    if fleet.repository.is_some() {
+        files.extend([File::PreCommit, File::PullRequest, File::Workflow]);
+    }
     if !fleet.recipes.is_empty() {
         files.extend([File::Justfile, File::HostTable]);
         files.extend([CHECKS, HOSTS].map(File::Script));
@@ -223,7 +230,9 @@ impl File<'_> {
             File::Script(script) => script.path.to_owned(),
             File::Installer(installer) => format!("installers/{}.nix", installer.host),
             File::InstallerModule => "modules/installer.nix".to_owned(),
+            File::PreCommit => ".pre-commit-config.yaml".to_owned(),
             File::Profile(profile) => format!("home/profiles/{}.nix", profile.name),
+            File::PullRequest => ".github/pull_request_template.md".to_owned(),
             File::Readme => "README.md".to_owned(),
             File::Recipients => "secrets/recipients.txt".to_owned(),
             File::SecretRules => "secrets/secrets.nix".to_owned(),
@@ -231,6 +240,7 @@ impl File<'_> {
             File::SopsRules => ".sops.yaml".to_owned(),
             File::Template(template) => format!("templates/{}.nix", template.name),
             File::User(user) => format!("users/{}/default.nix", user.name),
+            File::Workflow => ".github/workflows/check.yml".to_owned(),
         }
     }
 
@@ -246,6 +256,7 @@ impl File<'_> {
             File::HomeManager => "home-manager.nix.j2",
             File::Guest(_) | File::Host(_) | File::Image(_) => "host.nix.j2",
             File::HostUser(..) | File::User(_) => "user.nix.j2",
+            File::Workflow => "workflow.yml.j2",
             File::Index(_) => "index.nix.j2",
             File::HostTable | File::MicroVmTable => "table.j2",
             File::InstallScript => "install-host.sh",
@@ -254,6 +265,8 @@ impl File<'_> {
             File::Installer(_) => "installer.nix.j2",
             File::InstallerModule => "installer-module.nix.j2",
             File::Profile(_) | File::Template(_) => "layer.nix.j2",
+            File::PreCommit => "pre-commit.yaml.j2",
+            File::PullRequest => "pull-request.md.j2",
             File::Readme => "readme.md.j2",
             File::Recipients => "recipients.txt.j2",
             File::SecretRules => "secrets.nix.j2",
@@ -288,6 +301,10 @@ impl File<'_> {
             File::Index(half) => View::Index(index::view(fleet, half)?),
             File::Installer(it) => View::Installer(installer::view(it)?),
             File::Profile(profile) => View::Layer(layer::profile(fleet, profile)?),
+            File::PreCommit | File::PullRequest | File::Workflow => {
+                let spec = fleet.repository.as_deref().unwrap_or("spec");
+                View::Repository(repository::view(fleet, spec, self.header(fleet)))
+            }
             File::Readme => View::Readme(readme::view(fleet)),
             File::Recipients => View::Recipients(secrets::recipients(fleet, self.header(fleet))),
             File::SecretRules => View::SecretRules(secrets::agenix(fleet, self.header(fleet))?),
@@ -338,9 +355,12 @@ impl File<'_> {
             | File::HostTable
             | File::Justfile
             | File::MicroVmTable
+            | File::PreCommit
+            | File::PullRequest
             | File::Readme
             | File::Recipients
-            | File::SopsRules => return Ok(text),
+            | File::SopsRules
+            | File::Workflow => return Ok(text),
             File::Flake | File::SecretRules => return format(&text),
             File::Hardware(_) | File::HostUser(..) => memo.get(&text, |text| module(env, text))?,
             _ => module(env, &text)?,

@@ -10,6 +10,7 @@ pub(crate) mod index;
 pub(crate) mod installer;
 pub(crate) mod layer;
 pub(crate) mod readme;
+pub(crate) mod repository;
 pub(crate) mod secrets;
 pub(crate) mod tasks;
 pub(crate) mod user;

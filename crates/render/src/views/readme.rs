@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Fleet, Half, Host, MicroVm, PortNumbers, Protocol};
+use model::{Fleet, Half, Host, Installer, MicroVm, PortNumbers, Protocol};
 use serde::Serialize;
 
 use crate::code::Code;
@@ -21,6 +21,11 @@ pub(crate) struct View {
     microvms: Vec<MicroVmView>,
     microvm: Code,
     installer: Option<Code>,
+    installers: Vec<(Code, Code, Code)>,
+    has_recipes: bool,
+    is_deployed: bool,
+    features: Vec<(Code, Code, Code)>,
+    secrets: Vec<(Code, Code, Code)>,
     images: Vec<ImageView>,
     retired: Code,
     picture: Option<Code>,
@@ -35,6 +40,7 @@ struct HostView {
     system: Code,
     template: Code,
     address: Code,
+    login: Code,
     users: Code,
     n_features: Code,
 }
@@ -123,7 +129,11 @@ pub(crate) fn view(fleet: &Fleet) -> View {
                 .next()
                 .map_or("HOST", |name| name.as_str()),
         ),
-        hosts: fleet.hosts.values().map(host_view).collect(),
+        hosts: fleet
+            .hosts
+            .values()
+            .map(|host| host_view(fleet, host))
+            .collect(),
         users: users.collect(),
         ports: fleet.hosts.values().flat_map(ports).collect(),
         microvms: fleet
@@ -143,6 +153,11 @@ pub(crate) fn view(fleet: &Fleet) -> View {
             .keys()
             .next()
             .map(|host| Code::new(format!("live-iso-{host}"))),
+        installers: fleet.installers.values().map(installer).collect(),
+        has_recipes: !fleet.recipes.is_empty(),
+        is_deployed: !fleet.deploy.nodes.is_empty(),
+        features: features(fleet),
+        secrets: secrets(fleet),
         images: fleet
             .images
             .values()
@@ -173,8 +188,14 @@ fn picture(fleet: &Fleet) -> Option<Code> {
     (!graph.edges.is_empty()).then(|| Code::new(graph.mermaid()))
 }
 
-fn host_view(host: &Host) -> HostView {
+fn host_view(fleet: &Fleet, host: &Host) -> HostView {
+    let reach = fleet.deploy.reach.get(&host.name);
+    let login = reach.map_or_else(String::new, |reach| match &reach.ssh_user {
+        Some(user) => format!("{user}@{}", reach.address),
+        None => reach.address.clone(),
+    });
     HostView {
+        login: markdown(&login),
         name: markdown(host.name.as_str()),
         link: Code::new(format!("hosts/{}/default.nix", host.name)),
         description: markdown(host.description.as_deref().unwrap_or("")),
@@ -184,6 +205,51 @@ fn host_view(host: &Host) -> HostView {
         users: names(host.users.keys().map(AsRef::as_ref)),
         n_features: Code::new(host.enabled.len().to_string()),
     }
+}
+
+/// An installer: its package, its host, whether it needs a network.
+fn installer(installer: &Installer) -> (Code, Code, Code) {
+    let host = &installer.host;
+    let network = if installer.with_system {
+        "no: it carries the built system"
+    } else {
+        "yes"
+    };
+    (
+        Code::new(format!("[live-iso-{host}](installers/{host}.nix)")),
+        markdown(host.as_str()),
+        Code::new(network),
+    )
+}
+
+/// What runs where: each feature with a system half, what it is, and its hosts.
+fn features(fleet: &Fleet) -> Vec<(Code, Code, Code)> {
+    let rows = halves(fleet, Half::System).filter_map(|(feature, _)| {
+        let id = &feature.id;
+        let on = fleet.hosts.values();
+        let on: Vec<&Host> = on.filter(|host| host.enabled.contains_key(id)).collect();
+        if on.is_empty() {
+            return None;
+        }
+        let hosts = if on.len() == fleet.hosts.len() && on.len() > 1 {
+            Code::new("all")
+        } else {
+            names(on.iter().map(|host| host.name.as_str()))
+        };
+        let link = format!("[{id}](modules/{}/{}.nix)", id.category(), id.name());
+        Some((Code::new(link), markdown(&feature.summary), hosts))
+    });
+    rows.collect()
+}
+
+/// The secrets: who reads and who edits each.
+fn secrets(fleet: &Fleet) -> Vec<(Code, Code, Code)> {
+    let rows = fleet.secrets.items.iter().map(|(name, secret)| {
+        let hosts = names(secret.hosts.iter().map(AsRef::as_ref));
+        let users = names(secret.users.iter().map(String::as_str));
+        (markdown(name), hosts, users)
+    });
+    rows.collect()
 }
 
 fn microvm_view(fleet: &Fleet, vm: &MicroVm) -> MicroVmView {
@@ -271,9 +337,9 @@ fn layout(fleet: &Fleet) -> Vec<Folder> {
             "media that install a host, a host a file",
         ),
         (
-            !fleet.installers.is_empty(),
+            !(fleet.installers.is_empty() && fleet.recipes.is_empty()),
             "scripts/",
-            "the program that installs a host",
+            "what recipes and installers run",
         ),
         (
             !fleet.users.is_empty(),
