@@ -47,6 +47,8 @@ const BESIDES: &[&str] = &[
     "allowed-warnings.txt",
     "evaluated.json",
     "facts.json",
+    "hardening-reasons.txt",
+    "hardening.json",
 ];
 
 fn root() -> Utf8PathBuf {
