@@ -56,33 +56,48 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Runs the scripts for a host of `golden/disks`, and gives what came of it.
-fn partitioned(lab: &Path, host: &str, device: &str) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
+/// Hosts of `golden/disks`, and the devices that their layouts are written for.
+const HOSTS: &[(&str, &str)] = &[
+    ("luks", "/dev/nvme0n1"),
+    ("luks-bios", "/dev/sda"),
+    ("ext4-swap", "/dev/sda"),
+    ("ext4-encrypted", "/dev/sda"),
+];
+
+/// The scripts of disko for all of them, in one evaluation.
+fn scripts(lab: &Path) -> serde_json::Value {
     let root = root().canonicalize().unwrap();
+    let names: Vec<String> = HOSTS.iter().map(|(host, _)| format!("{host:?}")).collect();
+    let expression = format!(
+        "let flake = (import {root}/../shared/lab/call-flake.nix {{ pool = \"{lab}/pool\"; }}) \"{root}/golden/disks/expected\";
+         scripts = host: {{ inherit (flake.nixosConfigurations.${{host}}.config.disko.devices) _create _mount; }};
+         in builtins.listToAttrs (map (name: {{ inherit name; value = scripts name; }}) [ {names} ])",
+        root = root.display(),
+        lab = lab.display(),
+        names = names.join(" ")
+    );
+    let out = Command::new(lab.join("nix/bin/nix"))
+        .args(["eval", "--impure", "--json", "--expr", &expression])
+        .output()
+        .unwrap();
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+/// Runs the scripts for a host, and gives what came of it.
+fn partitioned(scripts: &serde_json::Value, host: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
     for script in ["create", "mount"] {
-        let flake = format!(
-            "((import {}/../shared/lab/call-flake.nix {{ pool = \"{}/pool\"; }}) \"{}/golden/disks/expected\")",
-            root.display(),
-            lab.display(),
-            root.display()
-        );
-        let out = Command::new(lab.join("nix/bin/nix"))
-            .args(["eval", "--impure", "--raw", "--expr"])
-            .arg(format!(
-                "{flake}.nixosConfigurations.{host}.config.disko.devices._{script}"
-            ))
-            .output()
-            .unwrap();
-        assert!(
-            out.status.success(),
-            "{}",
-            String::from_utf8_lossy(&out.stderr)
-        );
-        fs::write(folder.path().join(script), out.stdout).unwrap();
+        let text = scripts[host][format!("_{script}")].as_str().unwrap();
+        fs::write(folder.path().join(script), text).unwrap();
     }
+    let device = HOSTS.iter().find(|(name, _)| *name == host).unwrap().1;
     let out = Command::new("bash")
-        .arg(root.join("crates/gen/tests/support/disko.sh"))
+        .arg(root().join("crates/gen/tests/support/disko.sh"))
         .arg(folder.path())
         .arg(device)
         .output()
@@ -112,7 +127,8 @@ fn layouts_on_a_disk_image() {
         assert!(found, "no `{start}` with {words:?} in {lines:#?}");
     };
 
-    let lines = partitioned(&lab, "luks", "/dev/nvme0n1");
+    let scripts = scripts(&lab);
+    let lines = partitioned(&scripts, "luks");
     has(&lines, "part EF00 1024M disk-luks-ESP vfat", &[]);
     has(&lines, "part 8300", &["disk-luks-luks crypto_LUKS"]);
     has(&lines, "luks crypt-luks", &[]);
@@ -125,16 +141,16 @@ fn layouts_on_a_disk_image() {
     has(&lines, "mount /boot vfat", &["umask=0077"]);
     has(&lines, "swapfile 17179869184 swap", &[]);
 
-    let lines = partitioned(&lab, "luks-bios", "/dev/sda");
+    let lines = partitioned(&scripts, "luks-bios");
     has(&lines, "part EF02 1M disk-luks-bios-bios -", &[]);
     has(&lines, "part EF00 256M disk-luks-bios-ESP vfat", &[]);
 
-    let lines = partitioned(&lab, "ext4-swap", "/dev/sda");
+    let lines = partitioned(&scripts, "ext4-swap");
     has(&lines, "part 8200 8192M disk-ext4-swap-swap swap", &[]);
     has(&lines, "part 8300", &["disk-ext4-swap-root ext4"]);
     has(&lines, "mount / ext4", &[]);
 
-    let lines = partitioned(&lab, "ext4-encrypted", "/dev/sda");
+    let lines = partitioned(&scripts, "ext4-encrypted");
     has(
         &lines,
         "part 8300",

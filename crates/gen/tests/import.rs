@@ -4,6 +4,7 @@
 //!
 //! `GOLDEN_UPDATE=1` writes what was expected anew.
 #![allow(
+    dead_code,
     missing_docs,
     unreachable_pub,
     clippy::disallowed_methods,

@@ -305,6 +305,20 @@ fn sides_of_hosts() {
       networking.firewall.interfaces.eth0.allowedTCPPorts: [7000]
 ";
     project.write("spec/hosts.yaml", spec + more);
+    // An option of that name of a feature is none of NixOS.
+    project.write(
+        "spec/more.yaml",
+        "features:
+  net.tool:
+    summary: Tool
+    options: { openFirewall: { type: bool, default: false, description: Open } }
+    nixos: { services.tool.enable: !opt openFirewall }
+hosts:
+  three:
+    hardware: { cpu: none, platform: lxc }
+    features: { net: { tool: { openFirewall: true } } }
+",
+    );
     for topic in ["ports", "services", "secrets"] {
         let flag = format!("--{topic}");
         assert_snapshot!(format!("side_{topic}"), project.clean(&["explain", &flag]));

@@ -120,6 +120,16 @@
             targets.p510 = "10.0.0.30:9835";
           }
           {
+            job = "nzbget";
+            path = "/metrics";
+            targets.p510 = "10.0.0.30:9103";
+          }
+          {
+            job = "plex";
+            path = "/metrics";
+            targets.p510 = "10.0.0.30:9104";
+          }
+          {
             job = "prometheus";
             path = "/metrics";
             targets.p620 = "10.0.0.10:9090";

@@ -135,6 +135,11 @@ impl Side<'_> {
         for at in self.settings() {
             let (file, setting) = at;
             let names: Vec<&str> = setting.path.parts().iter().map(String::as_str).collect();
+            // An option of a feature opens what the feature lists, in zones.
+            let space: Vec<&str> = self.fleet.namespace.split('.').collect();
+            if names.starts_with(&space) {
+                continue;
+            }
             match names.as_slice() {
                 ["networking", "firewall", "enable"] if setting.value == DefValue::Bool(false) => {
                     rows.push(self.row("all", EVERYWHERE, "the firewall is off", Some(at)));

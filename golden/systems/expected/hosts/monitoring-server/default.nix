@@ -52,6 +52,16 @@
           };
         }
         {
+          job = "nzbget";
+          path = "/metrics";
+          targets.media-exporters = "media-exporters:9103";
+        }
+        {
+          job = "plex";
+          path = "/metrics";
+          targets.media-exporters = "media-exporters:9104";
+        }
+        {
           job = "prometheus";
           path = "/metrics";
           targets.monitoring-server = "monitoring-server:9090";
