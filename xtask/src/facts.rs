@@ -185,11 +185,13 @@ fn parse(text: &str) -> anyhow::Result<Sections> {
             sections.push((name.to_owned(), Vec::new()));
             continue;
         }
-        let Some((expression, expected)) = line.split_once(" = ") else {
+        // The expression may hold ` = ` itself; the rest of the line is JSON.
+        let Some((expression, expected)) = line.match_indices(" = ").find_map(|(at, mark)| {
+            let expected = serde_json::from_str(&line[at + mark.len()..]).ok()?;
+            Some((&line[..at], expected))
+        }) else {
             bail!("line {number}: no `EXPRESSION = JSON`");
         };
-        let expected = serde_json::from_str(expected)
-            .with_context(|| format!("line {number}: what is expected is no JSON"))?;
         let fact = Fact {
             line: number,
             expression: expression.trim().to_owned(),

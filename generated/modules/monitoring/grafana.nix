@@ -21,7 +21,7 @@ let
   interval = "15s";
 
   status = (pkgs.callPackage ../../pkgs/monitoring-status { }).override {
-    kind = "grafana";
+    statusOf = "grafana";
     url = "http://127.0.0.1:${toString cfg.port}";
   };
 

@@ -7,12 +7,12 @@
   util-linux,
   writeShellApplication,
   # Which of the commands, and where its server is unless an argument says so.
-  kind ? "prometheus",
+  statusOf ? "prometheus",
   url ? "http://127.0.0.1:9090",
 }:
 
 writeShellApplication {
-  name = "${kind}-status";
+  name = "${statusOf}-status";
   runtimeInputs = [
     curl
     gnused
@@ -21,5 +21,5 @@ writeShellApplication {
     util-linux
   ];
   runtimeEnv.DEFAULT_URL = url;
-  text = builtins.readFile ./common.sh + builtins.readFile ./${kind}.sh;
+  text = builtins.readFile ./common.sh + builtins.readFile ./${statusOf}.sh;
 }

@@ -25,7 +25,7 @@ let
   };
 
   status = (pkgs.callPackage ../../pkgs/monitoring-status { }).override {
-    kind = "prometheus";
+    statusOf = "prometheus";
     url = "http://127.0.0.1:${toString cfg.port}";
   };
 in

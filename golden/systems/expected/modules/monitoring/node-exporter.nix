@@ -9,7 +9,7 @@ let
   cfg = config.features.monitoring.node-exporter;
 
   status = (pkgs.callPackage ../../pkgs/monitoring-status { }).override {
-    kind = "node-exporter";
+    statusOf = "node-exporter";
     url = "http://127.0.0.1:${toString cfg.port}";
   };
 in
