@@ -93,14 +93,13 @@ fn repositories() {
         found.insert("report.txt".to_owned(), run.stdout);
         let run = project.run(&[]);
         let check = project.run(&["check"]);
-        let findings: String = [&run.stderr, &check.stdout, &check.stderr]
+        let findings: Vec<&str> = [&run.stderr, &check.stdout, &check.stderr]
             .iter()
             .flat_map(|text| text.lines())
             .filter(|line| line.starts_with("error") || line.starts_with("warning"))
-            .map(|line| format!("{line}\n"))
             .collect();
         if !findings.is_empty() {
-            found.insert("findings.txt".to_owned(), findings);
+            found.insert("findings.txt".to_owned(), findings.join("\n") + "\n");
         }
         compare(&case, "expected", &found, &mut failures);
     }

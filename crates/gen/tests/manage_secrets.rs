@@ -124,16 +124,16 @@ impl Fleet {
             } else {
                 ""
             };
-            write!(spec, "  {host}: {{ hardware: {{ platform: lxc }}, settings: {{ environment.etc.shared.source: !secret shared{own} }} }}\n").unwrap();
+            writeln!(spec, "  {host}: {{ hardware: {{ platform: lxc }}, settings: {{ environment.etc.shared.source: !secret shared{own} }} }}").unwrap();
         }
         spec += "secrets:\n  items: { own: { hosts: [one], users: [alice] }, shared: { hosts: [all] } }\n  keys:\n";
         spec += "    users:\n";
         for user in ["alice", "bob"] {
-            write!(spec, "      {user}: {}\n", self.public(user)).unwrap();
+            writeln!(spec, "      {user}: {}", self.public(user)).unwrap();
         }
         spec += "    hosts:\n";
         for host in hosts {
-            write!(spec, "      {host}: {}\n", self.public(host)).unwrap();
+            writeln!(spec, "      {host}: {}", self.public(host)).unwrap();
         }
         let generated = generate(Sources::from_memory("spec", [("spec.yaml", spec)]));
         let findings: Vec<&String> = generated.diagnostics.iter().map(|d| &d.message).collect();
