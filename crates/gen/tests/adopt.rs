@@ -180,7 +180,7 @@ hosts:
 
 secrets:
   keys:
-    hosts: { one: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJAq1VJ2mWpj1cZqKkMZYPQYzB9sZfX0JmDgC7l9TTDn }
+    hosts: { one: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBFQslC0YFEQ7HS+syuWP+gG4Dp8hsiUN0XXahCJl0Du }
     users: { alice: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBfwWh7OKSSSz8H+1bOQomCWfnNYZUQszqb2WeATgcLf }
   groups: { servers: [one, alice] }
   items:
