@@ -226,17 +226,7 @@ fn wrong(lab: &Lab, tree: &Path, sections: &Sections) -> anyhow::Result<Vec<Stri
                 all.join(" ")
             ))
         };
-        // All at once, since the machine is evaluated each time; one by one only to name the culprit.
-        let values: Vec<Result<serde_json::Value, String>> = match ask(facts) {
-            Ok(serde_json::Value::Array(values)) => values.into_iter().map(Ok).collect(),
-            _ => facts
-                .iter()
-                .map(|fact| match ask(std::slice::from_ref(fact)) {
-                    Ok(value) => Ok(value.get(0).cloned().unwrap_or_default()),
-                    Err(error) => Err(reason(&format!("{error:#}"))),
-                })
-                .collect(),
-        };
+        let values = values(facts, &ask);
         for (fact, value) in facts.iter().zip(values) {
             let Fact {
                 line,
@@ -256,6 +246,25 @@ fn wrong(lab: &Lab, tree: &Path, sections: &Sections) -> anyhow::Result<Vec<Stri
         println!("{name}: {}", facts.len());
     }
     Ok(problems)
+}
+
+/// What facts give: all at once, since each question evaluates the machine anew, and in halves where
+/// one of them does not evaluate.
+fn values(
+    facts: &[Fact],
+    ask: &impl Fn(&[Fact]) -> anyhow::Result<serde_json::Value>,
+) -> Vec<Result<serde_json::Value, String>> {
+    match (ask(facts), facts.len()) {
+        (Ok(serde_json::Value::Array(values)), _) => values.into_iter().map(Ok).collect(),
+        (Ok(value), _) => vec![Err(format!("Nix gave {value}"))],
+        (Err(error), 0 | 1) => vec![Err(reason(&format!("{error:#}")))],
+        (Err(_), count) => {
+            let (first, second) = facts.split_at(count / 2);
+            let mut all = values(first, ask);
+            all.extend(values(second, ask));
+            all
+        }
+    }
 }
 
 /// The last error that Nix names.
@@ -312,6 +321,22 @@ mod tests {
         assert_eq!(stale(&held("2", "1"), &now).len(), 1);
         assert_eq!(stale(&held("1", "2"), &now).len(), 1);
         assert_eq!(stale(&Record::default(), &now).len(), 1);
+    }
+
+    #[test]
+    fn what_does_not_evaluate_is_found_among_what_does() {
+        let sections = parse("[a]\n1 = 1\n2 = 2\nbad = 3\n4 = 4\n5 = 5").unwrap();
+        let facts = &sections[0].1;
+        let ask = |facts: &[Fact]| {
+            if facts.iter().any(|fact| fact.expression == "bad") {
+                bail!("error: bad");
+            }
+            Ok(facts.iter().map(|fact| fact.expected.clone()).collect())
+        };
+        let values = values(facts, &ask);
+        let errors: Vec<usize> = (0..values.len()).filter(|i| values[*i].is_err()).collect();
+        assert_eq!(errors, [2]);
+        assert_eq!(values[4], Ok(serde_json::json!(5)));
     }
 
     #[test]

@@ -1,0 +1,12 @@
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+{
+
+  programs.lazydocker.enable = true;
+
+  home.packages = [ pkgs.dive ] ++ [ pkgs.skopeo ] ++ [ pkgs.hadolint ] ++ [ pkgs.trivy ];
+}

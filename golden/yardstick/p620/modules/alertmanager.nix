@@ -1,0 +1,46 @@
+{ config, lib, ... }:
+{
+
+  services.prometheus.alertmanager = {
+    enable = true;
+    port = 9093;
+    listenAddress = "0.0.0.0";
+    webExternalUrl = null;
+    # A single instance has no peers to gossip with.
+    extraFlags = [ "--cluster.listen-address=" ];
+    configuration = {
+      route = {
+        receiver = "fleet";
+        group_by = [
+          "alertname"
+          "host"
+        ];
+        group_wait = "30s";
+        group_interval = "5m";
+        repeat_interval = "12h";
+      };
+      # A host that is down says everything about its exporters and units.
+      inhibit_rules = [
+        {
+          source_matchers = [ "alertname = HostDown" ];
+          target_matchers = [ "alertname != HostDown" ];
+          equal = [ "host" ];
+        }
+        {
+          source_matchers = [ "alertname = DiskFull" ];
+          target_matchers = [ "alertname = DiskLow" ];
+          equal = [
+            "host"
+            "mountpoint"
+          ];
+        }
+      ];
+      receivers = [
+        ({
+          name = "fleet";
+        })
+      ];
+    };
+  };
+
+}

@@ -1,0 +1,9 @@
+{ config, lib, ... }:
+{
+
+  services.btrfs.autoScrub = {
+    enable = true;
+    interval = "monthly";
+    limit = null;
+  };
+}

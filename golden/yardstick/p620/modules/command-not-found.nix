@@ -1,0 +1,4 @@
+{
+  programs.command-not-found.enable = false;
+  programs.nix-index.enable = true;
+}

@@ -1,0 +1,13 @@
+{ config, lib, ... }:
+{
+  imports = [
+    ./alertmanager.nix
+    ./alloy.nix
+    ./grafana.nix
+    ./loki.nix
+    ./node-exporter.nix
+    ./prometheus.nix
+    ./systemd-exporter.nix
+  ];
+
+}

@@ -1,0 +1,50 @@
+# workstation: Stationary machines to work at; extends graphical, base.
+{
+  config,
+  lib,
+  root,
+  ...
+}:
+{
+  imports = [
+    ./modules/admin-tools.nix
+    ./modules/journald.nix
+    ./modules/fonts.nix
+    ./modules/hyprland.nix
+    ./modules/login.nix
+    ./modules/pipewire.nix
+    ./modules/plasma.nix
+    ./modules/portals.nix
+    ./modules/appimage.nix
+    ./modules/nix-ld.nix
+    ./modules/gamemode.nix
+    ./modules/steam.nix
+    ./modules/bluetooth.nix
+    ./modules/firmware-updates.nix
+    ./modules/graphics.nix
+    ./modules/printing.nix
+    ./modules/sensors.nix
+    ./modules/stack.nix
+    ./modules/firewall.nix
+    ./modules/network-manager.nix
+    ./modules/secure-dns.nix
+    ./modules/stability-watch.nix
+    ./modules/tailscale.nix
+    ./modules/command-not-found.nix
+    ./modules/apparmor.nix
+    ./modules/hardening.nix
+    ./modules/ssh-server.nix
+    ./modules/sudo.nix
+    ./modules/fstrim.nix
+    ./modules/smartd.nix
+    ./modules/kernel.nix
+    ./modules/oomd.nix
+    ./modules/quiet-boot.nix
+    ./modules/tmp.nix
+    ./modules/zram.nix
+    ./modules/docker.nix
+    ./modules/libvirt.nix
+  ];
+
+  security.pki.certificateFiles = [ (root + "/custom/assets/household-ca.pem") ];
+}
