@@ -169,9 +169,12 @@ impl Fleet {
     }
 
     fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+        // What runs in the background of a shell ignores interrupts, and a script cannot undo that.
+        let mut command = Command::new("env");
         let path = std::env::var("PATH").unwrap();
         command
+            .args(["--default-signal", "--"])
+            .arg(program)
             .current_dir(self.path("keys"))
             .env_clear()
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
