@@ -58,6 +58,8 @@ codes! {
         "The message names the value and what is expected.";
     "body-template": "a body cannot be rendered",
         "A body is a minijinja template with few values and functions; undefined names are errors. Jinja's marks in Nix code (two braces in a row) need a space or a `raw` block.";
+    "cache-twice": "a priority for the cache that nixpkgs adds by itself",
+        "nixpkgs appends `https://cache.nixos.org/` to the caches of every host, so the same cache with a priority in its address would be a second one. It announces 40: lower numbers are asked before it, higher ones after it.";
     "computed-port": "a port is code, so the firewall stays closed",
         "Ports are opened at generation, from numbers. Where the port is code its number is not known; write it, or open it by hand.";
     "container-hardware": "a container is given what only machines have",

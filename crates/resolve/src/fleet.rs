@@ -836,6 +836,20 @@ fn nix_settings(
             );
         }
     }
+    // nixpkgs adds its own cache and key to these lists.
+    for cache in caches.iter().filter(|c| is_official(c)) {
+        if let Some(priority) = &cache.priority {
+            d.push(
+                Diagnostic::warning(
+                    "cache-twice",
+                    priority.span,
+                    format!("`{}` would be asked twice", cache.url.value),
+                )
+                .help("nixpkgs adds it with priority 40; leave it out, and choose those of the others below or above 40"),
+            );
+        }
+    }
+    caches.retain(|c| !is_official(c));
     if !caches.is_empty() {
         let list = |f: &dyn Fn(&spec::ast::Cache) -> String| {
             nix::Value::List(caches.iter().map(|c| f(c).into()).collect())
@@ -911,6 +925,11 @@ fn nix_settings(
     for setting in spec.nix.settings.values() {
         let mut path = nix::AttrPath(vec!["nix".to_owned(), "settings".to_owned()]);
         path.0.extend(setting.path.0.iter().cloned());
+        // What a fleet says itself replaces a default of ours; lists and maps merge.
+        all.retain(|ours| {
+            let is_default = matches!(&ours.value, nix::Value::Apply(f, _) if f == "lib.mkDefault");
+            ours.path != path || !is_default
+        });
         let moved = spec::Setting {
             path,
             key: setting.key,
@@ -926,6 +945,13 @@ fn nix_settings(
             d,
         ));
     }
+}
+
+/// Whether a cache is the one that nixpkgs adds by itself.
+fn is_official(cache: &spec::ast::Cache) -> bool {
+    let url = cache.url.value.split('?').next().unwrap_or_default();
+    url.trim_end_matches('/') == "https://cache.nixos.org"
+        && cache.key.value == "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
 }
 
 /// Hosts must not share an address.

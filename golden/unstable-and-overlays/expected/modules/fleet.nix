@@ -2,7 +2,7 @@
 { lib, ... }:
 {
   nix.settings = {
-    auto-optimise-store = lib.mkDefault true;
+    auto-optimise-store = lib.mkDefault false;
     experimental-features = [
       "nix-command"
       "flakes"
