@@ -962,7 +962,7 @@ fn check(
         && !d.iter().any(|d| d.code == "bad-value");
     settings_of_disks(partial, template, d);
     if whole {
-        root_and_boot(partial, template, d);
+        root_and_boot(world, partial, template, d);
     }
 }
 
@@ -1211,21 +1211,55 @@ pub(crate) fn unmet(need: &NeedKind, host: &Host) -> Option<String> {
 }
 
 fn root_and_boot(
+    world: &World<'_>,
     partial: &Partial<'_>,
     template: Option<&template::Flat<'_>>,
     d: &mut Diagnostics,
 ) {
     let host = &partial.host;
     let by_hand = !host.modules.is_empty() || template.is_some_and(|t| !t.model.modules.is_empty());
-    if host.hardware.platform == "lxc" || by_hand {
+    let fleet_by_hand = world
+        .spec
+        .fleet
+        .as_ref()
+        .is_some_and(|f| !f.value.modules.is_empty());
+    if host.hardware.platform == "lxc" || by_hand || fleet_by_hand {
         return;
     }
-    let defines = |prefix: &[&str]| {
-        let starts = |path: &nix::AttrPath| {
-            path.0.len() >= prefix.len() && path.0.iter().zip(prefix).all(|(a, b)| a == b)
+    // The fleet's own features; none of the catalog mounts a root or boots a machine.
+    let own: Vec<&table::Definition> = (host.enabled.keys())
+        .filter_map(|id| world.table.get(id))
+        .filter(|definition| !definition.builtin)
+        .collect();
+    let any_path = |test: &dyn Fn(&[String]) -> bool| {
+        let in_template =
+            |t: &template::Flat<'_>| t.model.definitions.iter().any(|x| test(&x.path.0));
+        let in_feature = |f: &&table::Definition| {
+            (f.feature.nixos.as_ref()).is_some_and(|tree| tree.keys().any(|path| test(&path.0)))
         };
-        host.definitions.iter().any(|x| starts(&x.path))
-            || template.is_some_and(|t| t.model.definitions.iter().any(|x| starts(&x.path)))
+        host.definitions.iter().any(|x| test(&x.path.0))
+            || template.is_some_and(in_template)
+            || own.iter().any(in_feature)
+    };
+    // What a body defines is only known to Nix, so one that speaks of it is believed.
+    let body_says = |word: &str| {
+        own.iter()
+            .filter_map(|f| f.body.as_ref())
+            .any(|b| b.text.contains(word))
+    };
+    let defines = |prefix: &[&str]| {
+        any_path(&|path| path.len() >= prefix.len() && path.iter().zip(prefix).all(|(a, b)| a == b))
+            || body_says(prefix[0])
+    };
+    let chooses_loader = || {
+        // These say how a boot loader behaves, not which.
+        let manner = ["timeout", "efi", "supportsInitrdSecrets"];
+        any_path(&|path| match path {
+            [boot, loader, rest @ ..] if boot == "boot" && loader == "loader" => rest
+                .first()
+                .is_none_or(|part| !manner.contains(&part.as_str())),
+            _ => false,
+        }) || body_says("loader")
     };
     let root_mounted = host
         .disks
@@ -1241,7 +1275,7 @@ fn root_and_boot(
             .help("name a layout of `disks` in `hardware.disks`, or set `fileSystems.\"/\"`"),
         );
     }
-    if host.hardware.boot.loader == BootLoader::Unset && !defines(&["boot", "loader"]) {
+    if host.hardware.boot.loader == BootLoader::Unset && !chooses_loader() {
         d.push(
             Diagnostic::error("no-boot-loader", partial.place, format!("host `{}` has no boot loader", host.name))
                 .help("set `hardware.boot: { loader: systemd-boot }`, or `loader: none` for a machine that needs none"),

@@ -45,6 +45,13 @@
             home-manager.nixosModules.home-manager
           ];
         };
+
+        # Machine whose features boot it
+        lean = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/lean
+          ];
+        };
       };
 
       packages.x86_64-linux = {
@@ -69,6 +76,7 @@
             touch $out
           '';
           evaluates-box = evaluates "box";
+          evaluates-lean = evaluates "lean";
         };
 
       # For `nix develop`: the tools of the Justfile.
@@ -100,6 +108,8 @@
         demo-ports = ./modules/demo/ports.nix;
         demo-tags = ./modules/demo/tags.nix;
         demo-types = ./modules/demo/types.nix;
+        machine-loader = ./modules/machine/loader.nix;
+        machine-root = ./modules/machine/root.nix;
       };
 
       homeModules = {

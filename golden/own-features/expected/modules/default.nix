@@ -9,5 +9,7 @@
     ./demo/ports.nix
     ./demo/tags.nix
     ./demo/types.nix
+    ./machine/loader.nix
+    ./machine/root.nix
   ];
 }
