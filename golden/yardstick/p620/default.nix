@@ -7,6 +7,7 @@
     ./fleet.nix
     ./workstation.nix
     ./modules/ollama.nix
+    ./modules/open-webui.nix
     ./modules/amdgpu.nix
     ./modules/grafana.nix
     ./modules/binary-cache.nix
@@ -23,6 +24,21 @@
   age = {
     identityPaths = [ "/etc/ssh/ssh_host_ed25519_key" ];
     secrets = {
+      api-anthropic = {
+        file = root + "/secrets/api-anthropic.age";
+        group = "ai";
+        mode = "0440";
+      };
+      api-gemini = {
+        file = root + "/secrets/api-gemini.age";
+        group = "ai";
+        mode = "0440";
+      };
+      api-openai = {
+        file = root + "/secrets/api-openai.age";
+        group = "ai";
+        mode = "0440";
+      };
       cache-signing-key.file = root + "/secrets/cache-signing-key.age";
       grafana-admin-password = {
         file = root + "/secrets/grafana-admin-password.age";
@@ -56,12 +72,16 @@
         allowedTCPPorts = [
           # ai.ollama
           11434
+          # ai.open-webui
+          8090
           # monitoring.alertmanager
           9093
           # monitoring.grafana
           3001
           # monitoring.loki
           3100
+          # monitoring.nixos-exporter
+          9101
           # monitoring.node-exporter
           9100
           # monitoring.prometheus

@@ -7,6 +7,7 @@
 }:
 {
   imports = [
+    ./modules/ai-cli.nix
     ./modules/admin-tools.nix
     ./modules/journald.nix
     ./modules/fonts.nix

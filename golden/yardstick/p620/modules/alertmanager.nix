@@ -1,16 +1,13 @@
-{ config, lib, ... }:
 {
-
   services.prometheus.alertmanager = {
     enable = true;
     port = 9093;
     listenAddress = "0.0.0.0";
-    webExternalUrl = null;
     # A single instance has no peers to gossip with.
     extraFlags = [ "--cluster.listen-address=" ];
     configuration = {
       route = {
-        receiver = "fleet";
+        receiver = "nobody";
         group_by = [
           "alertname"
           "host"
@@ -18,6 +15,7 @@
         group_wait = "30s";
         group_interval = "5m";
         repeat_interval = "12h";
+        routes = [ ];
       };
       # A host that is down says everything about its exporters and units.
       inhibit_rules = [
@@ -28,19 +26,14 @@
         }
         {
           source_matchers = [ "alertname = DiskFull" ];
-          target_matchers = [ "alertname = DiskLow" ];
+          target_matchers = [ "alertname =~ \"DiskLow|DiskFilling\"" ];
           equal = [
             "host"
             "mountpoint"
           ];
         }
       ];
-      receivers = [
-        ({
-          name = "fleet";
-        })
-      ];
+      receivers = [ { name = "nobody"; } ];
     };
   };
-
 }

@@ -1,71 +1,43 @@
 {
   config,
-  lib,
   pkgs,
+  root,
   ...
 }:
 let
+  secretKey = "${config.services.grafana.dataDir}/secret-key";
+  dashboards = root + "/dashboards";
 
-  credentials = "/run/credentials/grafana.service";
-  stateDir = config.services.grafana.dataDir;
-  secretFile = name: file: "${if file == null then stateDir else credentials}/${name}";
-  adminPassword = secretFile "admin-password" (config.age.secrets.grafana-admin-password.path);
-  secretKey = secretFile "secret-key" null;
-  generate = path: ''
-    if [ ! -s ${path} ]; then
-      (umask 077; od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > ${path})
-    fi
-  '';
-  interval = "15s";
-
-  status = pkgs.writeShellApplication {
-    name = "grafana-status";
-    runtimeInputs = [
-      pkgs.curl
-      pkgs.jq
-      pkgs.systemd
-    ];
-    text = ''
-      url=http://127.0.0.1:3001
-      printf 'Unit:     %s\n' "$(systemctl is-active grafana.service || true)"
-      if ! health=$(curl --fail --silent --show-error --max-time 10 "$url/api/health"); then
-        echo "Grafana does not answer at $url" >&2
-        exit 1
-      fi
-      printf 'Address:  %s\n' "$url"
-      jq --raw-output '"Version:  \(.version)\nDatabase: \(.database)"' <<< "$health"
-      jq --exit-status '.database == "ok"' <<< "$health" > /dev/null
-    '';
+  status = pkgs.callPackage (root + "/pkgs/monitoring-status") {
+    statusOf = "grafana";
+    url = "http://127.0.0.1:3001";
   };
 in
 {
-
   services.grafana = {
     enable = true;
-    settings = lib.mkMerge [
-      {
-        server = {
-          http_addr = "0.0.0.0";
-          http_port = 3001;
-          domain = "10.0.0.10";
-        };
-        security = {
-          admin_user = "admin";
-          admin_password = "$__file{${adminPassword}}";
-          secret_key = "$__file{${secretKey}}";
-          disable_gravatar = true;
-          cookie_secure = lib.hasPrefix "https://" (toString null);
-        };
-        "auth.anonymous".enabled = false;
-        users.allow_sign_up = false;
-        analytics = {
-          reporting_enabled = false;
-          check_for_updates = false;
-          check_for_plugin_updates = false;
-        };
-      }
-      { }
-    ];
+    settings = {
+      server = {
+        http_addr = "0.0.0.0";
+        http_port = 3001;
+        domain = "10.0.0.10";
+      };
+      security = {
+        admin_user = "admin";
+        admin_password = "$__file{/run/credentials/grafana.service/admin-password}";
+        secret_key = "$__file{${secretKey}}";
+        disable_gravatar = true;
+        cookie_secure = false;
+      };
+      "auth.anonymous".enabled = false;
+      users.allow_sign_up = false;
+      analytics = {
+        reporting_enabled = false;
+        check_for_updates = false;
+        check_for_plugin_updates = false;
+      };
+      dashboards.default_home_dashboard_path = "${dashboards}/fleet.json";
+    };
     provision = {
       enable = true;
       datasources.settings = {
@@ -77,10 +49,8 @@ in
             type = "prometheus";
             url = "http://127.0.0.1:9090";
             isDefault = true;
-            jsonData.timeInterval = interval;
+            jsonData.timeInterval = "15s";
           }
-        ]
-        ++ [
           {
             name = "Loki";
             uid = "loki";
@@ -89,19 +59,25 @@ in
           }
         ];
       };
-      dashboards.settings.providers = lib.imap1 (index: dir: {
-        name = "fleet-${toString index}";
-        allowUiUpdates = false;
-        options = {
-          path = dir;
-          foldersFromFilesStructure = true;
-        };
-      }) [ ];
+      dashboards.settings.providers = [
+        {
+          name = "fleet-1";
+          allowUiUpdates = false;
+          options = {
+            path = "${dashboards}";
+            foldersFromFilesStructure = true;
+          };
+        }
+      ];
     };
   };
 
   systemd.services.grafana = {
-    preStart = generate secretKey;
+    preStart = ''
+      if [ ! -s ${secretKey} ]; then
+        (umask 077; od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > ${secretKey})
+      fi
+    '';
     serviceConfig.LoadCredential = [
       "admin-password:${config.age.secrets.grafana-admin-password.path}"
     ];

@@ -1,39 +1,11 @@
-{
-  config,
-  lib,
-  pkgs,
-  ...
-}:
+{ pkgs, root, ... }:
 let
-
-  status = pkgs.writeShellApplication {
-    name = "node-exporter-status";
-    runtimeInputs = [
-      pkgs.curl
-      pkgs.gnugrep
-      pkgs.gnused
-      pkgs.systemd
-    ];
-    text = ''
-      url=http://127.0.0.1:9100/metrics
-      printf 'Unit:        %s\n' "$(systemctl is-active prometheus-node-exporter.service || true)"
-      if ! metrics=$(curl --fail --silent --show-error --max-time 10 "$url"); then
-        echo "The exporter does not answer at $url" >&2
-        exit 1
-      fi
-      printf 'Address:     %s\n' "$url"
-      printf 'Samples:     %s\n' "$(grep --count --invert-match '^#' <<< "$metrics")"
-      failed=$(sed -n 's/^node_scrape_collector_success{collector="\(.*\)"} 0$/\1/p' <<< "$metrics")
-      if [ -n "$failed" ]; then
-        printf 'Collectors without data:\n%s\n' "$failed"
-      else
-        echo 'Collectors:  all successful'
-      fi
-    '';
+  status = pkgs.callPackage (root + "/pkgs/monitoring-status") {
+    statusOf = "node-exporter";
+    url = "http://127.0.0.1:9100";
   };
 in
 {
-
   services.prometheus.exporters.node = {
     enable = true;
     port = 9100;
@@ -42,8 +14,9 @@ in
       "systemd"
       "processes"
       "pressure"
-    ]
-    ++ [ "textfile" ];
+      "textfile"
+      "drm"
+    ];
     disabledCollectors = [
       "arp"
       "ipvs"

@@ -5,6 +5,7 @@
     ./alloy.nix
     ./grafana.nix
     ./loki.nix
+    ./nixos-exporter.nix
     ./node-exporter.nix
     ./prometheus.nix
     ./systemd-exporter.nix

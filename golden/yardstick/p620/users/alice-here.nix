@@ -2,6 +2,7 @@
   imports = [ ./home-manager.nix ];
 
   users.users.alice.extraGroups = [
+    "ai"
     "docker"
     "gamemode"
     "kvm"
