@@ -1,30 +1,49 @@
 //! `cargo xtask yardstick`: the evaluator's work for generated hosts beside the same hosts written by
 //! hand, `golden/yardstick/<host>`, in function calls, which repeat exactly.
 //!
-//! Both must be the same system, down to its derivation.
+//! Both must be the same system, down to its derivation. The record, `golden/yardstick.json`, holds the
+//! hashes of what was measured, so that `--check`, which needs no Nix, finds what changed since.
 
+mod differences;
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
 
 use crate::facts::tree_of;
 use crate::lab::{self, Lab};
+use crate::tree_hash::tree_hash;
 use crate::{Outcome, workspace};
 
 /// The hosts that are written by hand, and their fleets.
 const HOSTS: &[(&str, &str)] = &[("p620", "hub"), ("chicago", "homelab")];
 
 /// How much more than by hand a generated host may cost, in per cent.
-const LIMIT: f64 = 2.0;
+const LIMIT: u64 = 2;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only these hosts; then no table is written
+    /// Only these hosts; then nothing is recorded
     hosts: Vec<String>,
+    /// Only check that hosts are as they were measured; needs no Nix
+    #[arg(long, conflicts_with = "hosts")]
+    check: bool,
+}
+
+/// `golden/yardstick.json`.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    /// Hash of the hosts that are written by hand.
+    by_hand: String,
+    /// Fleet → hash of its tree.
+    fleets: BTreeMap<String, String>,
+    rows: Vec<Row>,
 }
 
 /// A way to evaluate a host, as an expression over `generated`, `hand` and `flake`.
@@ -55,6 +74,7 @@ struct Measured {
 }
 
 /// A line of the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Row {
     host: String,
     generated: u64,
@@ -69,21 +89,121 @@ impl Row {
     }
 }
 
-/// Measures, compares and writes the table.
+impl Record {
+    /// What is there to be measured now.
+    fn now() -> anyhow::Result<Self> {
+        let mut fleets = BTreeMap::new();
+        for (_, fleet) in HOSTS {
+            fleets.insert((*fleet).to_owned(), tree_hash(&tree_of(fleet))?);
+        }
+        Ok(Self {
+            by_hand: tree_hash(&by_hand())?,
+            fleets,
+            rows: Vec::new(),
+        })
+    }
+
+    fn read() -> anyhow::Result<Self> {
+        match fs::read_to_string(record_path()) {
+            Ok(text) => serde_json::from_str(&text).context("golden/yardstick.json is damaged"),
+            Err(_) => Ok(Self::default()),
+        }
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
+        let text = format!("{}\n", serde_json::to_string_pretty(self)?);
+        fs::write(record_path(), text).context("cannot write the record")?;
+        fs::write(page_path(), page(&self.rows)).context("cannot write the table")
+    }
+
+    /// What changed since it was measured.
+    fn stale(&self, now: &Self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.by_hand != now.by_hand {
+            problems.push("golden/yardstick: changed since it was measured".to_owned());
+        }
+        for (fleet, tree) in &now.fleets {
+            if self.fleets.get(fleet) != Some(tree) {
+                problems.push(format!("{fleet}: changed since it was measured"));
+            }
+        }
+        problems
+    }
+}
+
+fn by_hand() -> PathBuf {
+    workspace::root().join("golden/yardstick")
+}
+
+fn record_path() -> PathBuf {
+    workspace::root().join("golden/yardstick.json")
+}
+
+fn page_path() -> PathBuf {
+    workspace::root().join("docs/yardstick.md")
+}
+
+/// Measures and records, or checks the record.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let mut problems = Vec::new();
+    let mut record = Record::now()?;
+    if args.check {
+        let known = Record::read()?;
+        problems.extend(known.stale(&record));
+        if fs::read_to_string(page_path()).unwrap_or_default() != page(&known.rows) {
+            problems.push("docs/yardstick.md is not fresh".to_owned());
+        }
+        record = known;
+    } else {
+        record.rows = compare(&args.hosts, &mut problems)?;
+    }
+    problems.extend(too_dear(&record.rows));
+    if !args.check {
+        print!("{}", table(&record.rows));
+        if args.hosts.is_empty() && problems.is_empty() {
+            record.write()?;
+        }
+    }
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    if problems.is_empty() {
+        println!(
+            "hosts that cost what they would by hand: {}",
+            record.rows.len()
+        );
+    } else if args.check {
+        eprintln!("to measure what has changed: cargo xtask yardstick");
+    }
+    Ok(Outcome::of(problems.len()))
+}
+
+fn too_dear(rows: &[Row]) -> Vec<String> {
+    rows.iter()
+        .filter(|row| row.generated * 100 > row.hand * (100 + LIMIT))
+        .map(|row| {
+            let excess = row.excess();
+            format!(
+                "{}: costs {excess:+.2} % of what it would by hand",
+                row.host
+            )
+        })
+        .collect()
+}
+
+/// Measures hosts, all of them if none is named.
+fn compare(hosts: &[String], problems: &mut Vec<String>) -> anyhow::Result<Vec<Row>> {
     let lab = lab::find()?;
-    if let Some(unknown) = (args.hosts.iter()).find(|name| !HOSTS.iter().any(|(h, _)| h == name)) {
+    if let Some(unknown) = (hosts.iter()).find(|name| !HOSTS.iter().any(|(h, _)| h == name)) {
         bail!("`{unknown}` is not written by hand");
     }
-    let yardstick = workspace::root().join("golden/yardstick");
     let mut rows = Vec::new();
-    let mut problems = Vec::new();
     for (host, fleet) in HOSTS {
-        if !args.hosts.is_empty() && !args.hosts.iter().any(|name| name == host) {
+        if !hosts.is_empty() && !hosts.iter().any(|name| name == host) {
             continue;
         }
         let flake = lab.flake(&tree_of(fleet))?;
-        let hand = lab.store(&yardstick)?;
+        let hand = lab.store(&by_hand())?;
         let scope = format!(
             "let flake = {flake}; generated = flake.nixosConfigurations.{}; hand = import (builtins.storePath {} + {}) flake; in ",
             nix::attr_name(host),
@@ -97,18 +217,20 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         };
         let generated = ask(&GENERATED, "")?;
         let by_hand = ask(&BY_HAND, "")?;
-        let all = ask(&ALL_MODULES, "")?;
         if generated.derivation != by_hand.derivation {
+            let one = instantiate(&lab, &scope, GENERATED.expression)?;
+            let other = instantiate(&lab, &scope, BY_HAND.expression)?;
+            let places = differences::differences(&one, &other)?;
             problems.push(format!(
-                "{host}: generated and by hand are not one system: {} and {}",
-                generated.derivation, by_hand.derivation
+                "{host}: generated (+) and by hand (-) are not one system:\n  {}",
+                places.join("\n  ")
             ));
         }
         rows.push(Row {
             host: format!("{host} ({fleet})"),
             generated: generated.calls,
             hand: by_hand.calls,
-            all: all.calls,
+            all: ask(&ALL_MODULES, "")?.calls,
         });
         if *fleet == crate::fleets::HUB {
             rows.push(Row {
@@ -119,37 +241,33 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             });
         }
     }
-    for row in rows.iter().filter(|row| row.excess() > LIMIT) {
-        problems.push(format!(
-            "{}: costs {:+.2} % of what it would by hand",
-            row.host,
-            row.excess()
+    Ok(rows)
+}
+
+/// The path of a host's derivation, which is written into the store together with its inputs.
+fn instantiate(lab: &Lab, scope: &str, host: &str) -> anyhow::Result<PathBuf> {
+    let mut command = evaluation(lab, scope, host);
+    Ok(PathBuf::from(workspace::output(&mut command)?.trim()))
+}
+
+fn evaluation(lab: &Lab, scope: &str, host: &str) -> Command {
+    let mut command = Command::new(&lab.nix);
+    command
+        .args(["eval", "--impure", "--raw"])
+        .args(["--option", "allow-import-from-derivation", "false"])
+        .arg("--expr")
+        .arg(format!(
+            "{scope} ({host}).config.system.build.toplevel.drvPath"
         ));
-    }
-    if args.hosts.is_empty() && problems.is_empty() {
-        let path = workspace::root().join("docs/yardstick.md");
-        fs::write(&path, page(&rows)).context("cannot write docs/yardstick.md")?;
-        println!("wrote docs/yardstick.md");
-    } else {
-        print!("{}", table(&rows));
-    }
-    for problem in &problems {
-        eprintln!("{problem}");
-    }
-    Ok(Outcome::of(problems.len()))
+    command
 }
 
 fn measure(lab: &Lab, scope: &str, host: &str) -> anyhow::Result<Measured> {
     let folder = tempfile::tempdir()?;
     let stats = folder.path().join("stats");
-    let mut command = Command::new(&lab.nix);
+    let mut command = evaluation(lab, scope, host);
     command
-        .args(["eval", "--impure", "--read-only", "--raw"])
-        .args(["--option", "allow-import-from-derivation", "false"])
-        .arg("--expr")
-        .arg(format!(
-            "{scope} ({host}).config.system.build.toplevel.drvPath"
-        ))
+        .arg("--read-only")
         .env("NIX_SHOW_STATS", "1")
         .env("NIX_SHOW_STATS_PATH", &stats);
     let derivation = workspace::output(&mut command)?;
@@ -196,19 +314,21 @@ fn table(rows: &[Row]) -> String {
 
 fn page(rows: &[Row]) -> String {
     format!(
-        "# What generated hosts cost to evaluate
+        "# What a generated host costs
 
-Function calls of the evaluator for the whole system, written by `cargo xtask yardstick`. Calls repeat
-exactly, unlike seconds.
+The evaluator's work for whole systems, in function calls, which repeat exactly, unlike seconds. Written by
+`cargo xtask yardstick`.
 
 {}
-*By hand* is the same system, to its derivation, as plain modules in `golden/yardstick`: no options, no
-conditions, no templates, only what the host uses. *All modules* is the generated host with every
-module of its fleet imported, which `nixosModules.default` is for; explicit imports are why a
-host does not pay for that.
+*By hand* is the same system, down to its derivation, as plain modules in `golden/yardstick`, with only what
+the host uses: no options, no conditions, values where they belong. *All modules* is the generated host with
+every module of its fleet imported instead of those that it names.
 
-A generated host may cost {LIMIT} % more than by hand, and the chore fails beyond that or where the two are
-not one system. Where a host changes, so does its counterpart.
+Guests are systems of their own, generated on both sides; the row without them shows the host alone.
+
+The command fails above {LIMIT} %, and where the two are not one system; then it says where they differ.
+Where a host changes, so does its counterpart. `--check` needs no Nix: it fails where either has changed since
+it was measured.
 ",
         table(rows)
     )
@@ -217,6 +337,32 @@ not one system. Where a host changes, so does its counterpart.
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_stale_when_anything_measured_is_another() {
+        let record = |hand: &str, tree: &str| Record {
+            by_hand: hand.to_owned(),
+            fleets: BTreeMap::from([("hub".to_owned(), tree.to_owned())]),
+            rows: Vec::new(),
+        };
+        let now = record("1", "1");
+        assert!(record("1", "1").stale(&now).is_empty());
+        assert_eq!(record("2", "1").stale(&now).len(), 1);
+        assert_eq!(record("1", "2").stale(&now).len(), 1);
+        assert_eq!(Record::default().stale(&now).len(), 2);
+    }
+
+    #[test]
+    fn a_host_is_too_dear_above_the_limit() {
+        let row = |generated| Row {
+            host: "one".to_owned(),
+            generated,
+            hand: 1000,
+            all: 1000,
+        };
+        let problems = too_dear(&[row(1020), row(1021)]);
+        assert_eq!(problems, ["one: costs +2.10 % of what it would by hand"]);
+    }
 
     #[test]
     fn a_row_says_by_how_much() {
