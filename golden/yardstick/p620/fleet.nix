@@ -19,12 +19,10 @@
       ];
       fallback = true;
       substituters = [
-        "https://cache.nixos.org?priority=10"
         "https://nix-community.cachix.org?priority=20"
         "http://p620.example.org:5000?priority=50"
       ];
       trusted-public-keys = [
-        "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
         "nix-community.cachix.org-1:mB9FSh9qf2dCimDSUo8Zy7bkq5CX+/rkCWyvRCYg3Fs="
         "p620.example.org-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
       ];
