@@ -17,6 +17,7 @@ use std::process::Command;
 const TOOLS: &[&str] = &[
     "blkid",
     "blockdev",
+    "btrfs",
     "cryptsetup",
     "findmnt",
     "losetup",
@@ -57,11 +58,13 @@ fn root() -> PathBuf {
 }
 
 /// Hosts of `golden/disks`, and the devices that their layouts are written for.
-const HOSTS: &[(&str, &str)] = &[
-    ("luks", "/dev/nvme0n1"),
-    ("luks-bios", "/dev/sda"),
-    ("ext4-swap", "/dev/sda"),
-    ("ext4-encrypted", "/dev/sda"),
+const HOSTS: &[(&str, &[&str])] = &[
+    ("luks", &["/dev/nvme0n1"]),
+    ("luks-bios", &["/dev/sda"]),
+    ("ext4-swap", &["/dev/sda"]),
+    ("ext4-encrypted", &["/dev/sda"]),
+    ("mirror", &["/dev/sda", "/dev/sdb", "/dev/sde"]),
+    ("striped", &["/dev/sda", "/dev/sdb", "/dev/sdc", "/dev/sdd"]),
 ];
 
 /// The scripts of disko for all of them, in one evaluation.
@@ -95,11 +98,11 @@ fn partitioned(scripts: &serde_json::Value, host: &str) -> Vec<String> {
         let text = scripts[host][format!("_{script}")].as_str().unwrap();
         fs::write(folder.path().join(script), text).unwrap();
     }
-    let device = HOSTS.iter().find(|(name, _)| *name == host).unwrap().1;
+    let devices = HOSTS.iter().find(|(name, _)| *name == host).unwrap().1;
     let out = Command::new("bash")
         .arg(root().join("crates/gen/tests/support/disko.sh"))
         .arg(folder.path())
-        .arg(device)
+        .args(devices)
         .output()
         .unwrap();
     assert!(
@@ -158,4 +161,22 @@ fn layouts_on_a_disk_image() {
     );
     has(&lines, "luks crypt-ext4-encrypted", &[]);
     has(&lines, "mount / ext4", &[]);
+
+    let lines = partitioned(&scripts, "mirror");
+    has(&lines, "btrfs 2 devices, Data RAID1 Metadata RAID1", &[]);
+    has(&lines, "luks crypt-mirror-1", &[]);
+    has(&lines, "luks crypt-mirror-2", &[]);
+    has(&lines, "mount / btrfs", &["subvol=/root"]);
+    has(&lines, "mount /srv/vault ext4", &[]);
+
+    let lines = partitioned(&scripts, "striped");
+    has(
+        &lines,
+        "btrfs 3 devices, Data RAID1C3 Metadata RAID1C3",
+        &[],
+    );
+    has(&lines, "part EF02 1M disk-striped-1-bios -", &[]);
+    has(&lines, "part 8300", &["disk-striped-2-root btrfs"]);
+    has(&lines, "mount /srv btrfs", &["subvol=/srv"]);
+    has(&lines, "mount /srv/scratch ext4", &["noatime"]);
 }

@@ -180,10 +180,14 @@ pub struct Disk {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase", tag = "layout")]
 pub enum DiskLayout {
-    /// EFI partition, optional swap partition, ext4 root.
+    /// EFI partition, optional swap partition, ext4; without EFI partition where it is not the root.
     Ext4 {
         /// Device.
         device: String,
+        /// Mount point, absolute.
+        mount_point: String,
+        /// Mount options.
+        mount_options: Vec<String>,
         /// Size of the EFI partition.
         esp: String,
         /// BIOS boot partition as well.
@@ -195,8 +199,10 @@ pub enum DiskLayout {
     },
     /// EFI partition, btrfs in LUKS (or without).
     LuksBtrfs {
-        /// Device.
-        device: String,
+        /// Devices; the last one holds the file system's description.
+        devices: Vec<String>,
+        /// Profile of data and metadata: empty for one device, `raid1`…
+        mode: String,
         /// Size of the EFI partition.
         esp: String,
         /// BIOS boot partition as well.

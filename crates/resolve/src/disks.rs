@@ -8,6 +8,16 @@ use spec::ast::{Disk, Item, Text};
 
 use crate::world::unknown_word;
 
+/// Profiles of btrfs for several devices, and how many each needs.
+const BTRFS_MODES: &[(&str, usize)] = &[
+    ("single", 2),
+    ("raid0", 2),
+    ("raid1", 2),
+    ("raid10", 2),
+    ("raid1c3", 3),
+    ("raid1c4", 4),
+];
+
 const LAYOUTS: &[&str] = &["ext4", "luks-btrfs", "zfs", "none"];
 
 /// Resolves a layout.
@@ -20,9 +30,19 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
         .map_or_else(|| "1G".to_owned(), |t| t.value.clone());
     let swap = disk.swap.as_ref().map(|t| t.value.clone());
     let used: &[&str] = match layout.value.as_str() {
-        "ext4" => &["device", "esp", "bios", "encrypt", "swap"],
+        "ext4" => &[
+            "device",
+            "esp",
+            "bios",
+            "encrypt",
+            "swap",
+            "mountPoint",
+            "mountOptions",
+        ],
         "luks-btrfs" => &[
             "device",
+            "devices",
+            "mode",
             "esp",
             "bios",
             "encrypt",
@@ -56,6 +76,14 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
     let layout = match layout.value.as_str() {
         "ext4" => DiskLayout::Ext4 {
             device: device(item, d)?,
+            mount_point: disk.mount_point.as_ref().map_or_else(
+                || "/".to_owned(),
+                |point| {
+                    absolute(point, d);
+                    point.value.clone()
+                },
+            ),
+            mount_options: disk.mount_options.iter().map(|o| o.value.clone()).collect(),
             esp,
             bios,
             encrypt: encrypt == Some(true),
@@ -95,8 +123,10 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
                     .help("add `/swap: /.swap` to `subvolumes`"),
                 );
             }
+            let (devices, mode) = btrfs_devices(item, d)?;
             DiskLayout::LuksBtrfs {
-                device: device(item, d)?,
+                devices,
+                mode,
                 esp,
                 bios,
                 encrypt: encrypt != Some(false),
@@ -111,6 +141,7 @@ pub(crate) fn resolve(item: &Item<Disk>, d: &mut Diagnostics) -> Option<model::D
     if disk.broken {
         return None;
     }
+    esp_without_root(item, &layout, d);
     Some(model::Disk {
         layout,
         span: Some(item.name.span),
@@ -125,6 +156,7 @@ fn given(disk: &Disk) -> Vec<(&'static str, diag::Span)> {
     text("device", &disk.device);
     text("swap", &disk.swap);
     text("esp", &disk.esp);
+    text("mountPoint", &disk.mount_point);
     text("pool", &disk.pool);
     text("mode", &disk.mode);
     text("hostId", &disk.host_id);
@@ -158,6 +190,112 @@ fn device(item: &Item<Disk>, d: &mut Diagnostics) -> Option<String> {
             .help("name the disk that is partitioned, best by `/dev/disk/by-id/…`"),
         );
         None
+    }
+}
+
+/// The devices of a btrfs and the profile that spreads data over them.
+fn btrfs_devices(item: &Item<Disk>, d: &mut Diagnostics) -> Option<(Vec<String>, String)> {
+    let disk = &item.value;
+    let Some(first) = disk.devices.first() else {
+        if let Some(mode) = &disk.mode {
+            let message = "`mode` spreads data over several devices";
+            let diagnostic = Diagnostic::error("disk-layout", mode.span, message);
+            d.push(diagnostic.help("name them in `devices`, or leave `mode` out"));
+        }
+        return Some((vec![device(item, d)?], String::new()));
+    };
+    if let Some(device) = &disk.device {
+        let message = "`device` and `devices` both name disks";
+        let diagnostic = Diagnostic::error("disk-layout", device.span, message);
+        d.push(
+            diagnostic
+                .related(first.span, "`devices`")
+                .help("name all of them in `devices`"),
+        );
+    }
+    for device in &disk.devices {
+        is_device(device, d);
+    }
+    named_once(&disk.devices.iter().collect::<Vec<_>>(), "a file system", d);
+    let devices: Vec<String> = disk.devices.iter().map(|t| t.value.clone()).collect();
+    if devices.len() == 1 && disk.mode.is_none() {
+        return Some((devices, String::new()));
+    }
+    let Some(mode) = &disk.mode else {
+        d.push(
+            Diagnostic::error(
+                "missing-key",
+                item.name.span,
+                format!("disk layout `{}` lacks `mode`", item.name.value),
+            )
+            .help("`raid1` keeps everything twice, `single` keeps it once on one of the devices"),
+        );
+        return None;
+    };
+    let Some((_, least)) = BTRFS_MODES.iter().find(|(name, _)| *name == mode.value) else {
+        let names: Vec<&str> = BTRFS_MODES.iter().map(|(name, _)| *name).collect();
+        d.push(unknown_word(
+            &mode.value,
+            mode.span,
+            "a profile of btrfs",
+            &names,
+        ));
+        return None;
+    };
+    if devices.len() < *least {
+        let message = format!("mode `{}` needs at least {least} devices", mode.value);
+        let diagnostic = Diagnostic::error("disk-layout", mode.span, message);
+        d.push(diagnostic.help("add devices, or choose another mode"));
+    }
+    if let Some(swap) = &disk.swap {
+        d.push(
+            Diagnostic::error(
+                "disk-layout",
+                swap.span,
+                "btrfs takes no swap file where its data lies on several devices",
+            )
+            .help("leave `swap` out and use `performance.zram`, or give swap a disk of its own"),
+        );
+    }
+    // The partitions are found by their labels, which GPT cuts at 36 characters.
+    let unencrypted = disk.encrypt.as_ref().is_some_and(|e| !e.value);
+    if unencrypted && item.name.value.len() > 24 {
+        d.push(
+            Diagnostic::error(
+                "disk-layout",
+                item.name.span,
+                format!(
+                    "the name `{}` is too long for labels of partitions",
+                    item.name.value
+                ),
+            )
+            .help("use at most 24 characters"),
+        );
+    }
+    Some((devices, mode.value.clone()))
+}
+
+/// Reports an EFI partition that a layout without the root would not make.
+fn esp_without_root(item: &Item<Disk>, layout: &DiskLayout, d: &mut Diagnostics) {
+    let (
+        Some(esp),
+        DiskLayout::Ext4 { .. } | DiskLayout::LuksBtrfs { .. } | DiskLayout::Zfs { .. },
+    ) = (&item.value.esp, layout)
+    else {
+        return;
+    };
+    if !points(layout).contains(&"/") {
+        d.push(
+            Diagnostic::error(
+                "disk-layout",
+                esp.span,
+                format!(
+                    "layout `{}` makes no EFI partition, since it does not mount `/`",
+                    item.name.value
+                ),
+            )
+            .help("leave `esp` out; the layout with the root makes it"),
+        );
     }
 }
 
@@ -198,6 +336,24 @@ fn mounted_once(parts: &[(Text, Text)], d: &mut Diagnostics) {
                 )
                 .related(first.span, format!("`{}`", first.value))
                 .help("mount one of the two elsewhere"),
+            );
+        }
+    }
+}
+
+/// Reports devices that are named twice.
+fn named_once(devices: &[&Text], whole: &str, d: &mut Diagnostics) {
+    let mut seen: BTreeMap<&str, &Text> = BTreeMap::new();
+    for device in devices {
+        if let Some(first) = seen.insert(&device.value, device) {
+            d.push(
+                Diagnostic::error(
+                    "disk-layout",
+                    device.span,
+                    format!("`{}` is named twice", device.value),
+                )
+                .related(first.span, "first named here")
+                .help(format!("{whole} needs each of its devices once")),
             );
         }
     }
@@ -262,20 +418,7 @@ fn zfs(
         }
     };
     mounted_once(&disk.datasets, d);
-    let mut seen: BTreeMap<&str, &Text> = BTreeMap::new();
-    for device in &devices {
-        if let Some(first) = seen.insert(&device.value, device) {
-            d.push(
-                Diagnostic::error(
-                    "disk-layout",
-                    device.span,
-                    format!("`{}` is named twice", device.value),
-                )
-                .related(first.span, "first named here")
-                .help("a pool needs each of its devices once"),
-            );
-        }
-    }
+    named_once(&devices, "a pool", d);
     let least = match mode.as_str() {
         "raidz2" => 3,
         "raidz3" => 4,
@@ -346,8 +489,12 @@ fn by_hand(item: &Item<Disk>, d: &mut Diagnostics) -> DiskLayout {
 
 /// Mount points that a layout gives.
 pub(crate) fn mount_points(disk: &model::Disk) -> Vec<&str> {
-    match &disk.layout {
-        DiskLayout::Ext4 { .. } => vec!["/"],
+    points(&disk.layout)
+}
+
+fn points(layout: &DiskLayout) -> Vec<&str> {
+    match layout {
+        DiskLayout::Ext4 { mount_point, .. } => vec![mount_point],
         DiskLayout::LuksBtrfs { subvolumes, .. } => {
             subvolumes.values().map(String::as_str).collect()
         }
@@ -387,9 +534,8 @@ pub(crate) fn claims(disk: &model::Disk) -> Vec<String> {
     let partition = |device: &String| format!("partition `{device}`");
     let mut result: Vec<String> = mount_points(disk).into_iter().map(mount).collect();
     match &disk.layout {
-        DiskLayout::Ext4 { device, .. } | DiskLayout::LuksBtrfs { device, .. } => {
-            result.push(partition(device));
-        }
+        DiskLayout::Ext4 { device, .. } => result.push(partition(device)),
+        DiskLayout::LuksBtrfs { devices, .. } => result.extend(devices.iter().map(partition)),
         DiskLayout::Zfs { devices, pool, .. } => {
             result.extend(devices.iter().map(partition));
             result.push(format!("make the pool `{pool}`"));

@@ -733,7 +733,7 @@ pub struct Disk {
     pub layout: Option<Text>,
     /// Device.
     pub device: Option<Text>,
-    /// Devices of a ZFS pool.
+    /// Devices of a ZFS pool or of a btrfs.
     pub devices: Vec<Text>,
     /// Size of swap.
     pub swap: Option<Text>,
@@ -747,9 +747,11 @@ pub struct Disk {
     pub subvolumes: Vec<(Text, Text)>,
     /// Mount options.
     pub mount_options: Vec<Text>,
+    /// Where ext4 is mounted.
+    pub mount_point: Option<Text>,
     /// ZFS pool name.
     pub pool: Option<Text>,
-    /// ZFS vdev mode.
+    /// ZFS vdev mode, or btrfs profile.
     pub mode: Option<Text>,
     /// ZFS dataset → mount point.
     pub datasets: Vec<(Text, Text)>,

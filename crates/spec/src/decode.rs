@@ -462,6 +462,7 @@ fn decode_disk(node: &Node, d: &mut Diagnostics) -> Option<Disk> {
         encrypt: f.boolean("encrypt", d),
         subvolumes: f.pairs("subvolumes", d),
         mount_options: f.texts("mountOptions", d),
+        mount_point: f.text("mountPoint", d),
         pool: f.text("pool", d),
         mode: f.text("mode", d),
         datasets: f.pairs("datasets", d),

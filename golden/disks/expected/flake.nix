@@ -82,6 +82,20 @@
           ];
         };
 
+        mirror = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/mirror
+            disko.nixosModules.disko
+          ];
+        };
+
+        striped = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/striped
+            disko.nixosModules.disko
+          ];
+        };
+
         zfs = nixpkgs.lib.nixosSystem {
           modules = [
             ./hosts/zfs
@@ -130,6 +144,8 @@
           evaluates-ext4-swap = evaluates "ext4-swap";
           evaluates-luks = evaluates "luks";
           evaluates-luks-bios = evaluates "luks-bios";
+          evaluates-mirror = evaluates "mirror";
+          evaluates-striped = evaluates "striped";
           evaluates-zfs = evaluates "zfs";
           evaluates-zfs-encrypted = evaluates "zfs-encrypted";
           evaluates-zfs-raidz = evaluates "zfs-raidz";

@@ -109,17 +109,24 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
         DiskLayout::ByHand { .. } => {}
         DiskLayout::Ext4 {
             device,
+            mount_point,
+            mount_options,
             esp,
             bios,
             encrypt,
             swap,
         } => {
-            let root = if *encrypt {
-                ("luks", rest(luks(name, ext4("/"))))
-            } else {
-                ("root", rest(ext4("/")))
+            let file_system = ext4(mount_point, mount_options);
+            let is_root = mount_point == "/";
+            let own = match (*encrypt, is_root) {
+                (true, _) => ("luks", rest(luks(name, Some(file_system)))),
+                (false, true) => ("root", rest(file_system)),
+                (false, false) => ("data", rest(file_system)),
             };
-            let mut partitions = vec![("ESP", esp_partition(esp, boot)), root];
+            let mut partitions = vec![own];
+            if is_root {
+                partitions.push(("ESP", esp_partition(esp, boot)));
+            }
             partitions.extend(bios_partition(*bios));
             if let Some(swap) = swap {
                 let mut content = vec![("type", text("swap"))];
@@ -136,7 +143,8 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
             add_disk(tree, name, device, partitions)?;
         }
         DiskLayout::LuksBtrfs {
-            device,
+            devices,
+            mode,
             esp,
             bios,
             encrypt,
@@ -144,18 +152,34 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
             subvolumes,
             mount_options,
         } => {
-            let btrfs = btrfs(subvolumes, mount_options, swap.as_deref());
-            let (partition, content) = if *encrypt {
-                ("luks", luks(name, btrfs))
-            } else {
-                ("root", btrfs)
-            };
-            let mut partitions = vec![(partition, rest(content))];
-            if subvolumes.values().any(|mount_point| mount_point == "/") {
-                partitions.push(("ESP", esp_partition(esp, boot)));
+            let holds_root = subvolumes.values().any(|mount_point| mount_point == "/");
+            let partition = if *encrypt { "luks" } else { "root" };
+            let mut others = Vec::new();
+            for (device_idx, device) in devices.iter().enumerate() {
+                let name = part_name(name, device_idx, devices.len());
+                // The last disk makes the file system, when disko has prepared the others.
+                let is_last = device_idx + 1 == devices.len();
+                let content = is_last
+                    .then(|| btrfs(subvolumes, mount_options, swap.as_deref(), mode, &others));
+                let own = match (*encrypt, content) {
+                    (true, content) => rest(luks(&name, content)),
+                    (false, Some(content)) => rest(content),
+                    (false, None) => Value::attrs([("size", text("100%"))]),
+                };
+                let mut partitions = vec![(partition, own)];
+                if device_idx == 0 {
+                    if holds_root {
+                        partitions.push(("ESP", esp_partition(esp, boot)));
+                    }
+                    partitions.extend(bios_partition(*bios));
+                }
+                add_disk(tree, &name, device, partitions)?;
+                others.push(if *encrypt {
+                    format!("/dev/mapper/crypt-{name}")
+                } else {
+                    format!("/dev/disk/by-partlabel/disk-{name}-{partition}")
+                });
             }
-            partitions.extend(bios_partition(*bios));
-            add_disk(tree, name, device, partitions)?;
         }
         DiskLayout::Zfs {
             devices,
@@ -175,10 +199,7 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
                     partitions.push(("ESP", esp_partition(esp, boot)));
                 }
                 partitions.extend(bios_partition(*bios && device_idx == 0));
-                let name = match devices.len() {
-                    1 => name.to_owned(),
-                    _ => format!("{name}-{}", device_idx + 1),
-                };
+                let name = part_name(name, device_idx, devices.len());
                 add_disk(tree, &name, device, partitions)?;
             }
             tree.set(
@@ -188,6 +209,15 @@ fn add_disko(tree: &mut Tree<'_>, name: &str, layout: &DiskLayout, boot: &str) -
         }
     }
     Ok(())
+}
+
+/// The name of a disk among those of a layout, such that names sort as the disks are listed.
+fn part_name(layout: &str, device_idx: usize, count: usize) -> String {
+    match count {
+        1 => layout.to_owned(),
+        2..=9 => format!("{layout}-{}", device_idx + 1),
+        _ => format!("{layout}-{:02}", device_idx + 1),
+    }
 }
 
 fn add_disk(
@@ -235,27 +265,53 @@ fn rest(content: Value) -> Value {
     Value::attrs([("size", text("100%")), ("content", content)])
 }
 
-fn ext4(mount_point: &str) -> Value {
-    Value::attrs([
+fn ext4(mount_point: &str, options: &[String]) -> Value {
+    let mut value = vec![
         ("type", text("filesystem")),
         ("format", text("ext4")),
         ("mountpoint", text(mount_point)),
-    ])
+    ];
+    if !options.is_empty() {
+        value.push(("mountOptions", strings(options)));
+    }
+    Value::attrs(value)
 }
 
-fn luks(name: &str, content: Value) -> Value {
-    Value::attrs([
+fn luks(name: &str, content: Option<Value>) -> Value {
+    let mut value = vec![
         ("type", text("luks")),
         ("name", text(&format!("crypt-{name}"))),
         (
             "settings",
             Value::attrs([("allowDiscards", Value::Bool(true))]),
         ),
-        ("content", content),
-    ])
+    ];
+    value.extend(content.map(|content| ("content", content)));
+    Value::attrs(value)
 }
 
-fn btrfs(subvolumes: &BTreeMap<String, String>, options: &[String], swap: Option<&str>) -> Value {
+/// The profile of metadata beside data in another: never less than two copies.
+fn metadata(mode: &str) -> &str {
+    match mode {
+        "single" | "raid0" => "raid1",
+        other => other,
+    }
+}
+
+/// The file system on the last of its devices, which names the others.
+fn btrfs(
+    subvolumes: &BTreeMap<String, String>,
+    options: &[String],
+    swap: Option<&str>,
+    mode: &str,
+    others: &[String],
+) -> Value {
+    // Also where another file system was before.
+    let mut arguments = vec![text("-f")];
+    if !mode.is_empty() {
+        arguments.extend(["-d", mode, "-m", metadata(mode)].map(text));
+        arguments.extend(others.iter().map(|device| text(device)));
+    }
     let subvolumes = subvolumes.iter().map(|(subvolume, mount_point)| {
         let mut value = BTreeMap::from([("mountpoint".to_owned(), text(mount_point))]);
         match swap {
@@ -272,8 +328,7 @@ fn btrfs(subvolumes: &BTreeMap<String, String>, options: &[String], swap: Option
     });
     Value::attrs([
         ("type", text("btrfs")),
-        // Also where another file system was before.
-        ("extraArgs", Value::List(vec![text("-f")])),
+        ("extraArgs", Value::List(arguments)),
         ("subvolumes", Value::attrs(subvolumes)),
     ])
 }

@@ -148,11 +148,8 @@ fn has_bios_partition(host: &Host, device: &str) -> bool {
     host.disks.values().any(|disk| match &disk.layout {
         DiskLayout::Ext4 {
             device: own, bios, ..
-        }
-        | DiskLayout::LuksBtrfs {
-            device: own, bios, ..
         } => *bios && own == device,
-        DiskLayout::Zfs { devices, bios, .. } => {
+        DiskLayout::LuksBtrfs { devices, bios, .. } | DiskLayout::Zfs { devices, bios, .. } => {
             *bios && devices.first().is_some_and(|own| own == device)
         }
         DiskLayout::ByHand { .. } => false,

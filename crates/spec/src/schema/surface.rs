@@ -143,10 +143,11 @@ words! {
     Platform { Physical = "physical", Qemu = "qemu", Lxc = "lxc" }
     /// How a disk is laid out.
     Layout { Ext4 = "ext4", LuksBtrfs = "luks-btrfs", Zfs = "zfs", None = "none" }
-    /// Redundancy of a ZFS pool.
-    ZfsMode {
+    /// Redundancy of a ZFS pool (`mirror`, `raidz`…) or a btrfs over several devices (`raid1`…).
+    DiskMode {
         Stripe = "", Mirror = "mirror", Raidz = "raidz", Raidz1 = "raidz1", Raidz2 = "raidz2",
-        Raidz3 = "raidz3",
+        Raidz3 = "raidz3", Single = "single", Raid0 = "raid0", Raid1 = "raid1", Raid10 = "raid10",
+        Raid1c3 = "raid1c3", Raid1c4 = "raid1c4",
     }
     /// A transport protocol.
     Protocol { Tcp = "tcp", Udp = "udp", Both = "both" }
@@ -946,12 +947,14 @@ struct Disk {
     encrypt: Option<bool>,
     /// Subvolumes of btrfs and where they are mounted.
     subvolumes: Option<BTreeMap<String, String>>,
-    /// Mount options of btrfs.
+    /// Mount options of btrfs or ext4.
     mount_options: Option<Many<String>>,
+    /// Where ext4 is mounted; `/` where not given.
+    mount_point: Option<String>,
     /// Name of the ZFS pool.
     pool: Option<String>,
-    /// Redundancy of the ZFS pool.
-    mode: Option<ZfsMode>,
+    /// Redundancy of the ZFS pool, or of a btrfs over several devices.
+    mode: Option<DiskMode>,
     /// Datasets of ZFS and where they are mounted.
     datasets: Option<BTreeMap<String, String>>,
     /// `networking.hostId`, which ZFS needs.
