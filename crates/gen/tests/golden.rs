@@ -49,6 +49,7 @@ const BESIDES: &[&str] = &[
     "facts.json",
     "hardening-reasons.txt",
     "hardening.json",
+    "yardstick.json",
 ];
 
 fn root() -> Utf8PathBuf {

@@ -90,6 +90,7 @@
             pkgs.git
             pkgs.jq
             pkgs.just
+            pkgs.mkpasswd
             pkgs.nixfmt-rs
             pkgs.nixos-rebuild-ng
             pkgs.nvd

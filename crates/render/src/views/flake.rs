@@ -390,7 +390,7 @@ fn shell(fleet: &Fleet, system: &str) -> Shell {
     .map(|name| format!("pkgs.{name}"))
     .to_vec();
     if !fleet.secrets.items.is_empty() {
-        packages.push("pkgs.age".to_owned());
+        packages.extend(["pkgs.age".to_owned(), "pkgs.mkpasswd".to_owned()]);
         if fleet.backend == Backend::Sops {
             packages.extend(["pkgs.sops".to_owned(), "pkgs.ssh-to-age".to_owned()]);
         }
