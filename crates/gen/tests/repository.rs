@@ -108,7 +108,11 @@ fn the_workflow_has_a_job_a_host() {
     let run = lint(&folder.path().join(HELPERS[0]));
     assert!(run.status.success(), "{run:?}");
     let broken = folder.path().join("broken.yml");
-    fs::write(&broken, text.replace("steps.host.outputs", "steps.hots.outputs")).unwrap();
+    fs::write(
+        &broken,
+        text.replace("steps.host.outputs", "steps.hots.outputs"),
+    )
+    .unwrap();
     let run = lint(&broken);
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(said.contains("\"hots\" is not defined"), "{run:?}");
