@@ -635,6 +635,10 @@ fn sops(fleet: &Fleet) -> bool {
         .map(PathBuf::from)
         .or_else(|| find("rops"))
     else {
+        assert!(
+            std::env::var_os("GEN_REQUIRE_TOOLS").is_none(),
+            "GEN_REQUIRE_TOOLS is set, but neither sops nor rops is installed"
+        );
         eprintln!("skipped: neither sops nor rops is installed");
         return false;
     };
