@@ -40,6 +40,8 @@ codes! {
         "The key book takes public keys of ssh (ed25519, and RSA with agenix) and age recipients. sops-nix turns the ssh key of a host into an age key, which only ed25519 keys allow.";
     "bad-name": "a name that cannot be used",
         "Names become file names, attributes, host names and unit names, so each kind has its rule, which the message states.";
+    "bad-package": "a package of your own that `callPackage` cannot call",
+        "An entry of `fleet.packages.own` is a folder with `package.nix` or `default.nix`, or a `.nix` file, that holds a function whose arguments are what the package needs.";
     "bad-path": "a path that leads outside the spec folder",
         "Files are named relative to the spec folder and lie below it, because the output takes them along and must stand alone.";
     "bad-port": "a port of a feature names an option of another type",
@@ -222,6 +224,8 @@ codes! {
         "nixpkgs refuses to evaluate a package that does not support the platform.";
     "password-secret": "a password that is to belong to somebody",
         "sops-nix decrypts the passwords of users before there are users, so only root can have them.";
+    "pin-unknown": "a pin of a package that the index does not know",
+        "The name may be misspelt. It may also be right, where the set that the package comes from is of another release than the index; then `attribute` says what it is called there.";
     "port-collision": "two features listen on one port of a host",
         "Give one of them another port by its option.";
     "private-key": "a private key in the spec",

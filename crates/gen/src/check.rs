@@ -57,6 +57,12 @@ pub fn check(generated: &mut Generated, index: &Index) {
             diagnostics.push(diagnostic);
         }
     }
+    for pin in generated.fleet.pins.values() {
+        if let Some(mut diagnostic) = index::check_pin(pin.attribute.parts(), &index.packages) {
+            diagnostic.span = Some(pin.span);
+            diagnostics.push(diagnostic);
+        }
+    }
     if diagnostics.is_empty() {
         return;
     }
@@ -211,7 +217,7 @@ fn named<'a>(tree: &'a FileTree, folder: &str, path: &str) -> Option<&'a str> {
 
 /// What the fleet allows and adds.
 fn policy(tree: &FileTree, fleet: &Fleet, files: &[File<'_>]) -> Policy {
-    let mut added = Some(BTreeSet::new());
+    let mut added = Some(fleet.own_packages.keys().cloned().collect::<BTreeSet<_>>());
     for path in &fleet.overlays {
         let names = tree
             .get(path)
@@ -238,6 +244,11 @@ fn policy(tree: &FileTree, fleet: &Fleet, files: &[File<'_>]) -> Policy {
         unfree: fleet.unfree.clone(),
         insecure: fleet.insecure.clone(),
         added: added.filter(|_| !has_foreign),
+        pinned: fleet
+            .pins
+            .iter()
+            .map(|(name, pin)| (name.clone(), pin.attribute.parts().to_vec()))
+            .collect(),
         is_x86: systems.len() == 1 && systems.contains("x86_64-linux"),
     }
 }

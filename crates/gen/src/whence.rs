@@ -189,6 +189,7 @@ impl<'a> Whence<'a> {
                 causes
             }
             ["modules", "fleet"] => self.of_fleet(&names, element),
+            ["overlays", "default"] => self.of_overlay(&names, element),
             ["users", user, "default"] => self.keys(&format!("user {user}"), &[&["users", user]]),
             ["users", user, host] => {
                 let layer = format!("user {user} on {host}");
@@ -489,6 +490,30 @@ impl<'a> Whence<'a> {
         vec![self.cause(Role::Sets, "fleet", at.or(Some(span)))]
     }
 
+    /// The overlay: own packages, pins, and the fleet's overlays.
+    fn of_overlay(&mut self, path: &[&str], element: Option<&str>) -> Vec<Cause> {
+        if let [name, ..] = path {
+            let own = ["fleet", "packages", "own", name];
+            let pin = ["fleet", "packages", "pins", name];
+            let causes = self.keys(&format!("package {name}"), &[&own, &pin]);
+            if !causes.is_empty() {
+                return causes;
+            }
+            if let Some(package) = self.fleet.own_packages.get(*name) {
+                let layer = format!("package {name}");
+                return vec![self.cause(Role::Sets, &layer, Some(package.span))];
+            }
+        }
+        let overlays = ["fleet", "packages", "overlays"];
+        let Some((span, 3)) = self.yaml.key(&overlays, None) else {
+            return self.keys("fleet", &[&["fleet", "packages"]]);
+        };
+        let at = element
+            .and_then(word_of)
+            .and_then(|word| self.yaml.word(span, &word));
+        vec![self.cause(Role::Sets, "fleet", at.or(Some(span)))]
+    }
+
     /// The inside of a feature's module.
     fn of_feature(
         &mut self,
@@ -750,7 +775,9 @@ impl<'a> Whence<'a> {
         let spans = match name {
             "nixpkgs" => return self.keys("fleet", &[&["fleet", "channel"], &["fleet"]]),
             "nixpkgs-unstable" => {
-                return self.keys("fleet", &[&["fleet", "packages", "unstable"], &["fleet"]]);
+                let unstable: &[&str] = &["fleet", "packages", "unstable"];
+                let pins: &[&str] = &["fleet", "packages", "pins"];
+                return self.keys("fleet", &[unstable, pins, &["fleet"]]);
             }
             "agenix" | "sops-nix" => {
                 return self.keys(&needs, &[&["secrets"], &["fleet", "secrets"]]);
@@ -790,10 +817,17 @@ impl<'a> Whence<'a> {
                     let layer = format!("installer of {host}");
                     return vec![self.cause(Role::Sets, &layer, Some(installer.span))];
                 }
-                match machine(fleet, name) {
-                    Some(host) => vec![self.cause(Role::Sets, name, Some(host.span))],
-                    None => Vec::new(),
+                match (machine(fleet, name), fleet.own_packages.get(*name)) {
+                    (Some(host), _) => vec![self.cause(Role::Sets, name, Some(host.span))],
+                    (None, Some(_)) => self.of_overlay(&[name], None),
+                    (None, None) => Vec::new(),
                 }
+            }
+            ["checks", _, name, ..] if name.starts_with("package-") => {
+                self.of_overlay(&[&name["package-".len()..]], None)
+            }
+            ["overlay" | "overlays" | "withPackages" | "packageSets", ..] => {
+                self.keys("fleet", &[&["fleet", "packages"]])
             }
             ["nixosModules" | "homeModules", name, ..] => {
                 let id = name.replacen('-', ".", 1);
@@ -814,7 +848,10 @@ impl<'a> Whence<'a> {
                 }
                 None => Vec::new(),
             },
-            ["unstable", ..] => self.keys("fleet", &[&["fleet", "packages", "unstable"]]),
+            ["unstable", ..] => {
+                let unstable: &[&str] = &["fleet", "packages", "unstable"];
+                self.keys("fleet", &[unstable, &["fleet", "packages", "pins"]])
+            }
             _ => Vec::new(),
         }
     }
@@ -840,6 +877,7 @@ impl<'a> Whence<'a> {
             ["secrets", _] => self.keys("secrets", &[&["secrets"]]),
             ["modules", "home-manager"] => self.keys("users", &[&["users"]]),
             ["modules", "fleet"] => self.keys("fleet", &[&["fleet"]]),
+            ["overlays", "default"] => self.keys("fleet", &[&["fleet", "packages"]]),
             ["modules", "installer"] => {
                 let spans = self.fleet.installers.values().map(|it| it.span);
                 let spans: Vec<Span> = spans.take(3).collect();

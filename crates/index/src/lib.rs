@@ -19,7 +19,7 @@ mod types;
 
 pub use check::{Context, Declared, Finding, Scope, check};
 pub use options::{OptionFacts, Options};
-pub use packages::{PackageState, Packages, Policy, check_packages};
+pub use packages::{PackageState, Packages, Policy, check_packages, check_pin};
 pub use release::{Input, Release};
 pub use types::Type;
 

@@ -47,6 +47,8 @@ pub struct Policy {
     pub insecure: BTreeSet<String>,
     /// Packages that overlays add; `None` if they cannot be read off.
     pub added: Option<BTreeSet<String>>,
+    /// Packages that come from another set: name → what it is called there.
+    pub pinned: BTreeMap<String, Vec<String>>,
     /// Whether hosts of `x86_64-linux`, for which the facts hold, use the module.
     pub is_x86: bool,
 }
@@ -237,6 +239,10 @@ pub fn check_packages(module: &Module, packages: &Packages, policy: &Policy) -> 
 fn refusal(reference: &Reference, packages: &Packages, policy: &Policy) -> Option<Diagnostic> {
     let first = reference.path.first()?;
     let shown = reference.path.join(".");
+    if let Some(there) = policy.pinned.get(first) {
+        // The set may be of another release, but it allows what the fleet allows.
+        return not_allowed(there.last()?, &shown, packages, policy).filter(|_| there.len() == 1);
+    }
     match &policy.added {
         Some(added) if added.contains(first) => return None,
         _ => {}
@@ -271,18 +277,8 @@ fn refusal(reference: &Reference, packages: &Packages, policy: &Policy) -> Optio
     if reference.path.len() > 1 {
         return None;
     }
-    if packages.is_unfree(first) && !is_allowed(first, &policy.unfree) {
-        return Some(
-            Diagnostic::error(
-                "package-not-allowed",
-                None,
-                format!("`{shown}` is unfree and not allowed"),
-            )
-            .help(format!(
-                "add its name to `fleet.packages.unfree`, most likely `{}`",
-                first.trim_start_matches('_')
-            )),
-        );
+    if let Some(diagnostic) = not_allowed(first, &shown, packages, policy) {
+        return Some(diagnostic);
     }
     if packages.is_insecure(first) && !is_allowed(first, &policy.insecure) {
         return Some(
@@ -315,6 +311,39 @@ fn refusal(reference: &Reference, packages: &Packages, policy: &Policy) -> Optio
         );
     }
     None
+}
+
+/// The refusal of an unfree package.
+fn not_allowed(
+    first: &str,
+    shown: &str,
+    packages: &Packages,
+    policy: &Policy,
+) -> Option<Diagnostic> {
+    if !packages.is_unfree(first) || is_allowed(first, &policy.unfree) {
+        return None;
+    }
+    let message = format!("`{shown}` is unfree and not allowed");
+    let diagnostic = Diagnostic::error("package-not-allowed", None, message);
+    Some(diagnostic.help(format!(
+        "add its name to `fleet.packages.unfree`, most likely `{}`",
+        first.trim_start_matches('_')
+    )))
+}
+
+/// What to say of a pin whose package the index does not know. The set that it is taken from may be
+/// of another release, so this is no error.
+pub fn check_pin(attribute: &[String], packages: &Packages) -> Option<Diagnostic> {
+    if packages.state(attribute) != PackageState::Unknown {
+        return None;
+    }
+    let shown = attribute.join(".");
+    let message = format!("the index knows no package `{shown}`");
+    let diagnostic = Diagnostic::warning("pin-unknown", None, message);
+    Some(match packages.closest(attribute) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help("`attribute` says what it is called in the set that it comes from"),
+    })
 }
 
 /// Whether a package is among those that are allowed by name. Lists hold the names that packages give

@@ -115,6 +115,10 @@ pub struct Fleet {
     pub insecure: BTreeSet<String>,
     /// Overlay files below the output, such as `custom/nix/overlay.nix`.
     pub overlays: Vec<String>,
+    /// Packages of the fleet's own, by name.
+    pub own_packages: BTreeMap<String, OwnPackage>,
+    /// Packages that come from another package set, by name.
+    pub pins: BTreeMap<String, Pin>,
     /// What `modules/fleet.nix` defines.
     pub definitions: Vec<Definition>,
     /// Hand-written modules of every host, below the output.
@@ -167,6 +171,18 @@ fn paths<S: serde::Serializer>(
 }
 
 impl Fleet {
+    /// Whether there is an overlay of our own, which the fleet's overlays then are a part of.
+    pub fn has_package_overlay(&self) -> bool {
+        !(self.own_packages.is_empty() && self.pins.is_empty())
+    }
+
+    /// The inputs that package sets are made from besides nixpkgs, sorted.
+    pub fn package_inputs(&self) -> BTreeSet<&str> {
+        let pinned = self.pins.values().map(|pin| pin.input.as_str());
+        let unstable = self.unstable.then_some(UNSTABLE);
+        pinned.chain(unstable).collect()
+    }
+
     /// Everything that is a NixOS configuration of its own: hosts, guests, images.
     pub fn machines(&self) -> impl Iterator<Item = &Host> {
         let guests = self.microvms.values().map(|vm| &vm.guest);
@@ -180,6 +196,31 @@ impl Fleet {
         let images = self.images.values_mut().map(|image| &mut image.machine);
         self.hosts.values_mut().chain(guests).chain(images)
     }
+}
+
+/// The input that packages called `unstable` come from.
+pub const UNSTABLE: &str = "nixpkgs-unstable";
+
+/// A package of the fleet's own.
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnPackage {
+    /// What `callPackage` takes, below the output.
+    pub path: String,
+    /// Its place.
+    #[serde(skip)]
+    pub span: Span,
+}
+
+/// A package that comes from another package set.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pin {
+    /// The input that the set is made from.
+    pub input: String,
+    /// What it is called there.
+    pub attribute: AttrPath,
+    /// Its place.
+    #[serde(skip)]
+    pub span: Span,
 }
 
 /// Where secrets are kept.

@@ -34,7 +34,8 @@ pub use depth::MAX_DEPTH;
 pub use expr::Expr;
 pub use format::{FormatError, format};
 pub use module::{
-    Attr, Kind, Module, Node, Reference, module_of, overlay_names, read_module, read_sound_module,
+    Attr, Kind, Module, Node, Reference, is_function, module_of, overlay_names, read_module,
+    read_sound_module,
 };
 pub use outline::{Item, Named, outline};
 pub use parse::{ParseProblem, parse_problems, syntax};

@@ -156,6 +156,15 @@ pub fn overlay_names(text: &str) -> Option<BTreeSet<String>> {
         .collect()
 }
 
+/// Whether a file holds a function; `None` if that cannot be read off.
+pub fn is_function(text: &str) -> Option<bool> {
+    match value(&parse(text).ok()?.expr()?).kind {
+        Kind::Function(_) => Some(true),
+        Kind::AnyOf(_) | Kind::Code => None,
+        _ => Some(false),
+    }
+}
+
 /// The module that a value is, if it is a set or a function that returns one.
 ///
 /// References are those of the file, and not listed.
@@ -932,6 +941,20 @@ mod tests {
         assert_eq!(names("final: prev: { ${a} = 1; }"), None);
         assert_eq!(names("final: prev: import ./x"), None);
         assert_eq!(names("{ }"), None);
+    }
+
+    #[test]
+    fn functions() {
+        let cases = [
+            ("{ stdenv }: stdenv.mkDerivation { }", Some(true)),
+            ("let a = 1; in pkgs: a", Some(true)),
+            ("import ./a.nix", None),
+            ("{ a = 1; }", Some(false)),
+            ("{ a =", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(super::is_function(text), expected, "{text}");
+        }
     }
 
     #[test]

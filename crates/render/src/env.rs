@@ -40,6 +40,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("macros.nix.j2", include_str!("../templates/macros.nix.j2")),
     ("module.nix.j2", include_str!("../templates/module.nix.j2")),
     (
+        "overlay.nix.j2",
+        include_str!("../templates/overlay.nix.j2"),
+    ),
+    (
         "pre-commit.yaml.j2",
         include_str!("../templates/pre-commit.yaml.j2"),
     ),

@@ -15,8 +15,8 @@ use crate::error::{Problem, Result};
 use crate::memo::Memo;
 use crate::module;
 use crate::views::{
-    disks, feature, flake, halves, hardware, home_manager, host, index, installer, layer, readme,
-    repository, secrets, tasks, user,
+    disks, feature, flake, halves, hardware, home_manager, host, index, installer, layer, packages,
+    readme, repository, secrets, tasks, user,
 };
 
 /// The program that installs a host, the same for all.
@@ -45,6 +45,7 @@ pub(crate) enum File<'a> {
     InstallScript,
     Justfile,
     MicroVmTable,
+    Overlay,
     Script(Script),
     Installer(&'a Installer),
     InstallerModule,
@@ -79,6 +80,7 @@ pub(crate) enum View {
     Installer(installer::View),
     Layer(layer::View),
     Nothing {},
+    Overlay(packages::View),
     Readme(readme::View),
     Recipients(secrets::RecipientsView),
     Repository(repository::View),
@@ -132,6 +134,9 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
     }
     if layer::has_fleet(fleet) {
         files.push(File::FleetModule);
+    }
+    if fleet.has_package_overlay() {
+        files.push(File::Overlay);
     }
     let has_home = |host: &Host| host.users.values().any(|user| user.has_home);
     if fleet.machines().any(has_home) {
@@ -227,6 +232,7 @@ impl File<'_> {
             File::InstallScript => "scripts/install-host.sh".to_owned(),
             File::Justfile => "Justfile".to_owned(),
             File::MicroVmTable => "scripts/microvms.tsv".to_owned(),
+            File::Overlay => "overlays/default.nix".to_owned(),
             File::Script(script) => script.path.to_owned(),
             File::Installer(installer) => format!("installers/{}.nix", installer.host),
             File::InstallerModule => "modules/installer.nix".to_owned(),
@@ -261,6 +267,7 @@ impl File<'_> {
             File::HostTable | File::MicroVmTable => "table.j2",
             File::InstallScript => "install-host.sh",
             File::Justfile => "justfile.j2",
+            File::Overlay => "overlay.nix.j2",
             File::Script(script) => script.path,
             File::Installer(_) => "installer.nix.j2",
             File::InstallerModule => "installer-module.nix.j2",
@@ -305,6 +312,7 @@ impl File<'_> {
                 let spec = fleet.repository.as_deref().unwrap_or("spec");
                 View::Repository(repository::view(fleet, spec, self.header(fleet)))
             }
+            File::Overlay => View::Overlay(packages::view(fleet, self.header(fleet))?),
             File::Readme => View::Readme(readme::view(fleet)),
             File::Recipients => View::Recipients(secrets::recipients(fleet, self.header(fleet))),
             File::SecretRules => View::SecretRules(secrets::agenix(fleet, self.header(fleet))?),
@@ -361,7 +369,7 @@ impl File<'_> {
             | File::Recipients
             | File::SopsRules
             | File::Workflow => return Ok(text),
-            File::Flake | File::SecretRules => return format(&text),
+            File::Flake | File::Overlay | File::SecretRules => return format(&text),
             File::Hardware(_) | File::HostUser(..) => memo.get(&text, |text| module(env, text))?,
             _ => module(env, &text)?,
         };

@@ -16,8 +16,8 @@ use crate::lower::{Place, Rank, Uses, code, definitions, feature_path, lower, ma
 use crate::table;
 use crate::world::World;
 use crate::{
-    assets, body, deploy, image, inputs, microvm, profile, programs, secrets, tasks, template,
-    types, user,
+    assets, body, deploy, image, inputs, microvm, packages, profile, programs, secrets, tasks,
+    template, types, user,
 };
 
 /// Resolves everything.
@@ -159,6 +159,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     fleet.recipes = tasks::resolve(world, &fleet, d);
     secrets::check_files(world, &fleet, d);
     fleet.programs = programs::folders(&uses);
+    packages::names(world, &fleet, d);
     fleet.program_files = programs::files(&uses);
     fleet.sources = sources(world, &fleet);
     (fleet, problems)
@@ -762,6 +763,8 @@ fn shared(world: &World<'_>, uses: &mut Uses, d: &mut Diagnostics) -> Fleet {
         ));
     }
     let overlays = assets::modules(world, &spec.packages.overlays, uses, d);
+    let own_packages = packages::own(world, &spec.packages, uses, d);
+    let pins = packages::pins(&spec.packages, d);
     Fleet {
         name: spec
             .name
@@ -777,6 +780,8 @@ fn shared(world: &World<'_>, uses: &mut Uses, d: &mut Diagnostics) -> Fleet {
         unfree,
         insecure,
         overlays,
+        own_packages,
+        pins,
         definitions: crate::uses::combined(all),
         modules: assets::modules(world, &spec.modules, uses, d),
         ..Fleet::default()
@@ -1309,6 +1314,7 @@ fn sources(world: &World<'_>, fleet: &Fleet) -> BTreeMap<String, String> {
         "modules/default.nix",
         "modules/home-manager.nix",
         "home/default.nix",
+        "overlays/default.nix",
     ] {
         result.insert(file.to_owned(), fleet_file.clone());
     }

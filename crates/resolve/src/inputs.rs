@@ -58,6 +58,11 @@ const KNOWN: &[KnownInput] = &[
     ),
 ];
 
+/// Whether an input is known to be something else than a nixpkgs.
+pub(crate) fn is_no_nixpkgs(name: &str) -> bool {
+    KNOWN.iter().any(|(known, ..)| *known == name)
+}
+
 /// Channels of nixpkgs: rolling ones, and `nixos-YY.MM`.
 pub(crate) fn check_channel(world: &World<'_>, d: &mut Diagnostics) -> String {
     let channel = world
@@ -146,6 +151,7 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
             }
         }
     }
+    used.extend(crate::packages::inputs(world, &fleet.pins, d));
     for (name, item) in &world.spec.inputs {
         if fleet.passes_inputs
             || item.value.nixos_module.is_some()
@@ -160,7 +166,7 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
                     item.name.span,
                     format!("nothing uses input `{name}`"),
                 )
-                .help("give it a `nixosModule` or `homeModule`, or remove it"),
+                .help("give it a `nixosModule` or `homeModule`, pin a package to it, or remove it"),
             );
         }
     }
@@ -171,9 +177,9 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
         "nixpkgs".to_owned(),
         plain(format!("github:NixOS/nixpkgs/{}", fleet.channel)),
     );
-    if fleet.unstable {
+    if fleet.package_inputs().contains(model::UNSTABLE) {
         inputs.insert(
-            "nixpkgs-unstable".to_owned(),
+            model::UNSTABLE.to_owned(),
             plain("github:NixOS/nixpkgs/nixos-unstable".to_owned()),
         );
     }

@@ -26,6 +26,7 @@ mod lower;
 mod microvm;
 mod names;
 mod opaque;
+mod packages;
 mod profile;
 mod programs;
 mod schema;

@@ -123,6 +123,10 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
                 "lower-case letters, digits and `-`, beginning with a letter",
             );
         }
+        let packages = &fleet.value.packages;
+        let rule = "letters, digits, `-` and `_`; inside a set packages are replaced by an overlay";
+        each(&packages.own, d, "name of a package", is_loose, rule);
+        each(&packages.pins, d, "name of a package", is_loose, rule);
         if let Some(name) = &fleet.value.name {
             one(
                 name,

@@ -125,6 +125,26 @@ pub struct Packages {
     pub overlays: Vec<Text>,
     /// Whether a second, unstable package set is passed to modules.
     pub unstable: Option<Spanned<bool>>,
+    /// Packages of the fleet's own, by name.
+    pub own: Named<OwnPackage>,
+    /// Packages that come from another package set, by name.
+    pub pins: Named<Pin>,
+}
+
+/// A package of the fleet's own.
+#[derive(Clone, Debug)]
+pub struct OwnPackage {
+    /// Its folder or file, relative to the spec folder.
+    pub path: Text,
+}
+
+/// A package that comes from another package set.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// `unstable`, or an input.
+    pub input: Text,
+    /// What it is called there, where that differs.
+    pub attribute: Option<Text>,
 }
 
 /// `fleet.nix`.

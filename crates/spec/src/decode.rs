@@ -5,8 +5,8 @@ use diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span, Spanned};
 
 use crate::ast::{
     Boot, Cache, Composition, Disk, Feature, FeatureUse, FileSystem, Fleet, Gc, Gpu, Hardware,
-    Host, Input, Item, Lint, LintIgnore, Locale, Named, NixSettings, Packages, Profile, Secret,
-    Secrets, Spec, Template, Text, User,
+    Host, Input, Item, Lint, LintIgnore, Locale, Named, NixSettings, OwnPackage, Packages, Pin,
+    Profile, Secret, Secrets, Spec, Template, Text, User,
 };
 use crate::deploy;
 use crate::feature;
@@ -178,7 +178,16 @@ fn decode_fleet(node: &Node, d: &mut Diagnostics) -> Option<Fleet> {
             insecure: f.texts("insecure", d),
             overlays: f.texts("overlays", d),
             unstable: f.boolean("unstable", d),
+            own: decode_own(&mut f, d),
+            pins: Named::new(),
         };
+        f.section(
+            "pins",
+            &mut fleet.packages.pins,
+            "pinned package",
+            decode_pin,
+            d,
+        );
         f.finish(d);
     }
     if let Some(node) = f.take("nix") {
@@ -192,6 +201,61 @@ fn decode_fleet(node: &Node, d: &mut Diagnostics) -> Option<Fleet> {
     }
     f.finish(d);
     Some(fleet)
+}
+
+/// Own packages: names of folders below `packages`, or a path for each name.
+fn decode_own(f: &mut Fields<'_>, d: &mut Diagnostics) -> Named<OwnPackage> {
+    let mut own = Named::new();
+    let Some((key, node)) = f.take_with_key("own") else {
+        return own;
+    };
+    if matches!(node.kind, NodeKind::Map(_)) {
+        for (name, node) in entries(node, "`own`", d).unwrap_or_default() {
+            let what = format!("the path of `{}`", name.value);
+            if let Some(path) = text(node, &what, d) {
+                let name = name.clone();
+                let value = OwnPackage { path };
+                own.insert(name.value.clone(), Item { name, value });
+            }
+        }
+        return own;
+    }
+    if node.is_null() {
+        return own;
+    }
+    for name in texts(node, &format!("`{}`", key.value), d) {
+        if let Some(first) = own.get(&name.value) {
+            let first: &Item<OwnPackage> = first;
+            d.push(
+                Diagnostic::error(
+                    "duplicate-name",
+                    name.span,
+                    format!("package `{}` is listed twice", name.value),
+                )
+                .related(first.name.span, "first listed here"),
+            );
+            continue;
+        }
+        let path = Spanned::new(format!("packages/{}", name.value), name.span);
+        let value = OwnPackage { path };
+        own.insert(name.value.clone(), Item { name, value });
+    }
+    own
+}
+
+/// A pin: the name of a package set, or a mapping.
+fn decode_pin(node: &Node, d: &mut Diagnostics) -> Option<Pin> {
+    if !matches!(node.kind, NodeKind::Map(_)) {
+        let input = text(node, "where a package comes from", d)?;
+        let attribute = None;
+        return Some(Pin { input, attribute });
+    }
+    let mut f = Fields::of(node, "a pinned package", d)?;
+    let input = f.required_text("input", d);
+    let attribute = f.text("attribute", d);
+    f.finish(d);
+    let input = input?;
+    Some(Pin { input, attribute })
 }
 
 fn decode_nix(node: &Node, d: &mut Diagnostics) -> NixSettings {

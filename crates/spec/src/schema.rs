@@ -52,6 +52,7 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
     words("ZoneName", &mut names.zones.iter());
     words("SecretName", &mut names.secrets.iter());
     words("InputName", &mut names.inputs.iter());
+    words("PackageSource", &mut names.package_sources.iter());
     words("MicroVmName", &mut names.microvms.iter());
     words("FeatureId", &mut ids.iter());
     if !names.inputs.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Backend, DeploySettings, Fleet, Half, Host};
+use model::{Backend, DeploySettings, Fleet, Half, Host, UNSTABLE};
 use nix::Value;
 use serde::Serialize;
 
@@ -10,10 +10,10 @@ use crate::code::Code;
 use crate::error::{Problem, Result};
 use crate::module;
 use crate::tree::{Order, Tree};
-use crate::views::halves;
+use crate::views::{halves, packages};
 
-/// The input that `pkgs-unstable` is made from.
-const UNSTABLE: &str = "nixpkgs-unstable";
+/// The variable with the module that gives a machine the overlay.
+const OVERLAY_MODULE: &str = "withPackages";
 
 /// The flake.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,7 @@ pub(crate) struct View {
     inputs: Code,
     arguments: Code,
     unstable: Option<Unstable>,
+    overlay: Option<OverlayView>,
     home_modules_of_inputs: Vec<Code>,
     hosts: Vec<HostView>,
     packages: Vec<Platform>,
@@ -42,6 +43,8 @@ struct Checks {
     paths: Code,
     /// Configurations that evaluate: name of the check, name of the configuration.
     machines: Vec<(Code, Code)>,
+    /// Own packages: name of the check, and the package.
+    packages: Vec<(Code, Code)>,
     deploy: Option<Code>,
 }
 
@@ -57,6 +60,18 @@ struct Shell {
 struct Unstable {
     systems: Code,
     config: Option<Code>,
+}
+
+/// The overlay, what it is made from, and what is made with it.
+#[derive(Debug, Serialize)]
+struct OverlayView {
+    config: Option<Code>,
+    systems: Code,
+    /// Package sets besides `unstable`: the variable, and the input.
+    sets: Vec<(Code, Code)>,
+    arguments: Code,
+    /// Whether there are packages to offer.
+    has_packages: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -108,14 +123,19 @@ pub(crate) fn view(fleet: &Fleet, header: Code) -> Result<View> {
         let path = format!("./microvms/{}.nix", vm.guest.name);
         hosts.push(host_view(fleet, &vm.guest, &path, shares_home_modules)?);
     }
-    let packages = packages(fleet)?;
+    let packages = offered(fleet)?;
     Ok(View {
         header,
         description: Code::string(fleet.description.as_deref().unwrap_or(&fleet.name).trim())?,
         inputs: inputs(fleet)?,
         arguments: arguments(fleet, &home_modules)?,
-        unstable: if fleet.unstable {
+        unstable: if fleet.package_inputs().contains(UNSTABLE) {
             Some(unstable(fleet, &systems)?)
+        } else {
+            None
+        },
+        overlay: if fleet.has_package_overlay() {
+            Some(overlay(fleet, &systems)?)
         } else {
             None
         },
@@ -174,9 +194,7 @@ fn arguments(fleet: &Fleet, home_modules: &[&str]) -> Result<Code> {
     if !fleet.deploy.nodes.is_empty() {
         used.insert("deploy-rs".to_owned());
     }
-    if fleet.unstable {
-        used.insert(UNSTABLE.to_owned());
-    }
+    used.extend(fleet.package_inputs().into_iter().map(str::to_owned));
     for expr in exprs {
         used.extend(module::names(expr)?.free);
     }
@@ -213,13 +231,29 @@ fn unstable(fleet: &Fleet, systems: &BTreeSet<&str>) -> Result<Unstable> {
     })
 }
 
+fn overlay(fleet: &Fleet, systems: &BTreeSet<&str>) -> Result<OverlayView> {
+    let Unstable { systems, config } = unstable(fleet, systems)?;
+    let sets = packages::sets(fleet)
+        .into_iter()
+        .filter(|(_, input)| *input != UNSTABLE);
+    Ok(OverlayView {
+        config,
+        systems,
+        sets: sets
+            .map(|(set, input)| (Code::new(set), Code::name(input)))
+            .collect(),
+        arguments: Code::new(packages::argument(fleet)),
+        has_packages: !fleet.own_packages.is_empty(),
+    })
+}
+
 /// Whether modules of a machine refer to the flake itself.
 fn needs_self(host: &Host) -> bool {
     !host.microvms.is_empty()
 }
 
-/// Runners of MicroVMs, images and installers.
-fn packages(fleet: &Fleet) -> Result<Vec<Platform>> {
+/// Runners of MicroVMs, images and installers, programs and own packages.
+fn offered(fleet: &Fleet) -> Result<Vec<Platform>> {
     let mut platforms: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
     let mut add = |system, name: String, value: String| {
         platforms.entry(system).or_default().insert(name, value);
@@ -245,11 +279,15 @@ fn packages(fleet: &Fleet) -> Result<Vec<Platform>> {
         };
         let unstable = fleet.unstable.then(|| unstable_of(host));
         let args = special_args(true, fleet.passes_inputs, unstable.as_deref());
+        let mut modules = vec![Code::path(format!("./installers/{}.nix", host.name))?];
+        if fleet.has_package_overlay() {
+            modules.push(Code::new(OVERLAY_MODULE));
+        }
         let view = HostView {
             comment: None,
             name: Code::new(""),
             special_args: args,
-            modules: vec![Code::path(format!("./installers/{}.nix", host.name))?],
+            modules,
         };
         let value = format!("{}.config.system.build.isoImage", configuration(&view));
         add(&host.system, format!("live-iso-{}", host.name), value);
@@ -260,6 +298,12 @@ fn packages(fleet: &Fleet) -> Result<Vec<Platform>> {
         for (name, path) in &fleet.programs {
             let path = Code::path(path.as_str())?;
             let value = format!("nixpkgs.legacyPackages.{attr}.callPackage {path} {{ }}");
+            let packages = platforms.entry(system).or_default();
+            packages.entry(name.clone()).or_insert(value);
+        }
+        for name in fleet.own_packages.keys() {
+            let package = Code::name(name);
+            let value = format!("packageSets.{attr}.{package}");
             let packages = platforms.entry(system).or_default();
             packages.entry(name.clone()).or_insert(value);
         }
@@ -372,6 +416,16 @@ fn checks(fleet: &Fleet, system: &str) -> Result<Checks> {
         system: Code::name(system),
         paths: Code::new(crate::file::nix_folders(fleet).join(" ")),
         machines: machines.collect::<Result<_>>()?,
+        packages: fleet
+            .own_packages
+            .keys()
+            .map(|name| {
+                let check = Code::name(&format!("package-{name}"));
+                let (system, name) = (Code::name(system), Code::name(name));
+                let package = format!("self.packages.{system}.{name}");
+                (check, Code::new(package))
+            })
+            .collect(),
         deploy: deploy.map(Code::new),
     })
 }
@@ -447,6 +501,9 @@ fn host_view(
     let mut modules = vec![Code::path(path)?];
     for module in &host.input_modules {
         modules.push(Code::element(module)?);
+    }
+    if fleet.has_package_overlay() {
+        modules.push(Code::new(OVERLAY_MODULE));
     }
     if shares_home_modules && host.has_home_manager {
         modules.push(Code::new("sharedHomeModules"));

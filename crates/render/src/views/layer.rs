@@ -21,7 +21,8 @@ pub(crate) struct View {
 
 /// Whether the fleet says anything for every host.
 pub(crate) fn has_fleet(fleet: &Fleet) -> bool {
-    !(fleet.definitions.is_empty() && fleet.modules.is_empty() && fleet.overlays.is_empty())
+    let has_overlays = !(fleet.overlays.is_empty() || fleet.has_package_overlay());
+    has_overlays || !(fleet.definitions.is_empty() && fleet.modules.is_empty())
 }
 
 /// Whether a template has anything to say.
@@ -37,7 +38,8 @@ pub(crate) fn has_profile(profile: &Profile) -> bool {
 /// The view of `modules/fleet.nix`.
 pub(crate) fn fleet(fleet: &Fleet) -> Result<View> {
     let mut tree = Tree::new(&fleet.definitions)?;
-    if !fleet.overlays.is_empty() {
+    // With packages of the fleet's own, one overlay holds everything.
+    if !fleet.overlays.is_empty() && !fleet.has_package_overlay() {
         let overlays = fleet
             .overlays
             .iter()

@@ -9,6 +9,7 @@ pub(crate) mod host;
 pub(crate) mod index;
 pub(crate) mod installer;
 pub(crate) mod layer;
+pub(crate) mod packages;
 pub(crate) mod readme;
 pub(crate) mod repository;
 pub(crate) mod secrets;

@@ -30,6 +30,8 @@ pub struct Names {
     pub key_holders: Vec<String>,
     /// Section `inputs`, and the inputs that come by themselves.
     pub inputs: Vec<String>,
+    /// Where packages may be pinned to: `unstable`, and the inputs of the spec.
+    pub package_sources: Vec<String>,
     /// Features of the spec and the catalog, sorted by id.
     pub features: Vec<FeatureNames>,
 }
@@ -96,7 +98,11 @@ impl Names {
         inputs.extend(keys(&spec.inputs));
         inputs.sort();
         inputs.dedup();
+        let unstable = std::iter::once("unstable".to_owned());
+        let own = keys(&spec.inputs).into_iter();
+        let own = own.filter(|name| name != "nixpkgs" && !KNOWN_INPUTS.contains(&name.as_str()));
         Names {
+            package_sources: unstable.chain(own).collect(),
             hosts: keys(&spec.hosts),
             microvms: keys(&spec.microvms),
             users: keys(&spec.users),

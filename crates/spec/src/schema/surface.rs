@@ -44,6 +44,8 @@ names! {
     FollowedInput,
     /// A flake input: one of the section `inputs`, or one that comes by itself.
     InputName,
+    /// `unstable`, or an input that is a nixpkgs.
+    PackageSource,
     /// `all`, a host or a group of `secrets.groups`.
     SecretReader,
     /// A user of `secrets.keys.users` or a group of `secrets.groups`.
@@ -320,6 +322,40 @@ struct Packages {
     overlays: Option<Many<String>>,
     /// Whether modules get a second package set, `pkgs-unstable`.
     unstable: Option<bool>,
+    /// Packages of your own: names of folders below `packages/`, or a folder or file for each name.
+    own: Option<OwnPackages>,
+    /// Packages that come from another package set, on every machine.
+    pins: Option<BTreeMap<String, Pin>>,
+}
+
+/// Packages of your own.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum OwnPackages {
+    /// The folder `packages/NAME`.
+    One(String),
+    /// Folders `packages/NAME`.
+    List(Vec<String>),
+    /// Folders or files, relative to the spec folder.
+    Paths(BTreeMap<String, String>),
+}
+
+/// Where a package comes from.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Pin {
+    From(PackageSource),
+    Of(PinOf),
+}
+
+/// A package of another package set.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct PinOf {
+    /// `unstable`, or an input that is a nixpkgs.
+    input: PackageSource,
+    /// What the package is called there, where that differs.
+    attribute: Option<String>,
 }
 
 /// Settings of Nix itself.
