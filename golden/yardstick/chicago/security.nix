@@ -1,4 +1,3 @@
-{ lib, ... }:
 {
   services.openssh = {
     enable = true;
@@ -118,7 +117,7 @@
       "ufs"
       "x25"
     ];
-    kernel.sysctl = lib.mapAttrs (_: lib.mkOverride 950) {
+    kernel.sysctl = {
       "kernel.kptr_restrict" = 2;
       "kernel.dmesg_restrict" = 1;
       "kernel.kexec_load_disabled" = 1;

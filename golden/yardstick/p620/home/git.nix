@@ -1,30 +1,46 @@
-{ config, lib, ... }:
+{ pkgs, ... }:
 {
+  programs = {
+    delta = {
+      enable = true;
+      enableGitIntegration = true;
+      options = {
+        navigate = true;
+        line-numbers = true;
+      };
+    };
 
-  programs.git = {
-    enable = true;
-    ignores = [
-      "*~"
-      "*.swp"
-      ".DS_Store"
-      ".direnv/"
-      ".envrc.local"
-      "result"
-      "result-*"
-    ];
-    lfs.enable = false;
-    signing = {
-      format = "ssh";
-      key = null;
-      signByDefault = false;
+    gh = {
+      enable = true;
+      extensions = [ pkgs.gh-dash ];
+      settings = {
+        aliases = {
+          co = "pr checkout";
+          prs = "pr list --author @me";
+          pv = "pr view";
+        };
+        git_protocol = "ssh";
+        version = "1";
+      };
     };
-    maintenance = {
-      enable = false;
-      repositories = [ ];
-    };
-    settings = lib.mkMerge [
-      {
-        alias = ({
+
+    git = {
+      enable = true;
+      ignores = [
+        "*~"
+        "*.swp"
+        ".DS_Store"
+        ".direnv/"
+        ".envrc.local"
+        "result"
+        "result-*"
+      ];
+      signing = {
+        format = "ssh";
+        signByDefault = false;
+      };
+      settings = {
+        alias = {
           amend = "commit --amend --no-edit";
           br = "branch --sort=-committerdate";
           ci = "commit";
@@ -34,34 +50,24 @@
           st = "status --short --branch";
           sw = "switch";
           unstage = "restore --staged";
-        });
-        init.defaultBranch = "main";
-        pull.rebase = true;
-        branch.sort = lib.mkDefault "-committerdate";
-        commit.verbose = lib.mkDefault true;
+        };
+        branch.sort = "-committerdate";
+        commit.verbose = true;
         diff = {
-          algorithm = lib.mkDefault "histogram";
-          colorMoved = lib.mkDefault "default";
+          algorithm = "histogram";
+          colorMoved = "default";
         };
-        fetch.prune = lib.mkDefault true;
-        merge.conflictStyle = lib.mkDefault "zdiff3";
-        push.autoSetupRemote = lib.mkDefault true;
+        fetch.prune = true;
+        init.defaultBranch = "main";
+        merge.conflictStyle = "zdiff3";
+        pull.rebase = true;
+        push.autoSetupRemote = true;
         rebase = {
-          autoSquash = lib.mkDefault true;
-          autoStash = lib.mkDefault true;
+          autoSquash = true;
+          autoStash = true;
         };
-        rerere.enabled = lib.mkDefault true;
-      }
-      { }
-    ];
-  };
-
-  programs.delta = {
-    enable = true;
-    enableGitIntegration = true;
-    options = {
-      navigate = lib.mkDefault true;
-      line-numbers = lib.mkDefault true;
+        rerere.enabled = true;
+      };
     };
   };
 }

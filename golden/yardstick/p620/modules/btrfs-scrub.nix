@@ -1,9 +1,0 @@
-{ config, lib, ... }:
-{
-
-  services.btrfs.autoScrub = {
-    enable = true;
-    interval = "monthly";
-    limit = null;
-  };
-}

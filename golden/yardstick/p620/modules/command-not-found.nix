@@ -1,4 +1,0 @@
-{
-  programs.command-not-found.enable = false;
-  programs.nix-index.enable = true;
-}
