@@ -133,7 +133,7 @@ enum Command {
     Graph(commands::graph::Args),
     /// List what a fleet has
     List(commands::list::Args),
-    /// Show a resolved host, feature or user, and where each value comes from
+    /// Show a host, feature, template, secret or anything else with a name, and where each value comes from
     Explain(commands::explain::Args),
     /// Show where the value of an option, or a line of generated Nix, comes from
     Why(commands::why::Args),
@@ -145,7 +145,7 @@ enum Command {
     Index(commands::index::Args),
     /// Start a small fleet
     Init(commands::init::Args),
-    /// Add a host, user, feature or profile to the spec
+    /// Add a host, user, feature, profile or MicroVM to the spec
     New(commands::new::Args),
     /// Take files of the output over: gen forgets them
     Eject(commands::eject::Args),
@@ -287,6 +287,7 @@ impl App {
         if let Some(tree) = generated.tree {
             return Ok(Ok(Sound {
                 sources: generated.sources,
+                spec: generated.spec,
                 fleet: generated.fleet,
                 tree,
             }));
@@ -333,6 +334,8 @@ pub(crate) fn generate_visibly(sources: Sources) -> Generated {
 pub(crate) struct Sound {
     /// The sources, with the catalog files that were used.
     pub(crate) sources: SourceMap,
+    /// The spec as written.
+    pub(crate) spec: spec::Spec,
     /// The resolved fleet.
     pub(crate) fleet: model::Fleet,
     /// The files.

@@ -37,6 +37,12 @@ pub(crate) fn untracked(folder: &Utf8Path) -> Vec<String> {
     }
 }
 
+/// Whether a folder is in a work tree.
+pub(crate) fn is_work_tree(folder: &Utf8Path) -> bool {
+    let asked = ["rev-parse", "--is-inside-work-tree"];
+    git(folder, &asked, None).is_ok_and(|answer| answer.is_some())
+}
+
 /// A revision of the repository that a folder is in.
 #[derive(Debug)]
 pub(crate) struct Repository {

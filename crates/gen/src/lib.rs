@@ -35,6 +35,7 @@ mod origin;
 mod panic;
 pub mod places;
 mod progress;
+mod recipients;
 mod status;
 mod summary;
 mod table;

@@ -69,6 +69,75 @@ pub(crate) fn nix(value: &Value) -> String {
     one_line(&nix::render(value).unwrap_or_else(|error| format!("<{error}>")))
 }
 
+/// A value as YAML on one line, cut when it is long.
+pub(crate) fn yaml(value: &spec::Value) -> String {
+    one_line(&flow(value))
+}
+
+/// A value in YAML's flow style.
+fn flow(value: &spec::Value) -> String {
+    use spec::ValueKind as Kind;
+    let text = |text: &str| {
+        let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "/._-+@%".contains(c))
+            && !["true", "false", "null"].contains(&text);
+        if is_plain {
+            text.to_owned()
+        } else {
+            format!("{text:?}")
+        }
+    };
+    match &value.kind {
+        Kind::Null => "null".to_owned(),
+        Kind::Bool(it) => it.to_string(),
+        Kind::Int(it) => it.to_string(),
+        Kind::Float(it) => it.to_string(),
+        Kind::Str(it) => text(it),
+        Kind::Lines(it) => format!("!lines {}", text(it)),
+        Kind::List(items) | Kind::Merge(items) => {
+            format!(
+                "[{}]",
+                items.iter().map(flow).collect::<Vec<_>>().join(", ")
+            )
+        }
+        Kind::Attrs(entries) if entries.is_empty() => "{}".to_owned(),
+        Kind::Attrs(entries) => {
+            let entry =
+                |(name, value): (&String, &spec::Value)| format!("{}: {}", text(name), flow(value));
+            format!(
+                "{{ {} }}",
+                entries.iter().map(entry).collect::<Vec<_>>().join(", ")
+            )
+        }
+        Kind::Nix(code) => format!("!nix {}", code.as_str()),
+        Kind::Opt(name) => format!("!opt {name}"),
+        Kind::Pkg(name) => format!("!pkg {name}"),
+        Kind::Secret(name) => format!("!secret {name}"),
+        Kind::File(path) => format!("!file {path}"),
+        Kind::Default(inner) => format!("!default {}", flow(inner)),
+        Kind::Force(inner) => format!("!force {}", flow(inner)),
+        Kind::Before(inner) => format!("!before {}", flow(inner)),
+        Kind::After(inner) => format!("!after {}", flow(inner)),
+        Kind::If {
+            when,
+            then,
+            otherwise,
+        } => {
+            let otherwise = otherwise
+                .as_ref()
+                .map(|value| format!(", else: {}", flow(value)))
+                .unwrap_or_default();
+            format!(
+                "!if {{ when: {}, then: {}{otherwise} }}",
+                flow(when),
+                flow(then)
+            )
+        }
+    }
+}
+
 /// A value without the priority of its layer.
 pub(crate) fn without_priority(value: &Value) -> &Value {
     match value {

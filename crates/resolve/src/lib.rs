@@ -95,6 +95,12 @@ pub fn resolve(
     fleet
 }
 
+/// A disk layout with its defaults, used or not; nothing where it is wrong, which is reported elsewhere.
+pub fn disk_layout(item: &spec::ast::Item<spec::ast::Disk>) -> Option<model::DiskLayout> {
+    let disk = disks::resolve(item, &mut Diagnostics::new())?;
+    Some(disk.layout)
+}
+
 /// The whole catalog as the features of a fleet without hosts, every half emitted, in the default
 /// namespace: what a build lays out once.
 pub fn catalog_fleet() -> Fleet {

@@ -14,6 +14,7 @@ use crate::text::{list, one_line};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FleetFeatureView {
+    kind: &'static str,
     #[serde(flatten)]
     summary: FeatureSummary,
     enabled_on: Vec<String>,
@@ -67,6 +68,7 @@ pub(super) fn view(generated: &mut Generated, id: &str) -> Result<FleetFeatureVi
         }
     }
     Ok(FleetFeatureView {
+        kind: "feature",
         enabled_on: enabled_on(fleet, id),
         summary,
         uses,
@@ -85,7 +87,7 @@ pub(super) fn draw(view: &FleetFeatureView) -> String {
         builtin,
         ..
     } = &view.summary;
-    tree.title(&format!("{id}: {summary}"));
+    tree.headline(view.kind, id, Some(summary));
     for line in description.iter().flat_map(|text| text.trim().lines()) {
         tree.line(1, line, "");
     }

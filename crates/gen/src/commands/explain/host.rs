@@ -17,6 +17,7 @@ use crate::text::{list, size};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct HostView {
+    kind: &'static str,
     name: String,
     description: Option<String>,
     place: String,
@@ -37,6 +38,56 @@ pub(super) struct HostView {
     ports: Vec<PortView>,
     secrets: Vec<SecretView>,
     modules: Vec<String>,
+    /// MicroVMs that it runs.
+    microvms: Vec<String>,
+    /// How it is deployed: address, and who logs in where that is said.
+    deployed: Option<String>,
+    /// Its installer, a package of the flake.
+    installer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    microvm: Option<MicrovmView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageView>,
+}
+
+/// What a MicroVM has besides.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MicrovmView {
+    memory: String,
+    vcpu: i64,
+    hypervisor: Option<String>,
+    /// Hosts that run it as a service.
+    runs_on: Vec<String>,
+    /// Bridge of the host and address on it.
+    network: Option<String>,
+    forwards: Vec<ForwardView>,
+    /// Name and mount point of what it keeps.
+    volumes: BTreeMap<String, String>,
+    /// Folders of the host by mount point.
+    shares: BTreeMap<String, String>,
+    accounts: Vec<String>,
+    run: String,
+}
+
+#[derive(Serialize)]
+struct ForwardView {
+    from: String,
+    to: u16,
+    protocol: &'static str,
+    place: String,
+}
+
+/// What an image has besides.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageView {
+    format: &'static str,
+    /// The attribute of `system.build.images`.
+    builder: &'static str,
+    user: Option<String>,
+    disk_size: Option<u64>,
+    build: String,
 }
 
 #[derive(Serialize)]
@@ -129,7 +180,17 @@ pub(super) fn view(sound: &Sound, name: &str) -> Option<HostView> {
         .as_ref()
         .and_then(|name| fleet.templates.get(name));
     let layers = layers(host, fleet);
+    let microvm = fleet.microvms.get(name).map(|vm| microvm(sound, vm));
+    let image = fleet.images.get(name).map(|it| image(sound, it));
+    let is_host = fleet.hosts.contains_key(name);
+    let reach = fleet.deploy.reach.get(name).filter(|_| is_host);
+    let installer = fleet.installers.get(name).filter(|_| is_host);
     Some(HostView {
+        kind: match (&microvm, &image) {
+            (Some(_), _) => "vm",
+            (_, Some(_)) => "image",
+            _ => "host",
+        },
         name: host.name.to_string(),
         description: host.description.clone(),
         place: sources.place(host.span),
@@ -167,7 +228,84 @@ pub(super) fn view(sound: &Sound, name: &str) -> Option<HostView> {
             })
             .collect(),
         modules: host.modules.clone(),
+        microvms: host.microvms.iter().map(ToString::to_string).collect(),
+        deployed: reach.map(|reach| match &reach.ssh_user {
+            Some(user) => format!("{user}@{}", reach.address),
+            None => reach.address.clone(),
+        }),
+        installer: installer.map(|it| format!("live-iso-{}", it.host)),
+        microvm,
+        image,
     })
+}
+
+fn microvm(sound: &Sound, vm: &model::MicroVm) -> MicrovmView {
+    let name = &vm.guest.name;
+    let spec = sound.spec.microvms.get(name.as_str()).map(|it| &it.value);
+    let hosts = sound.fleet.hosts.values();
+    let hosts = hosts.filter(|host| host.microvms.contains(name));
+    let account = |(name, throw_away): &(String, bool)| {
+        let remark = if *throw_away {
+            " (throw-away password)"
+        } else {
+            ""
+        };
+        format!("{name}{remark}")
+    };
+    MicrovmView {
+        memory: size(vm.memory << 20),
+        vcpu: vm.vcpu,
+        hypervisor: spec
+            .and_then(|it| it.hypervisor.as_ref())
+            .map(|it| it.value.clone()),
+        runs_on: hosts.map(|host| host.name.to_string()).collect(),
+        network: vm.bridge.as_ref().map(|bridge| {
+            let address = vm.address.as_deref().unwrap_or("an address by DHCP");
+            format!("{address} on bridge {bridge}")
+        }),
+        forwards: vm
+            .forwards
+            .iter()
+            .map(|forward| ForwardView {
+                from: format!("{}:{}", forward.address, forward.host),
+                to: forward.guest,
+                protocol: match forward.protocol {
+                    Protocol::Tcp => "tcp",
+                    Protocol::Udp => "udp",
+                },
+                place: sound.sources.place(forward.span),
+            })
+            .collect(),
+        volumes: vm.volumes.iter().cloned().collect(),
+        shares: spec
+            .into_iter()
+            .flat_map(|it| &it.shares)
+            .map(|it| (it.mount_point.value.clone(), it.source.value.clone()))
+            .collect(),
+        accounts: vm.accounts.iter().map(account).collect(),
+        run: format!("nix run .#{name}"),
+    }
+}
+
+fn image(sound: &Sound, image: &model::Image) -> ImageView {
+    let machine = &image.machine;
+    let name = &machine.name;
+    let spec = sound.spec.images.get(name.as_str()).map(|it| &it.value);
+    ImageView {
+        format: image.format.word(),
+        builder: image.format.builder(&machine.system),
+        user: machine
+            .users
+            .keys()
+            .next()
+            .map(ToString::to_string)
+            .or_else(|| {
+                let user = spec?.user.as_ref()?;
+                Some(user.value.clone())
+            }),
+        disk_size: spec.and_then(|it| Some(it.disk_size.as_ref()?.value)),
+        build: format!("nix build .#packages.{}.{name}", machine.system),
+    }
 }
 
 /// A user on a host.
@@ -369,12 +507,7 @@ fn ports(host: &Host) -> Vec<PortView> {
 /// Draws a host for people.
 pub(super) fn draw(view: &HostView) -> String {
     let mut tree = Tree::default();
-    let description = view
-        .description
-        .as_ref()
-        .map(|d| format!(": {d}"))
-        .unwrap_or_default();
-    tree.title(&format!("{}{description}", view.name));
+    tree.headline(view.kind, &view.name, view.description.as_deref());
     tree.fact("defined in", &view.place);
     tree.fact(
         "system",
@@ -398,7 +531,8 @@ pub(super) fn draw(view: &HostView) -> String {
     tree.fact("platform", &hardware.platform);
     tree.fact("cpu", hardware.cpu.as_deref().unwrap_or_default());
     tree.fact("gpu", &list(&hardware.gpus));
-    tree.fact("memory", &hardware.memory.map(size).unwrap_or_default());
+    let memory = hardware.memory.filter(|_| view.microvm.is_none());
+    tree.fact("memory", &memory.map(size).unwrap_or_default());
     tree.fact(
         "boot loader",
         hardware.boot_loader.as_deref().unwrap_or_default(),
@@ -417,6 +551,22 @@ pub(super) fn draw(view: &HostView) -> String {
         hardware.facter.as_deref().unwrap_or_default(),
     );
     tree.fact("modules", &list(&view.modules));
+    tree.fact("runs", &list(&view.microvms));
+    tree.fact("deployed to", view.deployed.as_deref().unwrap_or_default());
+    tree.fact("installer", view.installer.as_deref().unwrap_or_default());
+    if let Some(vm) = &view.microvm {
+        draw_microvm(&mut tree, vm);
+    }
+    if let Some(image) = &view.image {
+        tree.fact("format", image.format);
+        tree.fact(
+            "built as",
+            &format!("system.build.images.{}", image.builder),
+        );
+        tree.fact("disk", &image.disk_size.map(size).unwrap_or_default());
+        tree.fact("user", image.user.as_deref().unwrap_or_default());
+        tree.fact("build it", &image.build);
+    }
 
     if !view.features.is_empty() || !view.disabled.is_empty() {
         tree.title(&format!("Features ({})", view.features.len()));
@@ -461,6 +611,35 @@ pub(super) fn draw(view: &HostView) -> String {
     tree.finish()
 }
 
+fn draw_microvm(tree: &mut Tree, vm: &MicrovmView) {
+    tree.fact("memory", &vm.memory);
+    tree.fact("processors", &vm.vcpu.to_string());
+    tree.fact("hypervisor", vm.hypervisor.as_deref().unwrap_or_default());
+    tree.fact("network", vm.network.as_deref().unwrap_or_default());
+    let runs_on = match list(&vm.runs_on) {
+        none if none == "-" => "no host as a service".to_owned(),
+        hosts => hosts,
+    };
+    tree.fact("runs on", &runs_on);
+    tree.fact("run it", &vm.run);
+    tree.fact("accounts", &list(&vm.accounts));
+    if !vm.forwards.is_empty() {
+        tree.title(&format!("Forwards ({})", vm.forwards.len()));
+        for it in &vm.forwards {
+            let text = format!("{} to {}/{}", it.from, it.to, it.protocol);
+            tree.line(1, text, &it.place);
+        }
+    }
+    for (title, rows) in [("Keeps", &vm.volumes), ("Shares", &vm.shares)] {
+        if !rows.is_empty() {
+            tree.title(&format!("{title} ({})", rows.len()));
+            for (name, what) in rows {
+                tree.line(1, name, what);
+            }
+        }
+    }
+}
+
 /// Draws features with their options.
 pub(super) fn draw_features(tree: &mut Tree, depth: usize, features: &[FeatureView]) {
     for feature in features {
@@ -477,14 +656,14 @@ pub(super) fn draw_features(tree: &mut Tree, depth: usize, features: &[FeatureVi
 pub(super) fn draw_settings(tree: &mut Tree, depth: usize, settings: &[SettingView]) {
     for setting in settings {
         let mut remark = setting.from.to_string();
+        let value = match setting.value.as_str() {
+            "" | "-" => String::new(),
+            value => format!(" = {value}"),
+        };
         if !setting.over.is_empty() {
             let over: Vec<String> = setting.over.iter().map(ToString::to_string).collect();
             remark = format!("{remark} (over {})", over.join("; "));
         }
-        tree.line(
-            depth,
-            format!("{} = {}", setting.path, setting.value),
-            remark,
-        );
+        tree.line(depth, format!("{}{value}", setting.path), remark);
     }
 }

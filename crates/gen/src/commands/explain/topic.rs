@@ -23,14 +23,14 @@ pub(super) enum Topic {
 /// A line of the answer; what a topic does not have is empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) struct Row {
-    host: String,
-    name: String,
+    pub(super) host: String,
+    pub(super) name: String,
     /// Where a port is open; who may read a secret.
     on: String,
     /// What opens, uses or switches on.
-    by: String,
+    pub(super) by: String,
     /// `generated/modules/web/server.nix:12`.
-    place: String,
+    pub(super) place: String,
 }
 
 /// The rows of a host.
@@ -91,16 +91,27 @@ struct Side<'a> {
 const EVERYWHERE: &str = "every interface";
 
 impl Side<'_> {
-    /// The definitions of NixOS that apply: not those of features that are off.
+    /// The definitions of NixOS that apply.
     fn settings(&self) -> impl Iterator<Item = (&Reached<'_>, &Setting)> {
+        self.every_setting()
+            .filter(|(file, setting)| setting.user.is_none() && file.user.is_none())
+    }
+
+    /// The definitions that apply, of NixOS and of homes: not those of features that are off.
+    fn every_setting(&self) -> impl Iterator<Item = (&Reached<'_>, &Setting)> {
+        let is_on = |file: &&Reached<'_>| match (feature_of(&file.path), &file.user) {
+            (Some(id), Some(user)) => self
+                .host
+                .users
+                .get(user.as_str())
+                .is_some_and(|user| user.enabled.contains_key(id.as_str())),
+            (Some(id), None) => self.host.enabled.contains_key(id.as_str()),
+            (None, _) => true,
+        };
         self.files
             .iter()
-            .filter(|file| match feature_of(&file.path) {
-                Some(id) => self.host.enabled.contains_key(id.as_str()),
-                None => true,
-            })
+            .filter(is_on)
             .flat_map(|file| file.module.settings.iter().map(move |it| (file, it)))
-            .filter(|(file, setting)| setting.user.is_none() && file.user.is_none())
     }
 
     fn row(&self, name: &str, on: &str, by: &str, at: Option<(&Reached<'_>, &Setting)>) -> Row {
@@ -219,12 +230,16 @@ impl Side<'_> {
             let path = nix::attr_name(name);
             let wanted = format!("secrets.{path}.path");
             let mut used = false;
-            for at in self.settings() {
+            for at in self.every_setting() {
                 let (file, setting) = at;
                 let code = &file.text[setting.value_start..setting.end];
                 if code.contains(&wanted) {
                     used = true;
-                    let by = setting.path.to_string();
+                    let user = file.user.as_ref().or(setting.user.as_ref());
+                    let by = match user {
+                        Some(user) => format!("{} of {user}'s home", setting.path),
+                        None => setting.path.to_string(),
+                    };
                     rows.push(self.row(name, &readers, &by, Some(at)));
                 }
             }
@@ -318,7 +333,9 @@ fn protocol(protocol: Protocol) -> &'static str {
 fn feature_of(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.trim_end_matches(".nix").split('/').collect();
     match parts.as_slice() {
-        ["modules", category, name] => Some(format!("{category}.{name}")),
+        ["modules" | "home", category, name] if *category != "profiles" => {
+            Some(format!("{category}.{name}"))
+        }
         _ => None,
     }
 }

@@ -18,6 +18,14 @@ impl Tree {
         self.text.push('\n');
     }
 
+    /// The first line: what it is, its name, and what it is for.
+    pub(super) fn headline(&mut self, kind: &str, name: &str, description: Option<&str>) {
+        let description = description
+            .map(|text| format!(": {text}"))
+            .unwrap_or_default();
+        self.title(&format!("{kind} {name}{description}"));
+    }
+
     /// A line below the title, with what is said about it in a column of its own.
     pub(super) fn line(
         &mut self,

@@ -12,7 +12,9 @@ use crate::text::list;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FleetUserView {
+    kind: &'static str,
     name: String,
+    place: Option<String>,
     full_name: Option<String>,
     email: Option<String>,
     admin: bool,
@@ -29,8 +31,11 @@ pub(super) fn view(sound: &Sound, name: &str) -> Option<FleetUserView> {
         let on = host.users.get(name)?;
         Some((host.name.to_string(), host::user_view(on, fleet, sources)))
     });
+    let defined = sound.spec.users.get(name);
     Some(FleetUserView {
+        kind: "user",
         name: user.name.to_string(),
+        place: defined.map(|item| sources.place(item.name.span)),
         full_name: user.full_name.clone(),
         email: user.email.clone(),
         admin: user.admin,
@@ -42,12 +47,8 @@ pub(super) fn view(sound: &Sound, name: &str) -> Option<FleetUserView> {
 /// Draws a user for people.
 pub(super) fn draw(view: &FleetUserView) -> String {
     let mut tree = Tree::default();
-    let full_name = view
-        .full_name
-        .as_ref()
-        .map(|name| format!(": {name}"))
-        .unwrap_or_default();
-    tree.title(&format!("{}{full_name}", view.name));
+    tree.headline("user", &view.name, view.full_name.as_deref());
+    tree.fact("defined in", view.place.as_deref().unwrap_or_default());
     tree.fact("email", view.email.as_deref().unwrap_or_default());
     tree.fact("admin", if view.admin { "yes" } else { "no" });
     tree.fact("hosts", &list(view.hosts.keys()));
