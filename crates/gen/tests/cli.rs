@@ -295,7 +295,14 @@ fn explain() {
     );
     assert_snapshot!("explain_user", project.clean(&["explain", "user", "alice"]));
     assert_snapshot!("explain_unknown", project.run(&["explain", "oen"]));
-    assert_snapshot!("explain_other_kind", project.run(&["explain", "alice"]));
+    assert_eq!(
+        project.clean(&["explain", "alice"]).stdout,
+        project.clean(&["explain", "user", "alice"]).stdout
+    );
+    assert_snapshot!(
+        "explain_other_kind",
+        project.run(&["explain", "host", "alice"])
+    );
     assert_snapshot!("explain_no_kind", project.run(&["explain", "thing", "one"]));
 }
 
@@ -416,6 +423,97 @@ fn new() {
         "new_without_spec",
         Project::empty().run(&["new", "host", "one"])
     );
+}
+
+/// A MicroVM alone, and for hosts whose guests are written in every way that YAML has.
+#[test]
+fn new_vm() {
+    let project = Project::new();
+    assert_snapshot!("new_vm", project.clean(&["new", "vm", "box"]));
+    assert_snapshot!("new_vm_file", project.read("spec/microvms/box.yaml"));
+    project.clean(&[]);
+    project.clean(&["check"]);
+    for (name, before, after) in [
+        ("none", "", "    microvms: [box]\n"),
+        (
+            "flow",
+            "    microvms: [a] # guests\n",
+            "    microvms: [a, box] # guests\n",
+        ),
+        ("empty", "    microvms: []\n", "    microvms: [box]\n"),
+        (
+            "block",
+            "    microvms:\n      - a # first\n",
+            "    microvms:\n      - a\n      - box # first\n",
+        ),
+    ] {
+        let one = |guests: &str| {
+            format!(
+                "hosts:
+  one:
+{guests}    hardware: {{ cpu: none, disks: d, boot: {{ loader: systemd-boot }} }} # stays
+disks: {{ d: {{ layout: ext4, device: /dev/vda }} }}
+microvms:
+  a: {{ memory: 1GiB, network: {{ forwards: [{{ host: 2222, guest: 22 }}] }}, users: {{ a: {{ password: a }} }} }}
+"
+            )
+        };
+        let fleet = support::FLEET;
+        let project = Project::empty()
+            .file("spec/fleet.yaml", fleet)
+            .file("spec/hosts.yaml", one(before));
+        let run = project.clean(&["new", "vm", "box", "--host", "one"]);
+        if name == "flow" {
+            assert_snapshot!("new_vm_of_a_host", run);
+        }
+        let written = project.read("spec/hosts.yaml");
+        if name == "block" {
+            assert!(written.contains("- a"), "{written}");
+            assert!(written.contains("\n      - box"), "{written}");
+        } else {
+            assert_eq!(written, one(after), "{name}");
+        }
+        let file = project.read("spec/microvms/box.yaml");
+        assert!(file.contains("host: 2223"), "{file}");
+        project.clean(&[]);
+        project.clean(&["check"]);
+        let explained = project.clean(&["explain", "box"]).stdout;
+        assert!(explained.contains("runs on     one"), "{explained}");
+    }
+    let flow = Project::empty()
+        .file("spec/fleet.yaml", support::FLEET)
+        .file(
+            "spec/hosts.yaml",
+            "hosts: { one: { system: aarch64-linux, hardware: { cpu: none, disks: d, boot: { loader: systemd-boot } } } }
+disks: { d: { layout: ext4, device: /dev/vda } }
+users: { alice: { admin: true, sshKeys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHPYbbRSGAPSUwFYPXDUHprguLvsY2D4tuc3HkCIho9v] } }
+",
+        );
+    flow.clean(&["new", "vm", "box", "--host", "one"]);
+    let hosts = flow.read("spec/hosts.yaml");
+    assert!(
+        hosts.starts_with("hosts: { one: { microvms: [box], system: aarch64-linux"),
+        "{hosts}"
+    );
+    assert_snapshot!("new_vm_file_aarch64", flow.read("spec/microvms/box.yaml"));
+    flow.clean(&[]);
+    flow.clean(&["check"]);
+    for (name, args) in [
+        ("of_no_host", vec!["new", "vm", "two", "--host", "on"]),
+        ("existing", vec!["new", "vm", "box"]),
+        ("existing_host", vec!["new", "vm", "one"]),
+        ("name_of_a_vm", vec!["new", "host", "box"]),
+        (
+            "host_of_a_user",
+            vec!["new", "user", "bob", "--host", "one"],
+        ),
+        ("bad_name", vec!["new", "vm", "Box"]),
+    ] {
+        let run = flow.run(&args);
+        assert_eq!(run.code, 2, "{run}");
+        assert_snapshot!(format!("new_vm_refused_{name}"), run);
+    }
+    assert_eq!(hosts, flow.read("spec/hosts.yaml"));
 }
 
 #[test]

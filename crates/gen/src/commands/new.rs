@@ -1,17 +1,25 @@
-//! `gen new`: another host, user, feature or profile, in a file of its own.
+//! `gen new`: another host, user, feature, profile or MicroVM, in a file of its own.
 //!
-//! Files of the spec merge by section, so a new file never touches what the user wrote.
+//! Files of the spec merge by section, so a new file never touches what the user wrote. Only the host
+//! that is to run a MicroVM gets its name, by place, so that comments and layout stay.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
 use clap::ValueEnum;
-use diag::Span;
+use diag::{Diagnostics, FileId, Severity, SourceMap, Span};
 use spec::Spec;
+use spec::node::{Node, NodeKind};
 
 use crate::cli::App;
+use crate::commands::explain::steps;
 use crate::commands::init::write_new;
 use crate::commands::schema;
 use crate::console;
+use crate::edit::{self, Edits, Found};
 use crate::status::Status;
+use crate::{Sources, generate};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -20,14 +28,19 @@ pub(crate) struct Args {
     kind: Kind,
     /// Its name; of a feature, `category.name`
     name: String,
+    /// The host that runs the MicroVM
+    #[arg(long)]
+    host: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
     Host,
     User,
     Feature,
     Profile,
+    #[value(alias = "microvm")]
+    Vm,
 }
 
 impl Kind {
@@ -37,6 +50,15 @@ impl Kind {
             Self::User => "user",
             Self::Feature => "feature",
             Self::Profile => "profile",
+            Self::Vm => "vm",
+        }
+    }
+
+    /// The section of the spec, which its folder is named after.
+    fn section(self) -> String {
+        match self {
+            Self::Vm => "microvms".to_owned(),
+            other => format!("{}s", other.word()),
         }
     }
 }
@@ -51,15 +73,19 @@ const BLIND: &[&str] = &[
 
 /// Adds it.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
-    let Args { kind, name } = args;
+    let Args { kind, name, host } = args;
     check_name(*kind, name)?;
+    anyhow::ensure!(
+        host.is_none() || *kind == Kind::Vm,
+        "`--host` names the host that runs a MicroVM; a {} takes none",
+        kind.word()
+    );
     let sources = app.load()?;
     let mut diagnostics = sources.diagnostics.clone();
     let spec = spec::load(&sources.map, &sources.yaml, &mut diagnostics);
-    if let Some(span) = existing(&spec, *kind, name) {
+    if let Some((what, span)) = existing(&spec, *kind, name) {
         anyhow::bail!(
-            "there is already a {} `{name}`, at {}",
-            kind.word(),
+            "there is already {what} `{name}`, at {}",
             sources.map.place(span)
         );
     }
@@ -67,17 +93,42 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         console::report(app.format, &diagnostics, &sources.map)?;
         return Ok(Status::of(&diagnostics));
     }
-    let path: Utf8PathBuf = app.spec.join(format!("{}s/{name}.yaml", kind.word()));
+    let below = format!("{}/{name}.yaml", kind.section());
+    let path: Utf8PathBuf = app.spec.join(&below);
+    if *kind == Kind::Vm {
+        return vm(app, &sources, &spec, name, host.as_deref(), &below);
+    }
     write_new(&path, &skeleton(*kind, name, &spec))?;
+    if *kind == Kind::Host {
+        console::out(&format!("wrote {path}\nfill it in, then:\n"))?;
+        return steps_of(app, name);
+    }
     let next = match kind {
-        Kind::Host => "fill it in, then run `gen`",
         Kind::User => "fill it in and name the user below a host, then run `gen`",
         Kind::Feature => {
             "fill it in and name it below `features` of a host or template, then run `gen`"
         }
         Kind::Profile => "fill it in and name it below a user of a host, then run `gen`",
+        Kind::Host | Kind::Vm => "",
     };
     console::out(&format!("wrote {path}\n{next}\n"))?;
+    Ok(Status::Clean)
+}
+
+/// The way of a new host to a running machine, as far as its fleet is sound.
+fn steps_of(app: &App, name: &str) -> anyhow::Result<Status> {
+    let generated = generate(app.load()?);
+    if let Some(host) = generated.fleet.hosts.get(name) {
+        let steps = steps::of(app, steps::Known::new(&generated), host)?;
+        console::out(&format!("\n{}", steps::draw(name, &steps)))?;
+        console::out(&format!(
+            "\n`gen explain {name} --steps` says it again, with what is done by then\n"
+        ))?;
+    } else {
+        console::out(&format!(
+            "`gen check` says what is wrong with the spec, then `gen explain {name} --steps` what is to be done\n"
+        ))?;
+    }
     Ok(Status::Clean)
 }
 
@@ -112,7 +163,7 @@ fn check_name(kind: Kind, name: &str) -> anyhow::Result<()> {
             && !text.ends_with('-')
     };
     let (good, rule) = match kind {
-        Kind::Host => (
+        Kind::Host | Kind::Vm => (
             name.len() <= 63
                 && !name.starts_with('-')
                 && !name.ends_with('-')
@@ -144,24 +195,241 @@ fn check_name(kind: Kind, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn existing(spec: &Spec, kind: Kind, name: &str) -> Option<Span> {
+/// What has the name, and where.
+fn existing(spec: &Spec, kind: Kind, name: &str) -> Option<(&'static str, Span)> {
     match kind {
-        Kind::Host => spec.hosts.get(name).map(|item| item.name.span),
-        Kind::User => spec.users.get(name).map(|item| item.name.span),
-        Kind::Profile => spec.profiles.get(name).map(|item| item.name.span),
+        // They share the names of machines.
+        Kind::Host | Kind::Vm => {
+            let host = spec.hosts.get(name).map(|it| ("a host", it.name.span));
+            let vm = spec.microvms.get(name).map(|it| ("a vm", it.name.span));
+            let image = spec.images.get(name).map(|it| ("an image", it.name.span));
+            host.or(vm).or(image)
+        }
+        Kind::User => spec.users.get(name).map(|it| ("a user", it.name.span)),
+        Kind::Profile => {
+            let item = spec.profiles.get(name)?;
+            Some(("a profile", item.name.span))
+        }
         Kind::Feature => {
-            let item = spec
-                .features
-                .get(name)
-                .or_else(|| spec.home_features.get(name));
-            item.map(|item| item.name.span)
+            let own = spec.features.get(name);
+            let item = own.or_else(|| spec.home_features.get(name))?;
+            Some(("a feature", item.name.span))
         }
     }
+}
+
+/// Adds a MicroVM, and its name to the host that is to run it.
+fn vm(
+    app: &App,
+    sources: &Sources,
+    spec: &Spec,
+    name: &str,
+    host: Option<&str>,
+    below: &str,
+) -> anyhow::Result<Status> {
+    let mut edits = Edits::default();
+    if let Some(host) = host {
+        let Some(item) = spec.hosts.get(host) else {
+            let help = diag::did_you_mean(host, spec.hosts.keys())
+                .map(|help| format!("; {help}"))
+                .unwrap_or_default();
+            anyhow::bail!("there is no host `{host}`{help}");
+        };
+        let state = item.value.state.as_ref().map(|state| state.value.as_str());
+        anyhow::ensure!(state != Some("retired"), "host `{host}` is retired");
+        let nodes = edit::nodes(sources, &mut Diagnostics::new());
+        let added = nodes
+            .iter()
+            .any(|node| add_to_host(node, host, name, &sources.map, &mut edits));
+        anyhow::ensure!(
+            added,
+            "{}: there is no telling where `microvms` of `{host}` would stand; without `--host`, add it there by hand",
+            sources.map.place(item.name.span)
+        );
+    }
+    let texts = edits.apply(&sources.map);
+    let modeline = format!("# yaml-language-server: $schema=../{}\n", schema::FILE);
+    let before = errors(&generate(sources.clone()).diagnostics);
+    // Someone of the fleet where that works, who may have keys and secrets that a guest has not.
+    let people = spec.users.values().filter(|user| {
+        user.value.admin.as_ref().is_some_and(|it| it.value) && !user.value.ssh_keys.is_empty()
+    });
+    let mut accounts: Vec<String> = people
+        .map(|user| {
+            format!(
+                "{}: # a user of the fleet, with the same keys",
+                user.name.value
+            )
+        })
+        .collect();
+    accounts.push("dev: { password: dev, admin: true } # a throw-away password".to_owned());
+    let mut last = None;
+    for account in accounts {
+        let body = vm_skeleton(name, host, spec, &account);
+        let text = format!("{modeline}{body}");
+        let mut changed = edit::changed(sources, &texts, &BTreeMap::new());
+        let id = changed
+            .map
+            .add(format!("{}/{below}", changed.root), text.clone());
+        changed.yaml.push(id);
+        let after = generate(changed);
+        let is_sound = errors(&after.diagnostics) <= before;
+        last = Some((text, after));
+        if is_sound {
+            break;
+        }
+    }
+    let Some((text, after)) = last else {
+        anyhow::bail!("nothing to write");
+    };
+    if errors(&after.diagnostics) > before {
+        console::report(app.format, &after.diagnostics, &after.sources)?;
+        console::say("nothing was written: the spec would have errors that it does not have now");
+        return Ok(Status::Findings);
+    }
+    let path = app.spec.join(below);
+    write_new(&path, &text)?;
+    let mut said = format!("wrote {path}\n");
+    for (id, text) in &texts {
+        write_changed(app, sources, *id, text)?;
+        let _ = writeln!(
+            said,
+            "added `{name}` to `microvms` of {}, in {}",
+            host.unwrap_or_default(),
+            sources.map.path(*id)
+        );
+    }
+    let _ = writeln!(
+        said,
+        "fill it in, then run `gen`; in {}, `nix run .#{name}` runs it",
+        app.out_name()
+    );
+    if host.is_none() {
+        said.push_str("a host that lists it below `microvms` runs it as a service\n");
+    }
+    console::out(&said)?;
+    Ok(Status::Clean)
+}
+
+fn write_changed(app: &App, sources: &Sources, id: FileId, text: &str) -> anyhow::Result<()> {
+    let path = sources.map.path(id);
+    let below = path.strip_prefix(&sources.root).unwrap_or(path);
+    edit::write(
+        &app.spec.join(below.trim_start_matches('/')),
+        text.as_bytes(),
+    )
+}
+
+fn errors(diagnostics: &Diagnostics) -> usize {
+    let is_error = |it: &&diag::Diagnostic| it.severity == Severity::Error;
+    diagnostics.iter().filter(is_error).count()
+}
+
+/// Adds a name to the guests of a host; false if the host is not in this file.
+fn add_to_host(
+    node: &Node,
+    host: &str,
+    name: &str,
+    sources: &SourceMap,
+    edits: &mut Edits,
+) -> bool {
+    let before = edits.len();
+    let at = |span: Span, at: u32| Span::new(span.file, at as usize, at as usize);
+    // A host has no dot in its name, so it can stand in a pattern.
+    edit::find(node, &format!("hosts.{host}"), &mut |item| {
+        let Found::Value(value) = item else { return };
+        let NodeKind::Map(entries) = &value.kind else {
+            return;
+        };
+        let guests = entries.iter().find(|(key, _)| key.value == "microvms");
+        let column = |span: Span| sources.line_column(span.file, span.start).1;
+        match guests.map(|(_, list)| (&list.kind, list)) {
+            Some((NodeKind::List(items), list)) => {
+                let is_flow = sources.slice(list.span).starts_with('[');
+                match (items.last(), is_flow) {
+                    (Some(last), true) => {
+                        edits.replace(at(last.span, last.span.end), format!(", {name}"));
+                    }
+                    (Some(last), false) => {
+                        let indent = " ".repeat(column(list.span).saturating_sub(1));
+                        let text = format!("\n{indent}- {name}");
+                        edits.replace(at(last.span, last.span.end), text);
+                    }
+                    (None, _) => edits.replace(list.span, format!("[{name}]")),
+                }
+            }
+            Some((NodeKind::Scalar(..), list)) => {
+                // One name, or nothing yet.
+                let old = sources.slice(list.span);
+                let text = if old.is_empty() {
+                    format!(" [{name}]")
+                } else {
+                    format!("[{old}, {name}]")
+                };
+                edits.replace(list.span, text);
+            }
+            Some(_) => {}
+            None => {
+                let Some((first, _)) = entries.first() else {
+                    return;
+                };
+                let is_flow = sources.slice(value.span).starts_with('{');
+                let text = if is_flow {
+                    format!("microvms: [{name}], ")
+                } else {
+                    let indent = " ".repeat(column(first.span).saturating_sub(1));
+                    format!("microvms: [{name}]\n{indent}")
+                };
+                edits.replace(at(first.span, first.span.start), text);
+            }
+        }
+    });
+    edits.len() > before
+}
+
+/// The YAML of a MicroVM.
+fn vm_skeleton(name: &str, host: Option<&str>, spec: &Spec, account: &str) -> String {
+    let taken: BTreeSet<u16> = spec
+        .microvms
+        .values()
+        .flat_map(|vm| &vm.value.network.forwards)
+        .map(|forward| forward.host.value)
+        .collect();
+    let port = (2222..=u16::MAX)
+        .find(|port| !taken.contains(port))
+        .unwrap_or(2222);
+    // A guest runs on the platform of its host.
+    let system = host
+        .and_then(|host| spec.hosts.get(host)?.value.system.as_ref())
+        .map(|system| format!("    system: {}\n", system.value))
+        .unwrap_or_default();
+    format!(
+        "microvms:
+  {name}:
+    description: What it is for
+{system}    memory: 4GiB
+    vcpu: 2
+    # template: base # what it has in common with hosts
+    network:
+      forwards: # ports of the host that lead to the guest
+        - {{ host: {port}, guest: 22 }}
+    # volumes: # what it keeps; all else is new with each start
+    #   - {{ name: data, mountPoint: /var/lib/data, size: 10GiB }}
+    # shares: # folders of the host
+    #   - {{ source: /srv/shared, mountPoint: /mnt/shared }}
+    users:
+      {account}
+    features: {{}} # {{ virtualization: [docker] }}
+    packages: [git, htop]
+    settings: {{}} # any NixOS option
+"
+    )
 }
 
 fn skeleton(kind: Kind, name: &str, spec: &Spec) -> String {
     let modeline = format!("# yaml-language-server: $schema=../{}\n", schema::FILE);
     let body = match kind {
+        Kind::Vm => String::new(),
         Kind::Host => host(name, spec),
         Kind::User => format!(
             "users:
