@@ -149,7 +149,7 @@ enum Command {
     New(commands::new::Args),
     /// Take files of the output over: gen forgets them
     Eject(commands::eject::Args),
-    /// Rename a host, user, feature, profile, template or secret, with all that refers to it
+    /// Rename anything of the spec that has a name, with all that refers to it
     Rename(commands::rename::Args),
     /// Bring a spec of an older format up to date
     Migrate(commands::migrate::Args),

@@ -237,6 +237,74 @@ fn every_reference_follows() {
     }
 }
 
+/// Guests, disk layouts and images, and what stays behind of a machine by what it does.
+const STATE: &str = r#"version: 1
+fleet: { name: lab, stateVersion: "25.11", system: x86_64-linux, zones: [lan] }
+disks:
+  "big": { layout: luks-btrfs, device: /dev/nvme0n1 } # the disk
+  idle: { layout: ext4, device: /dev/sda }
+microvms:
+  box: # a guest
+    memory: 1GiB
+    users: { dev: { password: dev } }
+images:
+  seed: { format: qcow2, user: seed, sshKeys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBfwWh7OKSSSz8H+1bOQomCWfnNYZUQszqb2WeATgcLf] }
+hosts:
+  one:
+    hardware: { cpu: none, boot: { loader: systemd-boot }, disks: [ big ] }
+    network: { address: 10.0.0.1, zones: { lan: [eth0] } }
+    microvms: [box]
+    features:
+      backup: { restic: { repository: /mnt/backup, passwordFile: !secret restic-one } }
+      networking: [tailscale]
+      monitoring: [node-exporter]
+  two:
+    hardware: { cpu: none, boot: { loader: systemd-boot }, disks: idle }
+    network: { address: 10.0.0.2, zones: { lan: [eth0] } }
+secrets:
+  keys: { hosts: { one: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBFQslC0YFEQ7HS+syuWP+gG4Dp8hsiUN0XXahCJl0Du } }
+  items: { restic-one: { hosts: [one] } }
+"#;
+
+#[test]
+fn state_that_stays() {
+    for (kind, old, new) in [
+        ("host", "one", "uno"),
+        ("vm", "box", "crate"),
+        ("image", "seed", "sapling"),
+        ("disk", "big", "vast"),
+        ("disk", "idle", "spare"),
+    ] {
+        let project = Project::empty().file("spec/fleet.yaml", STATE).file(
+            "generated/secrets/restic-one.age",
+            "age-encryption.org/v1\n",
+        );
+        let run = project.clean(&["rename", kind, old, new]);
+        project.clean(&[]);
+        project.clean(&["check"]);
+        let spec = project.read("spec/fleet.yaml");
+        let diff = similar::TextDiff::from_lines(STATE, &spec);
+        let diff = diff.unified_diff().context_radius(0).to_string();
+        assert_snapshot!(
+            format!("rename_{kind}_{old}"),
+            format!("{run}\n---\n{diff}")
+        );
+    }
+    let project = Project::empty().file("spec/fleet.yaml", STATE);
+    for args in [
+        ["rename", "vm", "box", "one"],
+        ["rename", "vm", "box", "seed"],
+        ["rename", "host", "one", "box"],
+        ["rename", "disk", "big", "idle"],
+        ["rename", "disk", "bog", "x"],
+        ["rename", "vm", "box", "Box"],
+    ] {
+        let run = project.run(&args);
+        assert_eq!(run.code, 2, "{args:?}: {run}");
+    }
+    assert_eq!(project.read("spec/fleet.yaml"), STATE);
+}
+
 #[test]
 fn bodies_and_files_follow() {
     let (project, _) = renamed("feature", "own.server", "own.web");

@@ -135,17 +135,17 @@ fn steps_of(app: &App, name: &str) -> anyhow::Result<Status> {
 /// Refuses what nothing of a kind can be called, by the kind's word.
 pub(crate) fn check_name_of(kind: &str, name: &str) -> anyhow::Result<()> {
     match kind {
-        "host" => check_name(Kind::Host, name),
+        "host" | "vm" | "image" => check_name(Kind::Host, name),
         "user" => check_name(Kind::User, name),
         "feature" => check_name(Kind::Feature, name),
-        "secret" => {
+        "secret" | "disk" => {
             let good = !name.is_empty()
                 && name
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
             anyhow::ensure!(
                 good,
-                "`{name}` is no name of a secret: letters, digits, `-` and `_`"
+                "`{name}` is no name of a {kind}: letters, digits, `-` and `_`"
             );
             Ok(())
         }

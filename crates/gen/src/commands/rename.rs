@@ -20,6 +20,8 @@ use crate::status::Status;
 use crate::text::count;
 use crate::{Sources, generate};
 
+mod state;
+
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -42,6 +44,10 @@ enum Kind {
     Profile,
     Template,
     Secret,
+    #[value(alias = "microvm")]
+    Vm,
+    Image,
+    Disk,
 }
 
 impl Kind {
@@ -53,6 +59,9 @@ impl Kind {
             Self::Profile => "profile",
             Self::Template => "template",
             Self::Secret => "secret",
+            Self::Vm => "vm",
+            Self::Image => "image",
+            Self::Disk => "disk",
         }
     }
 
@@ -65,6 +74,17 @@ impl Kind {
             Self::Profile => &["profiles.@"],
             Self::Template => &["templates.@"],
             Self::Secret => &["secrets.items.@"],
+            Self::Vm => &["microvms.@"],
+            Self::Image => &["images.@"],
+            Self::Disk => &["disks.@"],
+        }
+    }
+
+    /// Where names stand that it must not have: machines share theirs.
+    fn taken(self) -> &'static [&'static str] {
+        match self {
+            Self::Host | Self::Vm | Self::Image => &["hosts.@", "microvms.@", "images.@"],
+            other => other.sections(),
         }
     }
 
@@ -111,6 +131,14 @@ impl Kind {
                 "microvms.*.template",
             ],
             Self::Secret => &["features.*.secrets.[]", "homeFeatures.*.secrets.[]"],
+            Self::Vm => &[
+                "hosts.*.microvms.[]",
+                "secrets.keys.hosts.@",
+                "secrets.groups.*.[]",
+                "secrets.items.*.hosts.[]",
+            ],
+            Self::Image => &[],
+            Self::Disk => &["hosts.*.hardware.disks.[]"],
         }
     }
 }
@@ -151,8 +179,8 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         }
         anyhow::bail!("there is no {} `{old}`{help}", kind.word());
     }
-    let taken =
-        defined.contains(new.as_str()) || *kind == Kind::Feature && catalog::entry(new).is_some();
+    let taken = keys(&nodes, kind.taken()).contains(new.as_str())
+        || *kind == Kind::Feature && catalog::entry(new).is_some();
     anyhow::ensure!(!taken, "there is already a {} `{new}`", kind.word());
     if *kind == Kind::Feature && category(old) != category(new) {
         anyhow::bail!(
@@ -177,11 +205,11 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         }
     }
     let texts = edits.apply(&sources.map);
-    let before = errors(&generate(sources.clone()).diagnostics);
+    let before = generate(sources.clone());
     let mut changed = edit::changed(&sources, &texts, &assets);
     rename_secret_files(*kind, old, new, &mut changed.around.secret_files);
     let after = generate(changed);
-    if errors(&after.diagnostics) > before {
+    if errors(&after.diagnostics) > errors(&before.diagnostics) {
         console::report(app.format, &after.diagnostics, &after.sources)?;
         console::say("nothing was renamed: the spec would have errors that it does not have now");
         return Ok(Status::Findings);
@@ -234,7 +262,13 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             let _ = writeln!(text, "  {place}");
         }
     }
-    let warnings = warnings(*kind, old, new);
+    let mut warnings = warnings(*kind, old, new);
+    warnings.extend(state::left(
+        kind.word(),
+        (old, new),
+        &before.fleet,
+        &after.fleet,
+    ));
     if !warnings.is_empty() {
         text.push_str("\nWhat does not move by itself:\n");
         for warning in warnings {
@@ -475,7 +509,7 @@ fn warnings(kind: Kind, old: &str, new: &str) -> Vec<String> {
             format!("the machine is `{old}` until it is rebuilt: `nixos-rebuild switch --flake .#{new}`"),
             format!("its name in DNS and in the network (`{old}` may be what others call it), and `network.address` stays"),
             "its ssh host keys stay, and with them what secrets are encrypted to: no rekeying; but `known_hosts` of others know the old name".to_owned(),
-            format!("data by host name: backup repositories and snapshots of `{old}` are not those of `{new}`"),
+            format!("what calls it by its name from outside: recipes are `deploy-{new}` and so on, the installer `live-iso-{new}`; so are workflows and scripts by hand"),
         ],
         Kind::User => vec![
             format!("the home `/home/{old}` and what is in it: `usermod --login {new} --home /home/{new} --move-home {old}`, with the user logged out, before the switch"),
@@ -489,7 +523,13 @@ fn warnings(kind: Kind, old: &str, new: &str) -> Vec<String> {
         Kind::Feature => vec![format!(
             "modules by hand outside of the spec that read `config.….{old}`"
         )],
-        Kind::Profile | Kind::Template => Vec::new(),
+        Kind::Vm => vec![format!(
+            "what it kept where it was run by hand: images of volumes in the folder that `nix run .#{old}` was started in"
+        )],
+        Kind::Image => vec![format!(
+            "images that were built, and machines that began as `{old}`, keep their names"
+        )],
+        Kind::Disk | Kind::Profile | Kind::Template => Vec::new(),
     }
 }
 

@@ -72,16 +72,22 @@ pub(super) fn draw(view: &DiskView) -> String {
             bios,
             encrypt,
             swap,
+            mount_point,
+            mount_options,
         } => {
             tree.fact("layout", "ext4");
             tree.fact("device", device);
-            partitions(&mut tree, esp, *bios);
+            if mount_point == "/" {
+                partitions(&mut tree, esp, *bios);
+            }
             tree.fact("encryption", yes(*encrypt, "LUKS"));
             tree.fact("swap", swap.as_deref().unwrap_or("none"));
-            mounts.push(("/".to_owned(), "the rest of the disk".to_owned()));
+            tree.fact("mount options", &list(mount_options));
+            mounts.push((mount_point.clone(), "the rest of the disk".to_owned()));
         }
         DiskLayout::LuksBtrfs {
-            device,
+            devices,
+            mode,
             esp,
             bios,
             encrypt,
@@ -90,7 +96,8 @@ pub(super) fn draw(view: &DiskView) -> String {
             mount_options,
         } => {
             tree.fact("layout", if *encrypt { "luks-btrfs" } else { "btrfs" });
-            tree.fact("device", device);
+            tree.fact("devices", &list(devices));
+            tree.fact("mode", mode);
             partitions(&mut tree, esp, *bios);
             tree.fact("encryption", yes(*encrypt, "LUKS"));
             tree.fact("swap", swap.as_deref().unwrap_or("none"));

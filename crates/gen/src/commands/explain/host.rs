@@ -338,7 +338,7 @@ pub(super) fn home_layers<'a>(
 }
 
 /// The NixOS definitions of a host, the highest layer first.
-pub(super) fn layers<'a>(host: &'a Host, fleet: &'a Fleet) -> [&'a [Definition]; 3] {
+pub(crate) fn layers<'a>(host: &'a Host, fleet: &'a Fleet) -> [&'a [Definition]; 3] {
     let template = host
         .template
         .as_ref()

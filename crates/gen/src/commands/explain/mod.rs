@@ -20,6 +20,7 @@ use diag::did_you_mean;
 use serde::Serialize;
 use spec::Spec;
 
+pub(crate) use self::host::layers;
 use self::topic::Topic;
 use self::tree::Tree;
 use crate::cli::{App, Sound};
