@@ -257,7 +257,13 @@ impl Fleet {
             fs::create_dir(fleet.path(folder)).unwrap();
         }
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../render/scripts");
-        for name in ["check.sh", "hosts.sh", "live.sh", "microvms.sh"] {
+        for name in [
+            "backups.sh",
+            "check.sh",
+            "hosts.sh",
+            "live.sh",
+            "microvms.sh",
+        ] {
             let to = fleet.path("scripts").join(name);
             fs::copy(scripts.join(name), &to).unwrap();
             fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).unwrap();
@@ -616,6 +622,169 @@ fn a_guest_of_no_host_runs_here_and_forgets_when_it_is_cleaned() {
     fs::write(state.join("disk.img"), "kept").unwrap();
     let run = fleet.run("microvms.sh", &["clean", "play"]);
     assert!(run.ok && !state.exists(), "{}", run.output);
+}
+
+/// The fleet with backups of `here` and `far`, with a stand-in for the program of the hosts.
+fn with_backups() -> Fleet {
+    let fleet = Fleet::new();
+    let table = "# a comment
+here\t/mnt/backup/here\t/run/agenix/restic\tyes
+far\tsftp:nas:/backup/far\t-\tno
+";
+    fs::write(fleet.path("scripts/backups.tsv"), table).unwrap();
+    fleet.notes(
+        "backup-restore",
+        "echo \"with ${RESTIC_REPOSITORY:-its own}\" >>\"$DONE\"",
+    );
+    fleet.notes("systemctl", "[[ -z ${BROKEN:-} ]]");
+    fleet.notes("cat", "echo '{\"ok\": true}'");
+    fleet.notes("journalctl", "echo 'what went wrong'");
+    fleet
+}
+
+#[test]
+fn files_come_back_after_questions() {
+    let fleet = with_backups();
+    let script = fleet.path("scripts/backups.sh");
+    let restore = |arguments: &[&str], answers: &str| {
+        let arguments = [&["restore"], arguments].concat();
+        fleet.run_with(&script, &arguments, &[], answers)
+    };
+    // Host, backup, snapshot, files, folder, name.
+    let run = restore(&[], "here\n\n1a2b\n/home/a /home/b\n/mnt/back\nhere\n");
+    assert!(run.ok, "{}", run.output);
+    assert_eq!(
+        run.did("backup-restore"),
+        [
+            "backup-restore list",
+            "backup-restore restore --snapshot 1a2b --target /mnt/back /home/a /home/b"
+        ]
+    );
+    assert_eq!(run.did("with"), ["with its own", "with its own"]);
+    let run = restore(&["here"], "\n\n\n\nhere\n");
+    assert_eq!(
+        run.did("backup-restore").last(),
+        Some(&"backup-restore restore --snapshot latest"),
+        "{}",
+        run.output
+    );
+    let run = restore(&["here"], "\n\n/home/a\nin-place\nhere\n");
+    assert_eq!(
+        run.did("backup-restore").last(),
+        Some(&"backup-restore restore --snapshot latest --in-place /home/a")
+    );
+    // On a host that is away, word for word.
+    let run = restore(&["far"], "\n\n/home/it's\n\nfar\n");
+    let expected = r"ssh -o ConnectTimeout=10 -- root@10.0.0.3 'backup-restore' 'restore' '--snapshot' 'latest' '/home/it'\''s'";
+    assert_eq!(run.did("ssh").last(), Some(&expected), "{}", run.output);
+    // Of another host, on one that is there.
+    let run = restore(&["far"], "here\n\n\n\nfar\n");
+    let last = run.did("ssh").last().copied().unwrap_or_default();
+    for word in [
+        "'env' 'RESTIC=restic'",
+        "'RESTIC_REPOSITORY=/mnt/backup/here'",
+        "'RESTIC_PASSWORD_FILE=/run/agenix/restic'",
+    ] {
+        assert!(last.contains(word), "{last}");
+    }
+    for (arguments, answers, why) in [
+        (&["here"][..], "\n\n\n\nfar\n", "far is not here"),
+        (&["here"], "\n\n\n\n", "no answer"),
+        (&["here"], "\n\n\nback\n", "back is not absolute"),
+        (&["here"], "\n\n\nin-place\n", "files must be named"),
+        (&["here"], "far\n", "password file of far is not known"),
+        (&["near"], "", "near backs nothing up; these do: here far"),
+        (&[], "", "no answer"),
+    ] {
+        let run = restore(arguments, answers);
+        let restored = run.did("backup-restore restore").len() + run.did("ssh").len();
+        assert!(
+            !run.ok && restored == 0 && run.output.contains(why),
+            "{why}: {}",
+            run.output
+        );
+    }
+}
+
+#[test]
+fn backups_are_tested_and_made() {
+    let fleet = with_backups();
+    let run = fleet.run("backups.sh", &["test", "here"]);
+    assert!(
+        run.ok && run.output.contains("\"ok\": true"),
+        "{}",
+        run.output
+    );
+    let started = ["systemctl start --wait backup-restore-test.service"];
+    assert_eq!(run.did("systemctl"), started);
+    // One without a test of its own is tested by the program.
+    let run = fleet.run("backups.sh", &["test", "far"]);
+    assert!(run.did("ssh")[0].ends_with("'backup-restore' 'test'"));
+    let script = fleet.path("scripts/backups.sh");
+    let run = fleet.run_with(&script, &["test-all"], &[("BROKEN", "1")], "");
+    assert!(
+        !run.ok && run.output.contains("what went wrong") && run.output.contains("failed: here"),
+        "{}",
+        run.output
+    );
+    assert_eq!(
+        run.did("ssh").len(),
+        1,
+        "the others are tested all the same"
+    );
+    let run = fleet.run("backups.sh", &["run", "here"]);
+    assert_eq!(
+        run.did("systemctl"),
+        ["systemctl start --wait restic-backups-main.service"]
+    );
+    let run = fleet.run("backups.sh", &["files", "here", "latest", "/a b"]);
+    assert_eq!(
+        run.did("backup-restore"),
+        ["backup-restore files latest /a b"]
+    );
+}
+
+/// A file that is lost comes back by the recipe, the program that is shipped, and a real restic.
+#[test]
+fn a_lost_file_comes_back() {
+    let (Some(program), Some(restic)) = (tool("just"), tool("restic")) else {
+        return;
+    };
+    let fleet = with_backups();
+    let justfile = root().join("golden/homelab/expected/Justfile");
+    fs::copy(justfile, fleet.path("Justfile")).unwrap();
+    let (repository, lost) = (fleet.path("repository"), fleet.path("letter.txt"));
+    let secret = fleet.path("secret");
+    fs::write(&secret, "correct horse").unwrap();
+    fs::write(&lost, "dear bob").unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../catalog/programs/backup-restore/backup-restore.sh");
+    let wrapper = fleet.path("bin/backup-restore");
+    let text = format!(
+        "#!/usr/bin/env bash\nset -euo pipefail\nexport RESTIC={} RESTIC_REPOSITORY={} RESTIC_PASSWORD_FILE={}\nexec bash -euo pipefail {} \"$@\"\n",
+        restic.display(),
+        repository.display(),
+        secret.display(),
+        shipped.display()
+    );
+    fs::write(&wrapper, text).unwrap();
+    for arguments in [&["init"][..], &["backup", lost.to_str().unwrap()]] {
+        let status = Command::new(&restic)
+            .args(arguments)
+            .env("RESTIC_REPOSITORY", &repository)
+            .env("RESTIC_PASSWORD_FILE", &secret)
+            .env("HOME", fleet.path("."))
+            .stdout(Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+    }
+    fs::remove_file(&lost).unwrap();
+    let to = fleet.path("back");
+    let answers = format!("\n\n{}\n{}\nhere\n", lost.display(), to.display());
+    let run = fleet.run_with(&program, &["restore", "here"], &[], &answers);
+    assert!(run.ok, "{}", run.output);
+    let back = to.join(lost.strip_prefix("/").unwrap());
+    assert_eq!(fs::read_to_string(back).unwrap(), "dear bob");
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub use host::{
 pub use machine::{Forward, Image, ImageFormat, Installer, MicroVm};
 pub use names::{FeatureId, HostName, ProfileName, TemplateName, UserName};
 
+/// The feature whose backups the recipes restore.
+pub const BACKUP: &str = "backup.restic";
+
 /// Priorities of the module system, as emitted.
 pub mod priority {
     /// Host settings and what a feature is.
@@ -188,6 +191,30 @@ impl Fleet {
         let guests = self.microvms.values().map(|vm| &vm.guest);
         let images = self.images.values().map(|image| &image.machine);
         self.hosts.values().chain(guests).chain(images)
+    }
+
+    /// Whether a host backs up with the feature that ships the program to restore with.
+    pub fn has_backups(&self) -> bool {
+        let mut hosts = self.hosts.values();
+        hosts.any(|host| host.enabled.contains_key(BACKUP))
+    }
+
+    /// What a host, or its template, gives an option of a feature, without priority; nothing where it is
+    /// the default.
+    pub fn option_of<'a>(&'a self, host: &'a Host, id: &str, option: &str) -> Option<&'a Value> {
+        let own = host.enabled.get(id)?.options.get(option);
+        if let Some(own) = own {
+            return Some(&own.value);
+        }
+        let path = AttrPath::parse(&format!("{}.{id}", self.namespace)).ok()?;
+        let path = path.child(option);
+        let template = self.templates.get(host.template.as_ref()?)?;
+        let mut definitions = template.definitions.iter();
+        let mut value = &definitions.find(|it| it.path == path)?.value;
+        while let Value::Apply(_, inner) | Value::Commented(_, inner) = value {
+            value = inner;
+        }
+        Some(value)
     }
 
     /// The same, to be changed.

@@ -29,6 +29,7 @@ const SECRETS_SCRIPT: &str = include_str!("../scripts/manage-secrets.sh");
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum File<'a> {
     Attributes,
+    BackupTable,
     Disks(&'a str, &'a Disk),
     Feature(Half, &'a Feature, &'a FeatureHalf),
     Flake,
@@ -105,6 +106,10 @@ const CHECKS: Script = Script {
 const HOSTS: Script = Script {
     path: "scripts/hosts.sh",
     text: include_str!("../scripts/hosts.sh"),
+};
+const BACKUPS: Script = Script {
+    path: "scripts/backups.sh",
+    text: include_str!("../scripts/backups.sh"),
 };
 const LIVE: Script = Script {
     path: "scripts/live.sh",
@@ -193,6 +198,9 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
         if !fleet.microvms.is_empty() {
             files.extend([File::Script(MICROVMS), File::MicroVmTable]);
         }
+        if fleet.has_backups() {
+            files.extend([File::Script(BACKUPS), File::BackupTable]);
+        }
     }
     if !fleet.secrets.items.is_empty() {
         files.push(match fleet.backend {
@@ -209,6 +217,7 @@ impl File<'_> {
     pub(crate) fn path(self) -> String {
         match self {
             File::Attributes => ".gitattributes".to_owned(),
+            File::BackupTable => "scripts/backups.tsv".to_owned(),
             File::Disks(name, _) => format!("disks/{name}.nix"),
             File::HostDisks(host) => format!("hosts/{}/disks.nix", host.name),
             File::Feature(half, feature, _) => {
@@ -264,7 +273,7 @@ impl File<'_> {
             File::HostUser(..) | File::User(_) => "user.nix.j2",
             File::Workflow => "workflow.yml.j2",
             File::Index(_) => "index.nix.j2",
-            File::HostTable | File::MicroVmTable => "table.j2",
+            File::BackupTable | File::HostTable | File::MicroVmTable => "table.j2",
             File::InstallScript => "install-host.sh",
             File::Justfile => "justfile.j2",
             File::Overlay => "overlay.nix.j2",
@@ -291,6 +300,7 @@ impl File<'_> {
             File::InstallScript | File::InstallerModule | File::Script(_) | File::SecretsScript => {
                 View::Nothing {}
             }
+            File::BackupTable => View::Table(tasks::backups(fleet, self.header(fleet))),
             File::HostTable => View::Table(tasks::hosts(fleet, self.header(fleet))),
             File::Justfile => View::Tasks(tasks::justfile(fleet, self.header(fleet))),
             File::MicroVmTable => View::Table(tasks::microvms(fleet, self.header(fleet))),
@@ -360,6 +370,7 @@ impl File<'_> {
         let text = self.text(env, fleet)?;
         let module = match self {
             File::Attributes
+            | File::BackupTable
             | File::HostTable
             | File::Justfile
             | File::MicroVmTable

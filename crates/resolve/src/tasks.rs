@@ -885,6 +885,51 @@ const SECRETS: &[Row] = &[
     ],
 ];
 
+const BACKUPS: &[Row] = &[
+    [
+        "backup",
+        "list-backups HOST",
+        "",
+        "List the snapshots of a host",
+        "scripts/backups.sh list \"$1\"",
+    ],
+    [
+        "backup",
+        "backup-files HOST SNAPSHOT=latest FOLDER=/",
+        "",
+        "List the files that a snapshot of a host holds",
+        "scripts/backups.sh files \"$1\" \"$2\" \"$3\"",
+    ],
+    [
+        "backup",
+        "backup-now HOST",
+        "",
+        "Back a host up now",
+        "scripts/backups.sh run \"$1\"",
+    ],
+    [
+        "backup",
+        "restore *HOST",
+        "",
+        "Bring files back: asks for backup, snapshot, files and folder",
+        "scripts/backups.sh restore \"$@\"",
+    ],
+    [
+        "backup",
+        "test-restore HOST",
+        "",
+        "Test that files of a host come back from its backup",
+        "scripts/backups.sh test \"$1\"",
+    ],
+    [
+        "backup",
+        "test-restore-all",
+        "",
+        "Test that files come back from every backup",
+        "scripts/backups.sh test-all",
+    ],
+];
+
 /// The recipes of a fleet whose hosts and inputs are complete.
 pub(crate) fn resolve(world: &World<'_>, fleet: &Fleet, d: &mut Diagnostics) -> Vec<Recipe> {
     let mut recipes = Recipes {
@@ -898,6 +943,7 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &Fleet, d: &mut Diagnostics) -> 
     recipes.rows(any(IMAGES, !fleet.images.is_empty()), "", "");
     recipes.rows(any(MICROVMS, !fleet.microvms.is_empty()), "", "");
     recipes.rows(any(SECRETS, !fleet.secrets.items.is_empty()), "", "");
+    recipes.rows(any(BACKUPS, fleet.has_backups()), "", "");
     for (name, host) in &fleet.hosts {
         recipes.rows(PER_HOST, name.as_str(), &host.system);
     }

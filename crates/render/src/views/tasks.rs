@@ -1,6 +1,7 @@
 //! `Justfile`, and the tables that its scripts read.
 
-use model::{Fleet, MicroVm, Parameter, ParameterKind, Protocol, Recipe};
+use model::{Backend, Fleet, Host, MicroVm, Parameter, ParameterKind, Protocol, Recipe};
+use nix::Value;
 use serde::Serialize;
 
 use crate::code::Code;
@@ -108,6 +109,55 @@ pub(crate) fn hosts(fleet: &Fleet, header: Code) -> Table {
         columns: Code::new("# host\tplatform\treached at\tbuilt\tsudo\targuments of ssh"),
         rows: rows.collect(),
     }
+}
+
+/// Where hosts back up to.
+pub(crate) fn backups(fleet: &Fleet, header: Code) -> Table {
+    let rows = fleet.hosts.iter().filter_map(|(name, host)| {
+        host.enabled.get(model::BACKUP)?;
+        let given = |option: &str| fleet.option_of(host, model::BACKUP, option);
+        let repository = match given("repository") {
+            Some(Value::Str(text)) if given("perHost") == Some(&Value::Bool(false)) => text.clone(),
+            Some(Value::Str(text)) => format!("{text}/{name}"),
+            // Code, which only Nix knows.
+            _ => "-".to_owned(),
+        };
+        let password = match given("passwordFile") {
+            Some(Value::Str(text) | Value::Path(text)) => text.clone(),
+            Some(Value::Expr(code)) => secret_path(fleet, host, code.as_str()),
+            _ => "-".to_owned(),
+        };
+        let tested = match given("restoreTest") {
+            Some(Value::Attrs(fields)) if fields.get("enable") == Some(&Value::Bool(false)) => "no",
+            _ => "yes",
+        };
+        let fields = [name.as_str(), &repository, &password, tested];
+        Some(Code::new(fields.join("\t")))
+    });
+    Table {
+        header,
+        columns: Code::new("# host\trepository\tits password\ttested by itself"),
+        rows: rows.collect(),
+    }
+}
+
+/// Where the secret that code asks for lies on a host.
+fn secret_path(fleet: &Fleet, host: &Host, code: &str) -> String {
+    let (set, folder) = match fleet.backend {
+        Backend::Agenix => ("age", "/run/agenix"),
+        Backend::Sops => ("sops", "/run/secrets"),
+    };
+    let is_it = |name: &&String| {
+        code.trim() == format!("config.{set}.secrets.{}.path", nix::attr_name(name))
+    };
+    let found = host.secrets.iter().find(|(name, _)| is_it(name));
+    found.map_or_else(
+        || "-".to_owned(),
+        |(name, secret)| {
+            let path = secret.path.clone();
+            path.unwrap_or_else(|| format!("{folder}/{name}"))
+        },
+    )
 }
 
 /// How MicroVMs are reached.
