@@ -148,6 +148,8 @@ codes! {
         "The guests of a host share its memory, and what they have is gone for the host. QEMU hangs with exactly 2 GiB.";
     "microvm-network": "the network of a MicroVM contradicts itself",
         "With user networking ports of the host are forwarded to the guest; a guest on a bridge has an address of its own instead.";
+    "microvm-system": "a MicroVM is of another platform than its host",
+        "A guest runs on the processor of its host: what is built for another platform would not start.";
     "microvm-vcpu": "a MicroVM has more processors than its host",
         "A guest with more virtual processors than the host has threads only waits for itself.";
     "missing-file": "a file that is named does not exist",

@@ -61,6 +61,8 @@ pub enum ImageFormat {
     Proxmox,
     /// A container of Proxmox VE.
     ProxmoxLxc,
+    /// An SD card for a board.
+    SdCard,
 }
 
 impl ImageFormat {
@@ -70,6 +72,16 @@ impl ImageFormat {
             ImageFormat::Qcow2 => "qcow2",
             ImageFormat::Proxmox => "proxmox",
             ImageFormat::ProxmoxLxc => "proxmox-lxc",
+            ImageFormat::SdCard => "sd-card",
+        }
+    }
+
+    /// What it runs on: `hardware.platform`.
+    pub fn platform(self) -> &'static str {
+        match self {
+            ImageFormat::Qcow2 | ImageFormat::Proxmox => "qemu",
+            ImageFormat::ProxmoxLxc => "lxc",
+            ImageFormat::SdCard => "physical",
         }
     }
 
@@ -81,6 +93,7 @@ impl ImageFormat {
             ImageFormat::Qcow2 => "qemu-efi",
             ImageFormat::Proxmox => "proxmox",
             ImageFormat::ProxmoxLxc => "proxmox-lxc",
+            ImageFormat::SdCard => "sd-card",
         }
     }
 }

@@ -332,10 +332,9 @@ pub(crate) fn resolve<'a>(
             microvm::guest(world, item, &layer, &system, admins, said, is_on, d)
         }
         Kind::Image(item) => {
-            let is_container = item.value.format.as_ref();
-            let is_container = is_container.is_some_and(|f| f.value == "proxmox-lxc");
-            let platform = if is_container { "lxc" } else { "qemu" };
-            platform.clone_into(&mut hardware.platform);
+            // What is unknown is reported with what the image defines.
+            let format = image::format(&item.value, &mut Diagnostics::new());
+            format.platform().clone_into(&mut hardware.platform);
             image::definitions(world, item, &layer, &system, d)
         }
     };

@@ -20,6 +20,7 @@ pub(crate) fn format(image: &Image, d: &mut Diagnostics) -> ImageFormat {
         ImageFormat::Qcow2,
         ImageFormat::Proxmox,
         ImageFormat::ProxmoxLxc,
+        ImageFormat::SdCard,
     ];
     let Some(text) = &image.format else {
         return ImageFormat::Qcow2;
@@ -120,12 +121,30 @@ pub(crate) fn definitions(
         Some("Systems that were built elsewhere are copied here by this user."),
     );
     let mut variant: Vec<(&str, nix::Value)> = Vec::new();
+    let place = image.format.as_ref().map_or(item.name.span, |it| it.span);
+    if system != "x86_64-linux" && format == ImageFormat::Proxmox {
+        let message = format!("Proxmox VE runs virtual machines of x86_64-linux, not of {system}");
+        d.push(
+            Diagnostic::error("bad-value", place, message)
+                .help("say `format: qcow2` or `sd-card`, or `system: x86_64-linux`"),
+        );
+    }
+    if system != "aarch64-linux" && format == ImageFormat::SdCard {
+        let message = format!("an SD card is for boards of aarch64-linux, not of {system}");
+        d.push(
+            Diagnostic::error("bad-value", place, message)
+                .help("say `system: aarch64-linux`, or `format: qcow2`"),
+        );
+    }
     if let Some(size) = &image.disk_size {
-        if format == ImageFormat::ProxmoxLxc {
-            d.push(
-                Diagnostic::error("bad-value", size.span, "a container has no disk of its own")
-                    .help("remove `diskSize`"),
-            );
+        let none = match format {
+            ImageFormat::ProxmoxLxc => Some("a container has no disk of its own"),
+            ImageFormat::SdCard => Some("an SD card is taken whole, at the first boot"),
+            _ => None,
+        };
+        if let Some(why) = none {
+            let diagnostic = Diagnostic::error("bad-value", size.span, why);
+            d.push(diagnostic.help("remove `diskSize`"));
         }
         let mib = i64::try_from(size.value >> 20).unwrap_or(i64::MAX);
         variant.push((
@@ -133,7 +152,7 @@ pub(crate) fn definitions(
             nix::Value::attrs([("diskSize", mib.into())]),
         ));
     }
-    if format != ImageFormat::ProxmoxLxc {
+    if format.platform() == "qemu" {
         set("services.qemuGuest.enable", true.into(), None);
         set(
             "boot.growPartition",
@@ -156,6 +175,12 @@ pub(crate) fn definitions(
             "proxmox",
             nix::Value::attrs([("cloudInit", nix::Value::attrs([("enable", false.into())]))]),
         ));
+    }
+    if format == ImageFormat::SdCard {
+        // nixpkgs' profile of installers, which the card has, would bring ZFS along.
+        let none = nix::Value::attrs([("zfs", false.into())]);
+        let boot = nix::Value::attrs([("supportedFilesystems", none)]);
+        variant.push(("boot", boot));
     }
     if !variant.is_empty() {
         set(

@@ -1113,6 +1113,7 @@ pub(crate) fn check(world: &World<'_>, partials: &[Partial<'_>], d: &mut Diagnos
         if guests.is_empty() {
             continue;
         }
+        same_platform(world, partial, &guests, d);
         fits(partial, &guests, d);
         ports(partial, &guests, d);
         images(partial, &guests, d);
@@ -1223,6 +1224,49 @@ fn gib(bytes: u64) -> String {
     let number = bytes as f64 / (1u64 << 30) as f64;
     let text = format!("{number:.1}");
     format!("{} GiB", text.trim_end_matches(".0"))
+}
+
+/// Guests of a host run on its processor, so they are of its platform.
+fn same_platform(
+    world: &World<'_>,
+    partial: &Partial<'_>,
+    guests: &[&Item<MicroVm>],
+    d: &mut Diagnostics,
+) {
+    let fleet = world.spec.fleet.as_ref();
+    let default = fleet.and_then(|fleet| fleet.value.system.as_ref());
+    let host = &partial.host;
+    for guest in guests {
+        let said = guest.value.guest.system.as_ref().or(default);
+        let system = said.map_or("x86_64-linux", |text| text.value.as_str());
+        if system == host.system {
+            continue;
+        }
+        let named = partial.spec.microvms.iter();
+        let named = named.map(|text| (text.value.as_str(), text.span));
+        let place = named
+            .into_iter()
+            .find(|(name, _)| *name == guest.name.value)
+            .map_or(partial.place, |(_, span)| span);
+        let mut diagnostic = Diagnostic::error(
+            "microvm-system",
+            place,
+            format!(
+                "`{}` is of {system}, its host `{}` of {}",
+                guest.name.value, host.name, host.system
+            ),
+        );
+        if let Some(text) = said {
+            diagnostic = diagnostic.related(text.span, "platform of the guest");
+        }
+        if let Some(text) = &partial.spec.system {
+            diagnostic = diagnostic.related(text.span, "platform of the host");
+        }
+        d.push(diagnostic.help(format!(
+            "give the guest `system: {}`, or list it at a host of its platform",
+            host.system
+        )));
+    }
 }
 
 /// Whether a host has the memory and the processors of its guests.

@@ -664,7 +664,7 @@ pub struct Account {
 pub struct Image {
     /// What it has in common with hosts.
     pub machine: Host,
-    /// `qcow2`, `proxmox` or `proxmox-lxc`.
+    /// `qcow2`, `proxmox`, `proxmox-lxc` or `sd-card`.
     pub format: Option<Text>,
     /// Name of its only user.
     pub user: Option<Text>,

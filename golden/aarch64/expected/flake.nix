@@ -10,12 +10,21 @@
       inputs.nixpkgs.follows = "nixpkgs";
     };
 
+    microvm = {
+      url = "github:microvm-nix/microvm.nix";
+      inputs = {
+        nixpkgs.follows = "nixpkgs";
+        spectrum.follows = "";
+      };
+    };
+
     nixpkgs-unstable.url = "github:NixOS/nixpkgs/nixos-unstable";
   };
 
   outputs =
     {
       disko,
+      microvm,
       nixpkgs,
       nixpkgs-unstable,
       self,
@@ -42,12 +51,89 @@
 
         # Small server
         box = nixpkgs.lib.nixosSystem {
-          specialArgs.pkgs-unstable = unstable.x86_64-linux;
+          specialArgs = {
+            inherit self;
+            pkgs-unstable = unstable.x86_64-linux;
+          };
           modules = [
             ./hosts/box
+            microvm.nixosModules.host
             disko.nixosModules.disko
           ];
         };
+
+        # Server with an ARM processor
+        rack = nixpkgs.lib.nixosSystem {
+          specialArgs = {
+            inherit self;
+            pkgs-unstable = unstable.aarch64-linux;
+          };
+          modules = [
+            ./hosts/rack
+            microvm.nixosModules.host
+            disko.nixosModules.disko
+          ];
+        };
+
+        large = nixpkgs.lib.nixosSystem {
+          specialArgs.pkgs-unstable = unstable.x86_64-linux;
+          modules = [
+            ./microvms/large.nix
+            microvm.nixosModules.microvm
+          ];
+        };
+
+        small = nixpkgs.lib.nixosSystem {
+          specialArgs.pkgs-unstable = unstable.aarch64-linux;
+          modules = [
+            ./microvms/small.nix
+            microvm.nixosModules.microvm
+          ];
+        };
+      };
+
+      packages.aarch64-linux = {
+        arm-container =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs.pkgs-unstable = unstable.aarch64-linux;
+            modules = [ ./images/arm-container.nix ];
+          }).config.system.build.images.proxmox-lxc;
+        arm-disk =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs.pkgs-unstable = unstable.aarch64-linux;
+            modules = [ ./images/arm-disk.nix ];
+          }).config.system.build.images.qemu-efi;
+        board-card =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs.pkgs-unstable = unstable.aarch64-linux;
+            modules = [ ./images/board-card.nix ];
+          }).config.system.build.images.sd-card;
+        live-iso-rack =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs = {
+              inherit self;
+              pkgs-unstable = unstable.aarch64-linux;
+            };
+            modules = [ ./installers/rack.nix ];
+          }).config.system.build.isoImage;
+        small = self.nixosConfigurations.small.config.microvm.declaredRunner;
+      };
+
+      packages.x86_64-linux = {
+        intel-disk =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs.pkgs-unstable = unstable.x86_64-linux;
+            modules = [ ./images/intel-disk.nix ];
+          }).config.system.build.images.qemu;
+        large = self.nixosConfigurations.large.config.microvm.declaredRunner;
+        live-iso-box =
+          (nixpkgs.lib.nixosSystem {
+            specialArgs = {
+              inherit self;
+              pkgs-unstable = unstable.x86_64-linux;
+            };
+            modules = [ ./installers/box.nix ];
+          }).config.system.build.isoImage;
       };
 
       # For `nix flake check`: every machine evaluates; none is built for that.
@@ -64,10 +150,12 @@
         {
           format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
             cd ${self}
-            find disks flake.nix hosts modules templates -name '*.nix' -exec nixfmt --check {} +
+            find disks flake.nix hosts images installers microvms modules templates users -name '*.nix' -exec nixfmt --check {} +
             touch $out
           '';
           evaluates-board = evaluates "board";
+          evaluates-rack = evaluates "rack";
+          evaluates-small = evaluates "small";
         };
 
       # For `nix flake check`: every machine evaluates; none is built for that.
@@ -84,10 +172,11 @@
         {
           format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
             cd ${self}
-            find disks flake.nix hosts modules templates -name '*.nix' -exec nixfmt --check {} +
+            find disks flake.nix hosts images installers microvms modules templates users -name '*.nix' -exec nixfmt --check {} +
             touch $out
           '';
           evaluates-box = evaluates "box";
+          evaluates-large = evaluates "large";
         };
 
       # For `nix develop`: the tools of the Justfile.

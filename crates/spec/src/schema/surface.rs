@@ -140,6 +140,8 @@ words! {
         Proxmox = "proxmox",
         /// A container of Proxmox VE.
         ProxmoxLxc = "proxmox-lxc",
+        /// An SD card for a board of aarch64-linux.
+        SdCard = "sd-card",
     }
     /// What the host runs on.
     Platform { Physical = "physical", Qemu = "qemu", Lxc = "lxc" }
