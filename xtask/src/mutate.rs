@@ -372,11 +372,10 @@ fn with_file(sources: &Sources, (path, text): &(String, String)) -> Sources {
     if !seen {
         yaml.push(map.add(path.clone(), text.clone()));
     }
-    Sources {
-        map,
-        yaml,
-        ..sources.clone()
-    }
+    let mut changed = sources.clone();
+    changed.map = map;
+    changed.yaml = yaml;
+    changed
 }
 
 /// A small generator of numbers: the same seed gives the same everywhere.

@@ -62,6 +62,30 @@ codes! {
         "A body is a minijinja template with few values and functions; undefined names are errors. Jinja's marks in Nix code (two braces in a row) need a space or a `raw` block.";
     "cache-twice": "a priority for the cache that nixpkgs adds by itself",
         "nixpkgs appends `https://cache.nixos.org/` to the caches of every host, so the same cache with a priority in its address would be a second one. It announces 40: lower numbers are asked before it, higher ones after it.";
+    "catalog-clash": "a name of a catalog that somebody else has too",
+        "What a fleet uses of a catalog becomes a part of its spec, so it must have a name of its own there. `except` leaves names of a catalog out.";
+    "catalog-edited": "the copy of a catalog was changed by hand",
+        "What is below `catalogs/NAME` is not what `gen catalog update` copied. It is used as it is, and the next update would refuse to replace it. Bring the change to where the catalog is kept.";
+    "catalog-except": "`except` names what a catalog does not have",
+        "The name may be misspelt, or the catalog has lost it since.";
+    "catalog-lock": "the record of copied catalogs cannot be used",
+        "`catalogs/lock.json` says of which commit each copy is, and what its files were.";
+    "catalog-missing": "a catalog is not there",
+        "A folder is read where it is; of a git repository there must be a copy below the spec folder, which `gen catalog update` makes. The copy is committed, so that generation needs no network.";
+    "catalog-name": "a catalog that cannot be called that",
+        "The name is that of a folder in the output, and of one below the spec folder.";
+    "catalog-path": "a path that leads out of a catalog, or to what cannot be one",
+        "A catalog stands alone: files that it names lie below its folder. The folder itself is beside the spec folder or below it.";
+    "catalog-rev": "a catalog that is not pinned to a commit",
+        "A branch or tag would be another commit tomorrow, and a short id may become ambiguous.";
+    "catalog-section": "a section that a catalog cannot have",
+        "Hosts, users, secrets and the like are a fleet's own business. A catalog holds features, profiles, templates and disk layouts.";
+    "catalog-stale": "the copy of a catalog is of another commit",
+        "The spec asks for another commit, folder or repository than what was copied.";
+    "catalog-unused": "the copy of a catalog that the spec does not declare",
+        "It is not read.";
+    "catalog-url": "the address of a catalog that git cannot read safely",
+        "Addresses begin with `https://`, `ssh://`, `git://`, `http://` or `file://`, or are of the form `git@example.org:catalog.git`.";
     "computed-port": "a port is code, so the firewall stays closed",
         "Ports are opened at generation, from numbers. Where the port is code its number is not known; write it, or open it by hand.";
     "container-hardware": "a container is given what only machines have",

@@ -45,6 +45,7 @@ pub fn check(generated: &mut Generated, index: &Index) {
         spec: &generated.spec,
         sources: &mut generated.sources,
         root: &generated.root,
+        catalogs: &generated.catalogs,
         added: BTreeMap::new(),
     };
     let mut diagnostics = Diagnostics::new();
@@ -259,6 +260,7 @@ struct Teller<'a> {
     spec: &'a Spec,
     sources: &'a mut SourceMap,
     root: &'a str,
+    catalogs: &'a BTreeMap<String, String>,
     /// Hand-written files that were added to the sources.
     added: BTreeMap<String, diag::FileId>,
 }
@@ -273,7 +275,7 @@ impl Teller<'_> {
             path: option,
         } = finding;
         if let Some(asset) = self.fleet.assets.get(path) {
-            let name = format!("{}/{asset}", self.root.trim_end_matches('/'));
+            let name = crate::generate::shown(self.root, self.catalogs, asset);
             let file = *self
                 .added
                 .entry(path.to_owned())

@@ -149,6 +149,8 @@ enum Command {
     New(commands::new::Args),
     /// Take files of the output over: gen forgets them
     Eject(commands::eject::Args),
+    /// Copy shared catalogs from their git repositories, or say how the copies stand
+    Catalog(commands::catalog::Args),
     /// Rename anything of the spec that has a name, with all that refers to it
     Rename(commands::rename::Args),
     /// Bring a spec of an older format up to date
@@ -427,6 +429,7 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         Some(Command::Index(args)) => commands::index::run(&app, &args),
         Some(Command::Init(args)) => commands::init::run(&app, &args),
         Some(Command::New(args)) => commands::new::run(&app, &args),
+        Some(Command::Catalog(args)) => commands::catalog::run(&app, &args),
         Some(Command::Eject(args)) => commands::eject::run(&app, &args),
         Some(Command::Rename(args)) => commands::rename::run(&app, &args),
         Some(Command::Migrate(args)) => commands::migrate::run(&app, &args),

@@ -111,6 +111,7 @@ pub(crate) fn changed(
     let mut changed = Sources {
         root: sources.root.clone(),
         around: sources.around.clone(),
+        catalogs: sources.catalogs.clone(),
         ..Sources::default()
     };
     changed.around.assets.extend(assets.clone());

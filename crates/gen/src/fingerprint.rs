@@ -26,6 +26,13 @@ pub fn fingerprint(sources: &Sources) -> String {
     for (path, text) in sources.spec_files() {
         add("spec", path, text.as_bytes());
     }
+    for (name, files) in &sources.catalogs {
+        // Where it lies shows in headers.
+        add("catalog", name, files.header.as_bytes());
+        for (path, text) in &files.yaml {
+            add("catalog file", path, text.as_bytes());
+        }
+    }
     for (path, bytes) in &sources.around.assets {
         add("asset", path, bytes);
     }

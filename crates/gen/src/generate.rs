@@ -32,8 +32,27 @@ pub struct Generated {
     pub index: Option<Arc<Index>>,
     /// The other files of the spec, by path below its folder.
     pub assets: BTreeMap<String, Vec<u8>>,
-    /// The YAML files among the sources.
+    /// The YAML files among the sources, also of catalogs.
     pub yaml: Vec<diag::FileId>,
+    /// The folders of catalogs as messages show them, by name.
+    pub catalogs: BTreeMap<String, String>,
+}
+
+impl Generated {
+    /// A file below the spec folder or of a catalog as messages show it.
+    pub(crate) fn shown(&self, asset: &str) -> String {
+        shown(&self.root, &self.catalogs, asset)
+    }
+}
+
+/// A file below the spec folder or of a catalog as messages show it.
+pub(crate) fn shown(root: &str, catalogs: &BTreeMap<String, String>, asset: &str) -> String {
+    let around = resolve::Surroundings {
+        root: root.trim_end_matches('/').to_owned(),
+        catalogs: catalogs.clone(),
+        ..resolve::Surroundings::default()
+    };
+    around.shown(asset)
 }
 
 /// Generates. Nothing is read or written.
@@ -48,14 +67,15 @@ pub(crate) fn generate_some(
 ) -> Generated {
     let Sources {
         mut map,
-        yaml,
+        mut yaml,
         mut around,
         mut diagnostics,
         root,
         below,
+        catalogs,
     } = sources;
     around.root.clone_from(&root);
-    let spec = spec::load_with(
+    let mut spec = spec::load_with(
         &map,
         &yaml,
         &mut diagnostics,
@@ -63,6 +83,21 @@ pub(crate) fn generate_some(
     );
     // Only what is wrong with the section; the rules run where the tree is checked.
     crate::linting::config(&spec.lint, &mut diagnostics);
+    around.catalogs = catalogs
+        .iter()
+        .map(|(name, files)| (name.clone(), files.shown.clone()))
+        .collect();
+    let (shared, added) = crate::catalogs::read(
+        &spec,
+        &catalogs,
+        &around.assets,
+        &mut map,
+        &mut diagnostics,
+        &mut crate::credentials::check,
+    );
+    if !shared.is_empty() {
+        resolve::share(&mut spec, shared, &around, &mut diagnostics);
+    }
     let mut fleet = Fleet::default();
     // Names in a file that could not be read are not unknown: nothing can be said about them.
     let whole = !diagnostics
@@ -70,7 +105,7 @@ pub(crate) fn generate_some(
         .any(|d| d.severity == Severity::Error && hides_names(d.code));
     if whole {
         fleet = resolve::resolve(&spec, &mut map, &around, &mut diagnostics);
-        name_sources(&mut fleet, &root);
+        name_sources(&mut fleet, &root, &catalogs);
         fleet.repository = below;
     }
     let tree = if whole && !diagnostics.has_errors() {
@@ -78,6 +113,20 @@ pub(crate) fn generate_some(
     } else {
         None
     };
+    if !added.is_empty() {
+        // What a fleet does not use of a catalog is not its business.
+        let is_ours = |d: &Diagnostic| {
+            let is_shared = d.span.is_some_and(|span| added.contains(&span.file));
+            !(is_shared && d.code.starts_with("unused-"))
+        };
+        let mut kept = Diagnostics::new();
+        diagnostics
+            .into_iter()
+            .filter(is_ours)
+            .for_each(|diagnostic| kept.push(diagnostic));
+        diagnostics = kept;
+    }
+    yaml.extend(added);
     diagnostics.sort(&map);
     Generated {
         sources: map,
@@ -89,6 +138,7 @@ pub(crate) fn generate_some(
         index: None,
         assets: around.assets,
         yaml,
+        catalogs: around.catalogs,
     }
 }
 
@@ -105,7 +155,10 @@ pub(crate) fn draft(fleet: &Fleet, assets: &BTreeMap<String, Vec<u8>>) -> Option
 
 /// Whether a finding means that a part of the spec was not seen at all.
 fn hides_names(code: &str) -> bool {
-    code.starts_with("yaml-") || code == "merge-key" || crate::load::CODES.contains(&code)
+    code.starts_with("yaml-")
+        || code == "merge-key"
+        || crate::load::CODES.contains(&code)
+        || crate::catalogs::CODES.contains(&code)
 }
 
 fn tree(
@@ -141,12 +194,28 @@ fn tree(
 
 /// Headers name the spec by its folder's own name, wherever it is and however it was given, so that
 /// the same spec gives the same bytes.
-fn name_sources(fleet: &mut Fleet, root: &str) {
+fn name_sources(
+    fleet: &mut Fleet,
+    root: &str,
+    catalogs: &BTreeMap<String, crate::catalogs::Files>,
+) {
     let name = crate::load::folder_name(root);
-    if name == root {
-        return;
-    }
-    let rename = |text: &mut String| *text = text.replace(&format!("{root}/"), &format!("{name}/"));
+    let folders = catalogs
+        .values()
+        .map(|files| (files.shown.as_str(), files.header.as_str()));
+    let folders: Vec<(String, String)> = folders
+        .chain([(root, name)])
+        .filter(|(shown, header)| shown != header)
+        .map(|(shown, header)| (format!("{shown}/"), format!("{header}/")))
+        .collect();
+    let rename = |text: &mut String| {
+        for (shown, header) in &folders {
+            if let Some(rest) = text.strip_prefix(shown.as_str()) {
+                *text = format!("{header}{rest}");
+                return;
+            }
+        }
+    };
     fleet.sources.values_mut().for_each(rename);
     fleet
         .features

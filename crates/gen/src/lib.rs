@@ -15,6 +15,7 @@
 
 mod affected;
 mod behind;
+mod catalogs;
 mod check;
 pub mod cli;
 mod commands;

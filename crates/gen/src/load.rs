@@ -10,6 +10,8 @@ use diag::{Diagnostic, Diagnostics, FileId, SourceMap};
 use resolve::Surroundings;
 use walkdir::{DirEntry, WalkDir};
 
+use crate::catalogs::{self, Place};
+
 /// Bytes that a file of the spec may have.
 const LARGEST_YAML: u64 = 16 << 20;
 /// Bytes that another file may have.
@@ -41,7 +43,14 @@ pub struct Sources {
     pub root: String,
     /// The spec folder below the output folder, where it is: the output is the root of a repository.
     pub below: Option<String>,
+    /// The catalogs that the spec names, as far as they were found.
+    pub(crate) catalogs: BTreeMap<String, catalogs::Files>,
 }
+
+/// Reads the folder of a catalog that lies beside the spec: path relative to the spec folder, and path
+/// as messages show it.
+pub(crate) type Outside<'a> =
+    dyn Fn(&Utf8Path, &Utf8Path, &mut Diagnostics) -> BTreeMap<String, Vec<u8>> + 'a;
 
 impl Sources {
     /// Sources from memory: paths below the spec folder, and contents. YAML files are told by their
@@ -50,18 +59,90 @@ impl Sources {
         root: &str,
         files: impl IntoIterator<Item = (P, B)>,
     ) -> Self {
+        let files = files.into_iter();
+        let files = files.map(|(path, bytes)| (path.into(), bytes.into()));
+        Self::with_catalogs(root, files.collect(), &|_, _, _| BTreeMap::new())
+    }
+
+    /// The same, with catalogs that lie beside the spec.
+    pub(crate) fn with_catalogs(
+        root: &str,
+        files: BTreeMap<String, Vec<u8>>,
+        outside: &Outside<'_>,
+    ) -> Self {
         let mut sources = Self {
             root: root.to_owned(),
             ..Self::default()
         };
-        let files: BTreeMap<String, Vec<u8>> = files
-            .into_iter()
-            .map(|(path, bytes)| (path.into(), bytes.into()))
-            .collect();
-        for (path, bytes) in files {
-            sources.add(&path, bytes);
-        }
+        sources.assemble(files, outside);
         sources
+    }
+
+    /// Sorts files into the spec's own and those of catalogs.
+    fn assemble(&mut self, mut files: BTreeMap<String, Vec<u8>>, outside: &Outside<'_>) {
+        let mut inside: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+        for (name, place) in catalogs::declared(&files) {
+            let own = resolve::catalog_folder(&name);
+            let (path, found) = match place {
+                Place::Inside(folder) => {
+                    // Two names may be for one folder.
+                    let found = inside.entry(folder.clone());
+                    let found = found.or_insert_with(|| taken(&mut files, &folder));
+                    (Utf8PathBuf::from(folder), found.clone())
+                }
+                Place::Outside(path) => {
+                    let shown = catalogs::join(Utf8Path::new(&self.root), path.as_str());
+                    let found = outside(&path, &shown, &mut self.diagnostics);
+                    (path, found)
+                }
+            };
+            // The name is the catalog's, wherever it lies.
+            taken(&mut files, &own);
+            let is_copy = path == Utf8Path::new(&own);
+            let mut catalog = catalogs::Files {
+                shown: catalogs::join(Utf8Path::new(&self.root), path.as_str()).to_string(),
+                header: catalogs::join(Utf8Path::new(folder_name(&self.root)), path.as_str())
+                    .to_string(),
+                is_there: !found.is_empty(),
+                ..catalogs::Files::default()
+            };
+            for (path, bytes) in found {
+                if is_copy {
+                    catalog.hashes.insert(path.clone(), catalogs::hash(&bytes));
+                }
+                if !is_yaml(&path) {
+                    self.around.assets.insert(format!("{own}/{path}"), bytes);
+                } else if let Some(text) = self.text(&format!("{}/{path}", catalog.shown), bytes) {
+                    catalog.yaml.insert(path, text);
+                }
+            }
+            self.catalogs.insert(name, catalog);
+        }
+        for (path, bytes) in files {
+            self.add(&path, bytes);
+        }
+    }
+
+    /// The spec as written, with what catalogs hold, and the sources with their files; for what needs
+    /// names and no findings.
+    pub(crate) fn whole_spec(&self, diagnostics: &mut Diagnostics) -> (spec::Spec, SourceMap) {
+        let mut map = self.map.clone();
+        let mut spec = spec::load(&map, &self.yaml, diagnostics);
+        let mut ignored = Diagnostics::new();
+        let around = Surroundings::default();
+        let assets = &self.around.assets;
+        let (shared, _) = catalogs::read(
+            &spec,
+            &self.catalogs,
+            assets,
+            &mut map,
+            &mut ignored,
+            &mut |_, _| {},
+        );
+        if !shared.is_empty() {
+            resolve::share(&mut spec, shared, &around, &mut ignored);
+        }
+        (spec, map)
     }
 
     /// The files of the spec: path below the spec folder, and text.
@@ -83,11 +164,17 @@ impl Sources {
             self.around.assets.insert(path.to_owned(), bytes);
             return;
         }
+        let shown = format!("{}/{path}", self.root);
+        if let Some(text) = self.text(&shown, bytes) {
+            let id = self.map.add(shown, text);
+            self.yaml.push(id);
+        }
+    }
+
+    /// The text of a YAML file; reported where it is none.
+    fn text(&mut self, shown: &str, bytes: Vec<u8>) -> Option<String> {
         match String::from_utf8(bytes) {
-            Ok(text) => {
-                let id = self.map.add(format!("{}/{path}", self.root), text);
-                self.yaml.push(id);
-            }
+            Ok(text) => Some(text),
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
                 let line = error.as_bytes()[..good]
@@ -97,10 +184,11 @@ impl Sources {
                     Diagnostic::error(
                         "spec-encoding",
                         None,
-                        format!("`{}/{path}` is not UTF-8, from line {line}", self.root),
+                        format!("`{shown}` is not UTF-8, from line {line}"),
                     )
                     .help("save it as UTF-8"),
                 );
+                None
             }
         }
     }
@@ -159,20 +247,47 @@ pub fn load_as(spec: &Utf8Path, out: &Utf8Path, shown: &Utf8Path) -> Sources {
     };
     // The output is no part of the spec, even where it lies below it.
     let skipped = fs::canonicalize(out).ok();
+    let files = walk(&real, &root, skipped.as_deref(), &mut sources.diagnostics);
+    sources.assemble(files, &|path, shown, diagnostics| {
+        let Ok(folder) = fs::canonicalize(real.join(path.as_str())) else {
+            return BTreeMap::new();
+        };
+        // A folder around the spec is refused by its path; this one is by a link.
+        if !folder.is_dir() || real.starts_with(&folder) {
+            return BTreeMap::new();
+        }
+        walk(&folder, shown, skipped.as_deref(), diagnostics)
+    });
+    if sources.yaml.is_empty() && sources.diagnostics.is_empty() {
+        sources.find(
+            Diagnostic::error("spec-empty", None, format!("`{root}` holds no YAML file"))
+                .help("to start a fleet here, run `gen init`"),
+        );
+    }
+    sources
+}
+
+/// The files below a folder, which is a real path; what cannot be read is reported.
+fn walk(
+    real: &Path,
+    root: &Utf8Path,
+    skipped: Option<&Path>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<String, Vec<u8>> {
     let wanted = |entry: &DirEntry| {
         entry.depth() == 0
             || !(is_passed_over(&entry.file_name().to_string_lossy())
-                || entry.file_type().is_dir() && skipped.as_deref() == Some(entry.path()))
+                || entry.file_type().is_dir() && skipped == Some(entry.path()))
     };
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for entry in WalkDir::new(&real).into_iter().filter_entry(wanted) {
+    for entry in WalkDir::new(real).into_iter().filter_entry(wanted) {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) => {
-                let below = entry.path().strip_prefix(&real).unwrap_or(entry.path());
+                let below = entry.path().strip_prefix(real).unwrap_or(entry.path());
                 let Some(path) = below.to_str() else {
                     let shown = format!("{root}/{}", below.to_string_lossy());
-                    sources.find(
+                    diagnostics.push(
                         Diagnostic::error(
                             "spec-encoding",
                             None,
@@ -182,38 +297,42 @@ pub fn load_as(spec: &Utf8Path, out: &Utf8Path, shown: &Utf8Path) -> Sources {
                     );
                     continue;
                 };
-                match read(&real, &entry, path) {
+                match read(real, &entry, path) {
                     Ok(bytes) => {
                         files.insert(path.to_owned(), bytes);
                     }
                     Err(problem) => {
-                        let diagnostic = problem.diagnostic(&root.join(path), is_yaml(path));
-                        sources.find(diagnostic);
+                        diagnostics.push(problem.diagnostic(&root.join(path), is_yaml(path)));
                     }
                 }
             }
             Err(error) => {
-                let path = error.path().and_then(|p| p.strip_prefix(&real).ok());
+                let path = error.path().and_then(|p| p.strip_prefix(real).ok());
                 let shown = path
                     .and_then(Path::to_str)
-                    .map_or(root.clone(), |p| root.join(p));
+                    .map_or(root.to_owned(), |p| root.join(p));
                 let error = error
                     .into_io_error()
                     .unwrap_or_else(|| io::ErrorKind::Other.into());
-                sources.find(unreadable(&shown, &error));
+                diagnostics.push(unreadable(&shown, &error));
             }
         }
     }
-    for (path, bytes) in files {
-        sources.add(&path, bytes);
-    }
-    if sources.yaml.is_empty() && sources.diagnostics.is_empty() {
-        sources.find(
-            Diagnostic::error("spec-empty", None, format!("`{root}` holds no YAML file"))
-                .help("to start a fleet here, run `gen init`"),
-        );
-    }
-    sources
+    files
+}
+
+/// Takes what lies below a folder out of files, by path below it.
+fn taken(files: &mut BTreeMap<String, Vec<u8>>, folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let prefix = format!("{folder}/");
+    let (inside, rest) = std::mem::take(files)
+        .into_iter()
+        .partition(|(path, _)| path.starts_with(&prefix));
+    *files = rest;
+    let inside: BTreeMap<String, Vec<u8>> = inside;
+    inside
+        .into_iter()
+        .map(|(path, bytes)| (path[prefix.len()..].to_owned(), bytes))
+        .collect()
 }
 
 /// The spec folder's own name, for headers.
@@ -230,7 +349,7 @@ pub(crate) fn tidy(path: &Utf8Path) -> Utf8PathBuf {
     }
 }
 
-fn is_yaml(path: &str) -> bool {
+pub(crate) fn is_yaml(path: &str) -> bool {
     matches!(Utf8Path::new(path).extension(), Some("yaml" | "yml"))
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use diag::Diagnostics;
 use sha1::{Digest as _, Sha1};
 use walkdir::WalkDir;
 
@@ -269,7 +270,20 @@ fn at_revision(app: &App, repository: &Repository) -> anyhow::Result<Result<File
         .into_keys()
         .zip(contents)
         .filter(|(path, _)| !hidden(path));
-    let mut sources = Sources::from_memory(root.as_str(), files);
+    // A catalog beside the spec is one of that revision, where it is in the repository.
+    let outside = |path: &Utf8Path, _: &Utf8Path, _: &mut Diagnostics| {
+        let folder = repository.below(&app.spec.join(path));
+        let blobs = folder.and_then(|folder| repository.blobs(&folder).ok());
+        let blobs: BTreeMap<String, String> = blobs
+            .into_iter()
+            .flatten()
+            .filter(|(path, _)| !hidden(path))
+            .collect();
+        let ids: Vec<&str> = blobs.values().map(String::as_str).collect();
+        let contents = repository.contents(&ids).unwrap_or_default();
+        blobs.into_keys().zip(contents).collect()
+    };
+    let mut sources = Sources::with_catalogs(root.as_str(), files.collect(), &outside);
     // Encrypted files are not part of what is compared.
     sources.around.secret_files = app.load()?.around.secret_files;
     let generated = generate(sources);

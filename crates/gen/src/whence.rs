@@ -581,9 +581,8 @@ impl<'a> Whence<'a> {
             };
             let name = &name?.value;
             let bytes = self.generated.assets.get(name)?;
-            let root = self.generated.root.trim_end_matches('/');
             return Some((
-                format!("{root}/{name}"),
+                self.generated.shown(name),
                 String::from_utf8_lossy(bytes).into_owned(),
             ));
         }
@@ -921,11 +920,11 @@ impl<'a> Whence<'a> {
     /// A place in a hand-written file, which is copied line by line.
     fn copied(&self, asset: &str, text: &str, at: usize) -> Cause {
         let line = 1 + text[..at].matches('\n').count();
-        let root = self.generated.root.trim_end_matches('/');
+        let shown = self.generated.shown(asset);
         Cause {
             role: Role::Sets,
             layer: format!("hand-written file {asset}"),
-            place: Some(format!("{root}/{asset}:{line}")),
+            place: Some(format!("{shown}:{line}")),
             line: text
                 .lines()
                 .nth(line - 1)

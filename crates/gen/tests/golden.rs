@@ -3,6 +3,8 @@
 //! `golden/diagnostics/<case>` stand specs that are wrong, as `spec/` or a single `spec.yaml`, with
 //! what is reported in `expected.txt`.
 //!
+//! A fleet may have a shared catalog beside its spec, in `catalog/`.
+//!
 //! `GOLDEN_UPDATE=1` writes what was expected anew. All cases are checked; failures are listed at the
 //! end.
 #![allow(
@@ -148,7 +150,13 @@ fn report(generated: &Generated) -> String {
 fn fleet(case: &Utf8Path, problems: &mut Vec<String>) {
     unknown_entries(
         case,
-        &["README.md", "diagnostics.snap", "expected", "spec"],
+        &[
+            "README.md",
+            "catalog",
+            "diagnostics.snap",
+            "expected",
+            "spec",
+        ],
         problems,
     );
     let spec = case.join("spec");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use diag::{Diagnostic, Diagnostics, Span, Spanned};
 
 use crate::Surroundings;
+use crate::catalogs;
 use crate::lower::Uses;
 use crate::world::World;
 
@@ -57,14 +58,24 @@ fn below<'a>(folder: &str, around: &'a Surroundings) -> impl Iterator<Item = &'a
 
 /// An error that a file is not there.
 pub(crate) fn missing(path: &str, span: Span, around: &Surroundings) -> Diagnostic {
-    let diagnostic = Diagnostic::error(
-        "missing-file",
-        span,
-        format!("no file `{path}` below the spec folder"),
-    );
-    match diag::closest(path, around.assets.keys()) {
-        Some(best) => diagnostic.help(format!("did you mean `{best}`?")),
+    let diagnostic = Diagnostic::error("missing-file", span, not_there(path, around));
+    let own = catalogs::of(path, around).map(|(name, _)| name);
+    let others = around.assets.keys();
+    let others = others.filter(|it| catalogs::of(it, around).map(|(name, _)| name) == own);
+    match diag::closest(path, others) {
+        Some(best) => {
+            let best = catalogs::of(best, around).map_or(best, |(_, rest)| rest);
+            diagnostic.help(format!("did you mean `{best}`?"))
+        }
         None => diagnostic,
+    }
+}
+
+/// That a file is not where it should be.
+fn not_there(path: &str, around: &Surroundings) -> String {
+    match catalogs::of(path, around) {
+        Some((name, rest)) => format!("no file `{rest}` in catalog `{name}`"),
+        None => format!("no file `{path}` below the spec folder"),
     }
 }
 
@@ -168,16 +179,30 @@ pub(crate) fn closure(
             } else {
                 format!("{folder}/{reference}")
             };
-            match resolve_path(&joined) {
+            let own = catalogs::of(&path, around).map(|(name, _)| name);
+            // A catalog stands alone, as the spec does.
+            let target = tidy(&joined).filter(|target| {
+                own.is_none() || catalogs::of(target, around).map(|(name, _)| name) == own
+            });
+            match target {
                 Some(target) if exists(&target, around) => todo.push(target),
                 Some(target) => report(
                     start,
                     end,
+                    Diagnostic::error("missing-file", None, not_there(&target, around)),
+                ),
+                None if own.is_some() => report(
+                    start,
+                    end,
                     Diagnostic::error(
-                        "missing-file",
+                        "catalog-path",
                         None,
-                        format!("no file `{target}` below the spec folder"),
-                    ),
+                        format!(
+                            "`{reference}` leads outside catalog `{}`",
+                            own.unwrap_or_default()
+                        ),
+                    )
+                    .help("a catalog takes along only what lies below its folder"),
                 ),
                 None => report(
                     start,
@@ -201,7 +226,8 @@ fn relative_references(text: &str) -> Vec<nix::RelativePath> {
         .unwrap_or_default()
 }
 
-fn resolve_path(path: &str) -> Option<String> {
+/// A path without `.` and `..`; nothing where it leads out.
+pub(crate) fn tidy(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

@@ -220,7 +220,8 @@ fn template(
         .programs
         .iter()
         .map(|name| {
-            let path = crate::programs::path(&name.value, world.around);
+            let catalog = definition.feature.catalog.as_deref();
+            let path = crate::programs::path(&name.value, catalog, world.around);
             (name.value.clone(), path)
         })
         .collect();

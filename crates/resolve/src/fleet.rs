@@ -327,6 +327,8 @@ fn fleet_facts<'p>(
             .features
             .keys()
             .chain(world.spec.home_features.keys())
+            .chain(world.spec.offered.features.keys())
+            .chain(world.spec.offered.home_features.keys())
             .cloned()
             .collect(),
         hosts_with: hosts_with

@@ -358,7 +358,11 @@ pub(crate) fn resolve<'a>(
                 "disk layout",
                 &disk.value,
                 disk.span,
-                world.spec.disks.keys(),
+                world
+                    .spec
+                    .disks
+                    .keys()
+                    .chain(world.spec.offered.disks.keys()),
             )),
         }
     }
@@ -457,7 +461,11 @@ fn template_of<'a>(
             "template",
             &name.value,
             name.span,
-            world.spec.templates.keys(),
+            world
+                .spec
+                .templates
+                .keys()
+                .chain(world.spec.offered.templates.keys()),
         ));
     }
     found

@@ -12,6 +12,7 @@
 
 mod assets;
 mod body;
+mod catalogs;
 mod conflicts;
 mod deploy;
 mod derive;
@@ -46,6 +47,7 @@ use diag::{Diagnostics, FileId, SourceMap, Span};
 use model::Fleet;
 use spec::Spec;
 
+pub use catalogs::{Shared, folder as catalog_folder, share};
 pub use schema::schema_names;
 pub use table::{FeatureSummary, OptionSummary, feature_summaries};
 
@@ -58,11 +60,19 @@ pub struct Surroundings {
     pub secret_files: BTreeSet<String>,
     /// The spec folder as messages show it.
     pub root: String,
+    /// The folders of catalogs as messages show them, by name. Their files are among the assets,
+    /// below `catalogs/NAME`.
+    pub catalogs: BTreeMap<String, String>,
 }
 
 impl Surroundings {
-    /// A file below the spec folder as messages show it.
-    fn shown(&self, path: &str) -> String {
+    /// A file below the spec folder or of a catalog as messages show it.
+    pub fn shown(&self, path: &str) -> String {
+        if let Some((name, rest)) = catalogs::of(path, self)
+            && let Some(folder) = self.catalogs.get(name)
+        {
+            return format!("{folder}/{rest}");
+        }
         if self.root.is_empty() {
             path.to_owned()
         } else {

@@ -18,8 +18,9 @@ pub(crate) fn resolve(
     d: &mut Diagnostics,
 ) {
     for name in &definition.feature.programs {
-        if is_own(&name.value, world.around) {
-            uses.assets.insert(format!("programs/{}", name.value));
+        let catalog = definition.feature.catalog.as_deref();
+        if let Some(folder) = own_folder(&name.value, catalog, world.around) {
+            uses.assets.insert(folder);
         } else if let Some(program) = catalog::program(&name.value) {
             uses.programs.insert(program.name);
         } else {
@@ -46,13 +47,11 @@ pub(crate) fn resolve(
 }
 
 /// The folder of a program as a module of a feature names it.
-pub(crate) fn path(name: &str, around: &Surroundings) -> String {
-    let top = if is_own(name, around) {
-        "custom/programs"
-    } else {
-        "pkgs"
-    };
-    format!("../../{top}/{name}")
+pub(crate) fn path(name: &str, catalog: Option<&str>, around: &Surroundings) -> String {
+    match own_folder(name, catalog, around) {
+        Some(folder) => format!("../../custom/{folder}"),
+        None => format!("../../pkgs/{name}"),
+    }
 }
 
 /// What is printed of the catalog's programs: output path → text. Programs of the spec are assets.
@@ -77,16 +76,29 @@ pub(crate) fn files(uses: &Uses) -> BTreeMap<String, Cow<'static, [u8]>> {
 /// The folders below the output, by name.
 pub(crate) fn folders(uses: &Uses) -> BTreeMap<String, String> {
     let own = uses.assets.iter().filter_map(|path| {
-        let name = path.strip_prefix("programs/")?;
-        (!name.contains('/')).then(|| (name.to_owned(), format!("./custom/programs/{name}")))
+        let below = path
+            .strip_prefix("catalogs/")
+            .and_then(|it| it.split_once('/'));
+        let below = below.map_or(path.as_str(), |(_, below)| below);
+        let name = below.strip_prefix("programs/")?;
+        (!name.contains('/')).then(|| (name.to_owned(), format!("./custom/{path}")))
     });
     let builtin = uses.programs.iter();
     let builtin = builtin.map(|name| ((*name).to_owned(), format!("./pkgs/{name}")));
     builtin.chain(own).collect()
 }
 
-fn is_own(name: &str, around: &Surroundings) -> bool {
-    around
-        .assets
-        .contains_key(&format!("programs/{name}/default.nix"))
+/// The folder of a program that is no part of the built-in catalog, below the spec folder: of the
+/// fleet, or of the catalog that the feature comes from.
+pub(crate) fn own_folder(
+    name: &str,
+    catalog: Option<&str>,
+    around: &Surroundings,
+) -> Option<String> {
+    let folder = match catalog {
+        Some(catalog) => format!("{}/programs/{name}", crate::catalogs::folder(catalog)),
+        None => format!("programs/{name}"),
+    };
+    let is_there = around.assets.contains_key(&format!("{folder}/default.nix"));
+    is_there.then_some(folder)
 }

@@ -91,7 +91,7 @@ pub(crate) fn load(
 }
 
 /// Everything that is resolved like a host.
-fn machines(spec: &Spec) -> impl Iterator<Item = &spec::ast::Host> {
+pub(crate) fn machines(spec: &Spec) -> impl Iterator<Item = &spec::ast::Host> {
     let guests = spec.microvms.values().map(|vm| &vm.value.guest);
     let images = spec.images.values().map(|image| &image.value.machine);
     let hosts = spec.hosts.values().map(|host| &host.value);
@@ -99,7 +99,7 @@ fn machines(spec: &Spec) -> impl Iterator<Item = &spec::ast::Host> {
 }
 
 /// Every place where the spec names a feature.
-fn uses(spec: &Spec) -> impl Iterator<Item = &FeatureUse> {
+pub(crate) fn uses(spec: &Spec) -> impl Iterator<Item = &FeatureUse> {
     spec.templates
         .values()
         .flat_map(|t| {
@@ -207,6 +207,8 @@ impl Loader<'_, '_> {
         self.spec.features.contains_key(id)
             || self.spec.home_features.contains_key(id)
             || catalog::entry(id).is_some()
+            || self.spec.offered.features.contains_key(id)
+            || self.spec.offered.home_features.contains_key(id)
             || self.spec.is_lost("features", id)
             || self.spec.is_lost("homeFeatures", id)
     }
@@ -293,6 +295,8 @@ fn unknown_feature(spec: &Spec, id: &str, span: Span) -> Diagnostic {
         .features
         .keys()
         .chain(spec.home_features.keys())
+        .chain(spec.offered.features.keys())
+        .chain(spec.offered.home_features.keys())
         .map(String::as_str)
         .chain(catalog::entries().iter().map(|e| e.id))
         .collect();
@@ -459,8 +463,12 @@ pub struct FeatureSummary {
     pub system: bool,
     /// Whether it has a Home Manager half.
     pub home: bool,
-    /// Whether it comes from the catalog.
+    /// Whether it comes from the built-in catalog.
     pub builtin: bool,
+    /// The catalog of the fleet that it comes from.
+    pub catalog: Option<String>,
+    /// Where it is defined, such as `spec/features.yaml:3`.
+    pub place: Option<String>,
     /// Options.
     pub options: Vec<OptionSummary>,
     /// Features enabled along with it.
@@ -499,11 +507,17 @@ pub fn feature_summaries(
             );
         }
     }
-    for item in spec.features.values().chain(spec.home_features.values()) {
-        result.insert(
-            item.name.value.clone(),
-            summary(&item.name.value, &item.value, false, sources),
-        );
+    let offered = &spec.offered;
+    let offered = offered
+        .features
+        .values()
+        .chain(offered.home_features.values());
+    let own = spec.features.values().chain(spec.home_features.values());
+    // A feature of the fleet counts where there are two of a name.
+    for item in offered.chain(own) {
+        let mut summary = summary(&item.name.value, &item.value, false, sources);
+        summary.place = Some(sources.place(item.name.span));
+        result.insert(item.name.value.clone(), summary);
     }
     result.into_values().collect()
 }
@@ -521,6 +535,8 @@ fn summary(id: &str, feature: &Feature, builtin: bool, sources: &SourceMap) -> F
         system: feature.has_system_half(),
         home: feature.has_home_half(),
         builtin,
+        catalog: feature.catalog.clone(),
+        place: None,
         options: feature
             .options
             .values()

@@ -312,7 +312,11 @@ pub(crate) fn on_host<'a>(
                 "profile",
                 &name.value,
                 name.span,
-                world.spec.profiles.keys(),
+                world
+                    .spec
+                    .profiles
+                    .keys()
+                    .chain(world.spec.offered.profiles.keys()),
             )),
         }
     }

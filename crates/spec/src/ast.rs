@@ -28,6 +28,10 @@ pub struct Spec {
     pub fleet: Option<Item<Fleet>>,
     /// Section `inputs`.
     pub inputs: Named<Input>,
+    /// Section `catalogs`.
+    pub catalogs: Named<Catalog>,
+    /// What catalogs hold and the fleet does not use.
+    pub offered: Offered,
     /// Section `users`.
     pub users: Named<User>,
     /// Section `features`.
@@ -200,6 +204,50 @@ pub struct Input {
     pub home_module: Option<Text>,
 }
 
+/// An entry of `catalogs`.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// Where it comes from.
+    pub source: CatalogSource,
+    /// Names of it that are left out.
+    pub except: Vec<Text>,
+}
+
+/// Where a catalog comes from.
+#[derive(Clone, Debug)]
+pub enum CatalogSource {
+    /// A folder, relative to the spec folder.
+    Path(Text),
+    /// A commit of a git repository, which is copied below the spec folder.
+    Git(CatalogPin),
+}
+
+/// A commit of a git repository.
+#[derive(Clone, Debug)]
+pub struct CatalogPin {
+    /// Address.
+    pub url: Text,
+    /// The full id of the commit.
+    pub rev: Text,
+    /// The folder in the repository; its root where not given.
+    pub folder: Option<Text>,
+}
+
+/// Named things that a fleet may use.
+#[derive(Clone, Debug, Default)]
+pub struct Offered {
+    /// Features.
+    pub features: Named<Feature>,
+    /// Features with a home half only.
+    pub home_features: Named<Feature>,
+    /// Templates.
+    pub templates: Named<Template>,
+    /// Profiles.
+    pub profiles: Named<Profile>,
+    /// Disk layouts.
+    pub disks: Named<Disk>,
+}
+
 /// An entry of `users`.
 #[derive(Clone, Debug, Default)]
 pub struct User {
@@ -294,6 +342,8 @@ pub struct Feature {
     pub body: Option<Text>,
     /// File name of the home half's template.
     pub home_body: Option<Text>,
+    /// The catalog of the section `catalogs` that it comes from.
+    pub catalog: Option<String>,
 }
 
 impl Feature {

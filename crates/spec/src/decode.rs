@@ -4,9 +4,9 @@
 use diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span, Spanned};
 
 use crate::ast::{
-    Boot, Cache, Composition, Disk, Feature, FeatureUse, FileSystem, Fleet, Gc, Gpu, Hardware,
-    Host, Input, Item, Lint, LintIgnore, Locale, Named, NixSettings, OwnPackage, Packages, Pin,
-    Profile, Secret, Secrets, Spec, Template, Text, User,
+    Boot, Cache, Catalog, CatalogPin, CatalogSource, Composition, Disk, Feature, FeatureUse,
+    FileSystem, Fleet, Gc, Gpu, Hardware, Host, Input, Item, Lint, LintIgnore, Locale, Named,
+    NixSettings, OwnPackage, Packages, Pin, Profile, Secret, Secrets, Spec, Template, Text, User,
 };
 use crate::deploy;
 use crate::feature;
@@ -54,6 +54,64 @@ pub fn decode_feature(
     feature::decode(&root, "feature", diagnostics)
 }
 
+/// Sections that a catalog may have; others are the fleet's own business.
+pub const CATALOG_SECTIONS: [&str; 5] =
+    ["disks", "features", "homeFeatures", "profiles", "templates"];
+
+/// Sections that only a fleet has.
+const FLEET_SECTIONS: [&str; 12] = [
+    "catalogs",
+    "deploy",
+    "fleet",
+    "hosts",
+    "images",
+    "inputs",
+    "installers",
+    "lint",
+    "microvms",
+    "secrets",
+    "tasks",
+    "users",
+];
+
+/// Reads the files of a catalog.
+pub fn load_catalog(
+    sources: &SourceMap,
+    files: &[FileId],
+    diagnostics: &mut Diagnostics,
+    look: &mut dyn FnMut(&Node, &mut Diagnostics),
+) -> Spec {
+    let mut spec = Spec::default();
+    for file in files {
+        let Some(mut root) = parse(sources, *file, diagnostics) else {
+            continue;
+        };
+        if root.is_null() {
+            continue;
+        }
+        look(&root, diagnostics);
+        if let NodeKind::Map(entries) = &mut root.kind {
+            entries.retain(|(key, _)| {
+                let is_fleets = FLEET_SECTIONS.contains(&key.value.as_str());
+                if is_fleets {
+                    let sections = CATALOG_SECTIONS.map(|name| format!("`{name}`"));
+                    diagnostics.push(
+                        Diagnostic::error(
+                            "catalog-section",
+                            key.span,
+                            format!("a catalog cannot hold `{}`", key.value),
+                        )
+                        .help(format!("it may hold {}", sections.join(", "))),
+                    );
+                }
+                !is_fleets
+            });
+        }
+        decode_root(&root, &mut spec, diagnostics);
+    }
+    spec
+}
+
 fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
     let Some(mut f) = Fields::of(root, "the spec", d) else {
         spec.lost.insert(("", String::new()));
@@ -98,6 +156,7 @@ fn decode_root(root: &Node, spec: &mut Spec, d: &mut Diagnostics) {
         };
     }
     section!("inputs", inputs, "input", decode_input);
+    section!("catalogs", catalogs, "catalog", decode_catalog);
     section!("users", users, "user", decode_user);
     section!("features", features, "feature", |n, d| feature::decode(
         n, "feature", d
@@ -329,6 +388,33 @@ fn decode_input(node: &Node, d: &mut Diagnostics) -> Option<Input> {
     }
     f.finish(d);
     Some(input)
+}
+
+fn decode_catalog(node: &Node, d: &mut Diagnostics) -> Option<Catalog> {
+    let mut f = Fields::of(node, "a catalog", d)?;
+    let except = f.texts("except", d);
+    let has_path = f.take("path").is_some();
+    let source = if has_path {
+        f.required_text("path", d).map(CatalogSource::Path)
+    } else if f.take("git").is_some() {
+        let url = f.required_text("git", d);
+        let rev = f.required_text("rev", d);
+        let folder = f.text("folder", d);
+        url.zip(rev)
+            .map(|(url, rev)| CatalogSource::Git(CatalogPin { url, rev, folder }))
+    } else {
+        let message = "a catalog lacks `path` or `git`";
+        d.push(
+            Diagnostic::error("missing-key", node.span, message)
+                .help("`path: ../catalog`, or `git: URL` with `rev: COMMIT`"),
+        );
+        None
+    };
+    f.finish(d);
+    Some(Catalog {
+        source: source?,
+        except,
+    })
 }
 
 fn decode_user(node: &Node, d: &mut Diagnostics) -> Option<User> {

@@ -49,6 +49,7 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
         home: f.settings_in("home", true, d),
         body: f.text("body", d),
         home_body: f.text("homeBody", d),
+        catalog: None,
     };
     if let Some(summary) = &feature.summary
         && (summary.value.is_empty()

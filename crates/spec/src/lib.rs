@@ -19,6 +19,6 @@ pub mod schema;
 mod value;
 
 pub use ast::Spec;
-pub use decode::{decode_feature, load, load_with};
+pub use decode::{CATALOG_SECTIONS, decode_feature, load, load_catalog, load_with};
 pub use scalar::{parse_duration, parse_size};
 pub use value::{Setting, Settings, Value, ValueKind};

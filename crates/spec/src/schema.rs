@@ -100,6 +100,7 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
         ("Users", "^[a-z][a-z0-9_-]{0,30}$"),
         ("Templates", word),
         ("Profiles", word),
+        ("Catalogs", word),
         ("Features", "^[a-z][a-z0-9-]{0,62}\\.[a-z][a-z0-9-]{0,62}$"),
         ("SubmoduleFields", "^[A-Za-z_][A-Za-z0-9_'-]*$"),
         ("FeatureOptions", "^[A-Za-z_][A-Za-z0-9_'-]*$"),

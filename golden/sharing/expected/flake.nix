@@ -96,6 +96,7 @@
       };
 
       packages.x86_64-linux = {
+        banner = nixpkgs.legacyPackages.x86_64-linux.callPackage ./custom/catalogs/acme/programs/banner { };
         greet = packageSets.x86_64-linux.greet;
         greet-all = packageSets.x86_64-linux.greet-all;
         guest = self.nixosConfigurations.guest.config.microvm.declaredRunner;
@@ -130,7 +131,7 @@
         {
           format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
             cd ${self}
-            find disks flake.nix home hosts images installers microvms modules overlays users -name '*.nix' -exec nixfmt --check {} +
+            find disks flake.nix home hosts images installers microvms modules overlays templates users -name '*.nix' -exec nixfmt --check {} +
             touch $out
           '';
           evaluates-box = evaluates "box";
@@ -158,6 +159,19 @@
 
       # For use in other flakes as well.
       overlays.default = overlay;
+
+      # The modules of this fleet, for use in other flakes.
+      nixosModules = {
+        acme-banner = ./modules/acme/banner.nix;
+        acme-base = ./modules/acme/base.nix;
+        default = ./modules;
+        tools-clock = ./modules/tools/clock.nix;
+      };
+
+      homeModules = {
+        acme-shell = ./home/acme/shell.nix;
+        default = ./home;
+      };
 
       # For `nix fmt`.
       formatter.x86_64-linux = nixpkgs.legacyPackages.x86_64-linux.nixfmt-rs;

@@ -348,7 +348,7 @@ struct FeatureRow {
 }
 
 impl Row for FeatureRow {
-    const HEADINGS: &[&str] = &["feature", "half", ">on", "summary"];
+    const HEADINGS: &[&str] = &["feature", "half", ">on", "from", "summary"];
 
     fn cells(&self) -> Vec<String> {
         let half = match (self.summary.system, self.summary.home) {
@@ -362,6 +362,11 @@ impl Row for FeatureRow {
             match self.enabled_on.len() {
                 0 => "-".to_owned(),
                 n => n.to_string(),
+            },
+            match (&self.summary.catalog, self.summary.builtin) {
+                (Some(catalog), _) => catalog.clone(),
+                (None, true) => "-".to_owned(),
+                (None, false) => "the spec".to_owned(),
             },
             self.summary.summary.clone(),
         ]

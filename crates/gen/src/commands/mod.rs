@@ -1,6 +1,7 @@
 //! The commands, a file each: arguments, and a `run` that gives a status.
 
 pub(crate) mod affected;
+pub(crate) mod catalog;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod diff;

@@ -82,11 +82,11 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     );
     let sources = app.load()?;
     let mut diagnostics = sources.diagnostics.clone();
-    let spec = spec::load(&sources.map, &sources.yaml, &mut diagnostics);
+    let (spec, map) = sources.whole_spec(&mut diagnostics);
     if let Some((what, span)) = existing(&spec, *kind, name) {
         anyhow::bail!(
             "there is already {what} `{name}`, at {}",
-            sources.map.place(span)
+            map.place(span)
         );
     }
     if diagnostics.iter().any(|d| BLIND.contains(&d.code)) {
@@ -207,12 +207,19 @@ fn existing(spec: &Spec, kind: Kind, name: &str) -> Option<(&'static str, Span)>
         }
         Kind::User => spec.users.get(name).map(|it| ("a user", it.name.span)),
         Kind::Profile => {
-            let item = spec.profiles.get(name)?;
+            let offered = || spec.offered.profiles.get(name);
+            let item = spec.profiles.get(name).or_else(offered)?;
             Some(("a profile", item.name.span))
         }
         Kind::Feature => {
-            let own = spec.features.get(name);
-            let item = own.or_else(|| spec.home_features.get(name))?;
+            let offered = &spec.offered;
+            let all = [
+                &spec.features,
+                &spec.home_features,
+                &offered.features,
+                &offered.home_features,
+            ];
+            let item = all.into_iter().find_map(|features| features.get(name))?;
             Some(("a feature", item.name.span))
         }
     }

@@ -26,11 +26,8 @@ pub(crate) struct Args {
 /// Prints or writes it. A spec that is not there or not right gives the names that it has.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let sources = app.load()?;
-    let text = text(&spec::load(
-        &sources.map,
-        &sources.yaml,
-        &mut Diagnostics::new(),
-    ))?;
+    let (spec, _) = sources.whole_spec(&mut Diagnostics::new());
+    let text = text(&spec)?;
     match &args.output {
         None => console::out(&text)?,
         Some(path) => write(path, &text)?,

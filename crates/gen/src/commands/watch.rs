@@ -45,14 +45,20 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     .context("this system cannot watch files")?;
     watch(&mut watcher, app).with_context(|| format!("cannot watch `{}`", app.spec))?;
     // Watched before it is read: nothing that happens in between is missed.
-    let mut seen = Seen::of(&app.load()?);
+    let mut sources = app.load()?;
+    if watch_catalogs(&mut watcher, &sources) {
+        sources = app.load()?;
+    }
+    let mut seen = Seen::of(&sources);
     generate_once(app);
     console::say(&format!("watching {}/", app.spec));
     loop {
         wait(&events)?;
         // A folder that was replaced has to be watched anew; one that is gone comes back.
         let _ = watch(&mut watcher, app);
-        let now = Seen::of(&app.load()?);
+        let sources = app.load()?;
+        watch_catalogs(&mut watcher, &sources);
+        let now = Seen::of(&sources);
         if now.fingerprint == seen.fingerprint {
             continue;
         }
@@ -86,6 +92,15 @@ fn watch(watcher: &mut impl Watcher, app: &App) -> notify::Result<()> {
         watcher.watch(Path::new(secrets.as_str()), RecursiveMode::NonRecursive)?;
     }
     Ok(())
+}
+
+/// Watches the catalogs, which may lie beside the spec; whether there are any.
+fn watch_catalogs(watcher: &mut impl Watcher, sources: &Sources) -> bool {
+    for catalog in sources.catalogs.values() {
+        // One that is not there is reported where the spec is read.
+        let _ = watcher.watch(Path::new(&catalog.shown), RecursiveMode::Recursive);
+    }
+    !sources.catalogs.is_empty()
 }
 
 /// Waits for a change, and then until nothing more happens.
@@ -131,11 +146,16 @@ impl Seen {
         let texts = sources
             .spec_files()
             .map(|(path, text)| (path.to_owned(), hash(text.as_bytes())));
+        let shared = sources.catalogs.values().flat_map(|catalog| {
+            let name = |path: &String| format!("{}/{path}", catalog.shown);
+            let files = catalog.yaml.iter();
+            files.map(move |(path, text)| (name(path), hash(text.as_bytes())))
+        });
         let assets = sources.around.assets.iter();
         let assets = assets.map(|(path, bytes)| (path.clone(), hash(bytes)));
         Self {
             fingerprint: fingerprint(sources),
-            files: texts.chain(assets).collect(),
+            files: texts.chain(shared).chain(assets).collect(),
         }
     }
 

@@ -254,7 +254,7 @@ impl<'a> Blame<'a> {
     fn place(&mut self, machine: &str, named: &Named) -> Option<Found> {
         let text = self.text(&named.path)?;
         if let Some(asset) = self.generated.fleet.assets.get(&named.path) {
-            let name = format!("{}/{asset}", self.generated.root.trim_end_matches('/'));
+            let name = self.generated.shown(asset);
             let start = match named.at {
                 Some((line, column)) => offset(text, line, column)?,
                 None => defined_at(text, &named.option).unwrap_or_default(),

@@ -1,5 +1,7 @@
 //! What a fleet calls its things: the enums of the schema.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use crate::ast::{Feature, Named, OptionDecl, Spec};
@@ -89,7 +91,10 @@ impl Names {
             })
             .map(|(id, feature)| FeatureNames::of(id, feature))
             .collect();
-        for (id, item) in spec.features.iter().chain(&spec.home_features) {
+        let offered = &spec.offered;
+        let own = spec.features.iter().chain(&spec.home_features);
+        // What the spec has comes first, and stays where a name is there twice.
+        for (id, item) in own.chain(&offered.features).chain(&offered.home_features) {
             features.push(FeatureNames::of(id, &item.value));
         }
         features.sort_by(|a, b| a.id.cmp(&b.id));
@@ -106,9 +111,9 @@ impl Names {
             hosts: keys(&spec.hosts),
             microvms: keys(&spec.microvms),
             users: keys(&spec.users),
-            templates: keys(&spec.templates),
-            profiles: keys(&spec.profiles),
-            disks: keys(&spec.disks),
+            templates: both(&spec.templates, &offered.templates),
+            profiles: both(&spec.profiles, &offered.profiles),
+            disks: both(&spec.disks, &offered.disks),
             zones: spec
                 .fleet
                 .iter()
@@ -192,6 +197,12 @@ impl OptionNames {
         }
         schema
     }
+}
+
+/// The names of a section and of what catalogs offer for it.
+fn both<T>(section: &Named<T>, offered: &Named<T>) -> Vec<String> {
+    let all: BTreeSet<&String> = section.keys().chain(offered.keys()).collect();
+    all.into_iter().cloned().collect()
 }
 
 fn keys<T>(section: &Named<T>) -> Vec<String> {

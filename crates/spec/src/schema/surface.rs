@@ -196,6 +196,8 @@ pub(super) struct SpecFile {
     fleet: Option<Fleet>,
     /// Further flake inputs.
     inputs: Option<BTreeMap<String, Option<Input>>>,
+    /// Features, templates and profiles that are shared with other fleets.
+    catalogs: Option<Catalogs>,
     /// People and service accounts, each defined once.
     users: Option<Users>,
     /// Feature definitions, by `category.name`.
@@ -237,6 +239,43 @@ struct Users(BTreeMap<String, Option<User>>);
 /// Features by `category.name`.
 #[derive(JsonSchema)]
 struct Features(BTreeMap<String, Feature>);
+
+/// Catalogs by name.
+#[derive(JsonSchema)]
+struct Catalogs(BTreeMap<String, Catalog>);
+
+/// A folder of features, profiles, templates and disk layouts.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Catalog {
+    Folder(CatalogFolder),
+    Git(CatalogGit),
+}
+
+/// A catalog in a folder.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct CatalogFolder {
+    /// The folder, relative to the spec folder; it may lie beside it: `../catalog`.
+    path: String,
+    /// Names of it that are left out.
+    except: Option<Many<String>>,
+}
+
+/// A catalog in a git repository; `gen catalog update` copies it to `catalogs/NAME` below the spec
+/// folder.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct CatalogGit {
+    /// Address of the repository.
+    git: String,
+    /// The full id of the commit; `gen catalog update --rev BRANCH NAME` finds and writes it.
+    rev: String,
+    /// The folder of the catalog in the repository; the root where not given.
+    folder: Option<String>,
+    /// Names of it that are left out.
+    except: Option<Many<String>>,
+}
 
 /// Templates by name.
 #[derive(JsonSchema)]

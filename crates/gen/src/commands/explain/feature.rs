@@ -92,7 +92,14 @@ pub(super) fn draw(view: &FleetFeatureView) -> String {
         tree.line(1, line, "");
     }
     tree.title("Facts");
-    tree.fact("from", if *builtin { "the catalog" } else { "the spec" });
+    let place = view.summary.place.as_deref();
+    let place = place.map(|place| format!(", {place}")).unwrap_or_default();
+    let from = match (&view.summary.catalog, builtin) {
+        (Some(catalog), _) => format!("catalog {catalog}{place}"),
+        (None, true) => "the built-in catalog".to_owned(),
+        (None, false) => format!("the spec{place}"),
+    };
+    tree.fact("from", &from);
     let halves = [(*system, "system"), (*home, "home")];
     tree.fact(
         "halves",

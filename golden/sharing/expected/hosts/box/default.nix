@@ -3,14 +3,24 @@
 {
   imports = [
     ./hardware.nix
-    ../../disks/plain.nix
+    ../../disks/acme-laptop.nix
     ../../modules/fleet.nix
+    ../../templates/acme-workstation.nix
+    ../../modules/tools/clock.nix
     ../../users/alice
     ../../users/alice/box.nix
   ];
 
   networking.hostName = "box";
   system.stateVersion = "25.11";
+
+  features = {
+    acme.banner = {
+      enable = true;
+      text = "Property of Acme in Berlin";
+    };
+    tools.clock.enable = true;
+  };
 
   environment.systemPackages = [
     pkgs.greet-all

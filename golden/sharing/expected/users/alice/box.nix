@@ -9,6 +9,7 @@
   home-manager.users.alice = {
     imports = [
       ../../home/profiles/tools.nix
+      ../../home/profiles/acme-developer.nix
     ];
 
     home.stateVersion = "25.11";

@@ -1,0 +1,1 @@
+{ imports = [ ../../secret.nix ./two.nix ]; }

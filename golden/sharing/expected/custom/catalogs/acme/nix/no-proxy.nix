@@ -1,0 +1,1 @@
+"127.0.0.1,localhost,.acme.example"

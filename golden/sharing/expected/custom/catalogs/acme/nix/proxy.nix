@@ -1,0 +1,1 @@
+{ networking.proxy.noProxy = import ./no-proxy.nix; }
