@@ -61,8 +61,14 @@ fn exists(generated: &Generated, place: &str) -> bool {
             .find(|body| body.name == name);
         found.map(|body| body.text.to_owned()).unwrap_or_default()
     } else {
-        let path = file.strip_prefix("spec/").unwrap_or(file);
-        let bytes = generated.assets.get(path).cloned().unwrap_or_default();
+        // Files of a catalog are found below its name, wherever it lies.
+        let shared = generated.catalogs.iter().find_map(|(name, folder)| {
+            let rest = file.strip_prefix(folder.as_str())?;
+            Some(format!("catalogs/{name}{rest}"))
+        });
+        let own = || file.strip_prefix("spec/").unwrap_or(file).to_owned();
+        let path = shared.unwrap_or_else(own);
+        let bytes = generated.assets.get(&path).cloned().unwrap_or_default();
         String::from_utf8(bytes).unwrap()
     };
     (1..=text.lines().count()).contains(&line)

@@ -84,10 +84,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let mut diagnostics = sources.diagnostics.clone();
     let (spec, map) = sources.whole_spec(&mut diagnostics);
     if let Some((what, span)) = existing(&spec, *kind, name) {
-        anyhow::bail!(
-            "there is already {what} `{name}`, at {}",
-            map.place(span)
-        );
+        anyhow::bail!("there is already {what} `{name}`, at {}", map.place(span));
     }
     if diagnostics.iter().any(|d| BLIND.contains(&d.code)) {
         console::report(app.format, &diagnostics, &sources.map)?;
