@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: whole runs of `gen` on synthetic fleets, next to `cp -r` of what they write.
 //!
 //! Each round writes the output from nothing, runs again with nothing to do, and copies the output;
-//! the three are measured in turn, so that whatever else the machine does meets them alike. Then the
-//! questions that people ask of a fleet: why an option is so, what a change of the spec does and whom it
-//! touches, once with the change not yet generated and once with it.
+//! the three are measured in turn, so that whatever else the machine does meets them alike. Then what
+//! people ask of a fleet from day to day: why an option is so, what a change of the spec does and whom
+//! it touches.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,12 +27,18 @@ pub struct Args {
     /// Sizes of the fleets
     #[arg(long, value_delimiter = ',', default_value = "6,100,1000,10000")]
     hosts: Vec<usize>,
+    /// Size of the fleet that is asked
+    #[arg(long, default_value_t = 1000)]
+    living: usize,
     /// Rounds of each size; by default fewer of the large ones
     #[arg(long)]
     rounds: Option<usize>,
     /// Put the table into docs/benchmarks.md
     #[arg(long)]
     write: bool,
+    /// Leave the fleets where they were measured
+    #[arg(long)]
+    keep: bool,
 }
 
 /// Measures, prints a table and puts it into the page.
@@ -50,13 +57,27 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         eprintln!("{hosts} hosts, {rounds} rounds");
         let folder = tempfile::tempdir_in(&parent)?;
         rows.push(measure(&gen_path, folder.path(), hosts, rounds.max(1))?);
+        if args.keep {
+            eprintln!("kept: {}", folder.keep().display());
+        }
     }
     let text = report(&rows)?;
     print!("{text}");
+    eprintln!("living with {} hosts", args.living);
+    let folder = tempfile::tempdir_in(&parent)?;
+    let asked = living(
+        &gen_path,
+        folder.path(),
+        args.living,
+        args.rounds.unwrap_or(9),
+    )?;
+    let asked = table(&asked);
+    print!("\n{asked}");
     if args.write {
         let path = workspace::root().join(PAGE);
         let page = fs::read_to_string(&path)?;
-        fs::write(&path, between_marks(&page, "bench", &text)?)?;
+        let page = between_marks(&page, "bench", &text)?;
+        fs::write(&path, between_marks(&page, "living", &asked)?)?;
     }
     Ok(Outcome::Clean)
 }
@@ -71,10 +92,6 @@ struct Row {
     copy: Vec<Duration>,
     /// Peak memory of a run that writes, in bytes.
     memory: u64,
-    why: Vec<Duration>,
-    /// Not generated yet, and generated.
-    summary: [Vec<Duration>; 2],
-    affected: [Vec<Duration>; 2],
 }
 
 fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyhow::Result<Row> {
@@ -90,9 +107,6 @@ fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyho
         again: Vec::new(),
         copy: Vec::new(),
         memory: 0,
-        why: Vec::new(),
-        summary: [Vec::new(), Vec::new()],
-        affected: [Vec::new(), Vec::new()],
     };
     // The first round warms the caches and is not counted.
     for round in 0..=rounds {
@@ -118,62 +132,174 @@ fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyho
             row.bytes += entry.metadata()?.len();
         }
     }
-    fs::remove_dir_all(&copy)?;
-    ask(gen_path, folder, rounds, &log, &mut row)?;
     Ok(row)
 }
 
-/// Measures the questions, in a repository that holds the output as it was before a change.
-fn ask(
+/// A question and how long its answers took.
+struct Asked {
+    command: String,
+    /// What was changed and not yet generated.
+    changed: &'static str,
+    times: Vec<Duration>,
+}
+
+/// A change of the spec.
+struct Edit {
+    what: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+}
+
+const EDITS: &[Edit] = &[
+    Edit {
+        what: "a host",
+        file: "spec/hosts/0000.yaml",
+        from: "\"vm.swappiness\": 10",
+        to: "\"vm.swappiness\": 99",
+    },
+    Edit {
+        what: "a template that every host has",
+        file: "spec/templates.yaml",
+        from: ", oomd: true",
+        to: "",
+    },
+    Edit {
+        what: "an option of a feature that every host has",
+        file: "spec/features.yaml",
+        from: "default: 15m",
+        to: "default: 20m",
+    },
+];
+
+impl Edit {
+    /// Makes the change, and gives the text that was there.
+    fn make(&self, folder: &Path) -> anyhow::Result<String> {
+        let path = folder.join(self.file);
+        let text = fs::read_to_string(&path)?;
+        let changed = text.replacen(self.from, self.to, 1);
+        anyhow::ensure!(text != changed, "`{}` has no `{}`", self.file, self.from);
+        fs::write(&path, changed)?;
+        Ok(text)
+    }
+}
+
+/// Measures what is asked of a fleet, in a repository that holds its output as it was before a change.
+fn living(
     gen_path: &Path,
     folder: &Path,
+    hosts: usize,
     rounds: usize,
-    log: &Path,
-    row: &mut Row,
-) -> anyhow::Result<()> {
-    for args in [
-        ["init", "-q"].as_slice(),
-        &["add", "spec", "generated"],
-        &[
-            "-c",
-            "user.name=x",
-            "-c",
-            "user.email=x@example.org",
-            "commit",
-            "-q",
-            "-m",
-            "x",
-        ],
-    ] {
-        timed(Command::new("git").arg("-C").arg(folder).args(args), log)?;
-    }
-    let spec = folder.join("spec/templates.yaml");
-    let text = fs::read_to_string(&spec)?;
-    let changed = text.replacen("zram: true", "zram: false", 1);
-    anyhow::ensure!(text != changed, "the fleet has no `zram` to switch off");
-    fs::write(&spec, changed)?;
-    let asked = |args: &[&str]| -> anyhow::Result<Duration> {
-        Ok(timed(Command::new(gen_path).arg("-C").arg(folder).args(args), log)?.time)
+) -> anyhow::Result<Vec<Asked>> {
+    fleet_maker::write(&folder.join("spec"), hosts)?;
+    let log = folder.join("log");
+    let gen_command = |args: &[&str]| {
+        let mut command = Command::new(gen_path);
+        command.arg("-C").arg(folder).args(args);
+        command
     };
-    let host = fs::read_dir(folder.join("generated/hosts"))?
-        .filter_map(Result::ok)
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .min()
-        .context("there are no hosts")?;
-    for state in 0..2 {
-        for round in 0..=rounds {
-            let why = asked(&["why", &host, "time.timeZone"])?;
-            let summary = asked(&["diff", "--summary", "--since", "HEAD"])?;
-            let affected = asked(&["affected", "--since", "HEAD"])?;
-            if round > 0 {
-                row.why.push(why);
-                row.summary[state].push(summary);
-                row.affected[state].push(affected);
-            }
-        }
-        asked(&[])?;
+    timed(&mut gen_command(&[]), &log)?;
+    let git: [&[&str]; 4] = [
+        &["init", "-q"],
+        &["config", "user.name", "x"],
+        &["config", "user.email", "x@example.org"],
+        &["add", "spec", "generated"],
+    ];
+    for args in git
+        .into_iter()
+        .chain([["commit", "-q", "-m", "x"].as_slice()])
+    {
+        timed(Command::new("git").arg("-C").arg(folder).args(args), &log)?;
     }
-    Ok(())
+    let mut asked = Vec::new();
+    // The first round warms the caches and is not counted.
+    let mut ask = |args: &[&str], changed: &'static str| -> anyhow::Result<()> {
+        let times: Vec<Duration> = (0..=rounds)
+            // That something differs is an answer too.
+            .map(|_| Ok(answered(&mut gen_command(args), &log, &[0, 1])?.time))
+            .collect::<anyhow::Result<_>>()?;
+        asked.push(Asked {
+            command: format!("gen {}", args.join(" ")),
+            changed,
+            times: times[1..].to_vec(),
+        });
+        Ok(())
+    };
+    for args in [
+        ["why", "host7", "time.timeZone"].as_slice(),
+        &["why", "host7", "networking.firewall"],
+        &["why", "generated/hosts/host7/default.nix:17"],
+        &["explain", "host7"],
+        &["explain", "host7", "--ports"],
+        &["list", "hosts"],
+        &["graph"],
+        &["fmt", "--check"],
+        &["check"],
+    ] {
+        ask(args, "")?;
+    }
+    for edit in EDITS {
+        let text = edit.make(folder)?;
+        ask(&["diff", "--summary"], edit.what)?;
+        ask(&["affected"], edit.what)?;
+        ask(&["affected", "--since", "HEAD"], edit.what)?;
+        ask(&["why", "host7", "time.timeZone"], edit.what)?;
+        fs::write(folder.join(edit.file), text)?;
+    }
+    for edit in EDITS {
+        let mut times = Vec::new();
+        for _ in 0..rounds.div_ceil(3) {
+            times.push(watched(gen_path, folder, edit)?);
+            timed(&mut gen_command(&[]), &log)?;
+        }
+        asked.push(Asked {
+            command: "a round of gen watch".to_owned(),
+            changed: edit.what,
+            times,
+        });
+    }
+    Ok(asked)
+}
+
+/// From a change to the end of the round that it starts; the spec is then as it was.
+fn watched(gen_path: &Path, folder: &Path, edit: &Edit) -> anyhow::Result<Duration> {
+    let mut child = Command::new(gen_path)
+        .arg("-C")
+        .arg(folder)
+        .args(["watch", "--once"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let stderr = child.stderr.take().context("it has no standard error")?;
+    let mut lines = BufReader::new(stderr).lines();
+    while !lines
+        .next()
+        .context("`gen watch` ended")??
+        .starts_with("watching")
+    {}
+    let start = Instant::now();
+    let text = edit.make(folder)?;
+    let mut said = String::new();
+    for line in lines {
+        said += &(line? + "\n");
+    }
+    let status = child.wait()?;
+    let time = start.elapsed();
+    fs::write(folder.join(edit.file), text)?;
+    anyhow::ensure!(status.success(), "`gen watch` ended with {status}:\n{said}");
+    Ok(time)
+}
+
+fn table(asked: &[Asked]) -> String {
+    let mut text =
+        "| command | changed since it was generated | least / median |\n|---|---|---:|\n"
+            .to_owned();
+    for it in asked {
+        let times = least_and_median(&it.times);
+        let _ = writeln!(text, "| `{}` | {} | {times} |", it.command, it.changed);
+    }
+    text
 }
 
 struct Run {
@@ -183,6 +309,11 @@ struct Run {
 
 /// Runs a program to its end, from its start to its last breath; what it says goes into `log`.
 fn timed(command: &mut Command, log: &Path) -> anyhow::Result<Run> {
+    answered(command, log, &[0])
+}
+
+/// The same of a program that may end with one of these codes.
+fn answered(command: &mut Command, log: &Path, codes: &[i32]) -> anyhow::Result<Run> {
     let program = command.get_program().to_string_lossy().into_owned();
     command
         .stdin(Stdio::null())
@@ -194,7 +325,7 @@ fn timed(command: &mut Command, log: &Path) -> anyhow::Result<Run> {
         .with_context(|| format!("cannot run `{program}`"))?;
     let end = child.wait4()?;
     let time = start.elapsed();
-    if !end.status.success() {
+    if !end.status.code().is_some_and(|code| codes.contains(&code)) {
         let said = fs::read_to_string(log)?;
         bail!("`{program}` ended with {}:\n{said}", end.status);
     }
@@ -225,21 +356,6 @@ fn report(rows: &[Row]) -> anyhow::Result<String> {
             least_and_median(&row.again),
             least_and_median(&row.copy),
             mebibytes(row.memory),
-        );
-    }
-    text.push_str("\nQuestions, with a template changed that every host has: not generated yet, and generated.\n\n");
-    text.push_str("| hosts | `gen why` | `diff --summary`, not yet | generated | `affected`, not yet | generated |\n");
-    text.push_str("|---:|---:|---:|---:|---:|---:|\n");
-    for row in rows {
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {} | {} |",
-            grouped(row.hosts),
-            least_and_median(&row.why),
-            least_and_median(&row.summary[0]),
-            least_and_median(&row.summary[1]),
-            least_and_median(&row.affected[0]),
-            least_and_median(&row.affected[1]),
         );
     }
     Ok(text)

@@ -148,6 +148,9 @@ fn system(files: &Files, machine: &Machine) -> Option<String> {
     };
     candidates.iter().find_map(|path| {
         let text = std::str::from_utf8(files.get(path)?).ok()?;
+        if let Some(system) = quick_system(text) {
+            return Some(system.to_owned());
+        }
         let found = nix::definitions(text)
             .ok()?
             .into_iter()
@@ -160,6 +163,21 @@ fn system(files: &Files, machine: &Machine) -> Option<String> {
             _ => None,
         }
     })
+}
+
+/// The platform where it stands on a line of its own, as it does in generated files: much cheaper than
+/// to parse them.
+fn quick_system(text: &str) -> Option<&str> {
+    if text.contains("''") {
+        return None;
+    }
+    let line = text.lines().find_map(|line| {
+        let value = line.trim_start().strip_prefix("nixpkgs.hostPlatform = ")?;
+        Some(value.strip_prefix("lib.mkDefault ").unwrap_or(value))
+    })?;
+    let system = line.strip_prefix('"')?.strip_suffix("\";")?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    system.chars().all(is_plain).then_some(system)
 }
 
 /// Who refers to whom. Files that are gone are in it too: what refers to them is touched.
@@ -348,7 +366,7 @@ fn flake(trees: &Trees) -> BTreeMap<Machine, BTreeSet<String>> {
         return found;
     }
     let old = flake.map_or_else(|| new.clone(), |change| text(change.old.as_ref()));
-    let (old, new) = (Flake::read(&old), Flake::read(&new));
+    let (old, new) = rayon::join(|| Flake::read(&old), || Flake::read(&new));
     let new_lock = text(trees.new.get("flake.lock"));
     let old_lock = lock.map_or_else(|| new_lock.clone(), |change| text(change.old.as_ref()));
     let (old_locked, new_locked) = (locked(&old_lock), locked(&new_lock));
@@ -674,6 +692,24 @@ mod tests {
         let found = affected(&Trees::between(old, new));
         let names: Vec<_> = found.iter().map(|it| (it.kind, it.name.as_str())).collect();
         assert_eq!(names, [(Kind::Installer, "b")]);
+    }
+
+    #[test]
+    fn platforms() {
+        let host = |text: &str| {
+            let files = [("hosts/a/hardware.nix".to_owned(), text.as_bytes().to_vec())];
+            system(&files.into(), &(Kind::Host, "a".to_owned()))
+        };
+        let found = Some("aarch64-linux".to_owned());
+        for text in [
+            "{\n  nixpkgs.hostPlatform = \"aarch64-linux\";\n}",
+            "{ lib, ... }: {\n  nixpkgs.hostPlatform = lib.mkDefault \"aarch64-linux\";\n}",
+            "{ nixpkgs = { hostPlatform = \"aarch64-linux\"; }; }",
+            "{\n  x = ''\n    nixpkgs.hostPlatform = \"x\";\n  '';\n  nixpkgs.hostPlatform =\n    \"aarch64-linux\";\n}",
+        ] {
+            assert_eq!(host(text), found, "{text}");
+        }
+        assert_eq!(host("{ }"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use anstream::ColorChoice;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -176,6 +176,8 @@ pub(crate) struct App {
     pub(crate) out: Utf8PathBuf,
     /// Folder of the index, if one is named.
     pub(crate) index: Option<Utf8PathBuf>,
+    /// Says once that there is no index, however often a command generates.
+    pub(crate) mention: Once,
 }
 
 impl App {
@@ -273,12 +275,14 @@ impl App {
         diagnostics
     }
 
-    /// Says that options are not checked, if there is no index.
+    /// Says that options are not checked, if there is no index: once in a run.
     pub(crate) fn mention_index(&self) {
         if self.index_folder().is_none() {
-            console::say(
-                "options and packages are not checked: there is no index; `gen index` makes one",
-            );
+            self.mention.call_once(|| {
+                console::say(
+                    "options and packages are not checked: there is no index; `gen index` makes one",
+                );
+            });
         }
     }
 
@@ -404,6 +408,7 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         spec,
         out,
         index,
+        mention: Once::new(),
     };
     if let Some(directory) = directory
         && let Err(error) = std::env::set_current_dir(&directory)

@@ -75,12 +75,7 @@ pub(crate) fn generate_some(
         catalogs,
     } = sources;
     around.root.clone_from(&root);
-    let mut spec = spec::load_with(
-        &map,
-        &yaml,
-        &mut diagnostics,
-        &mut crate::credentials::check,
-    );
+    let mut spec = spec::load_with(&map, &yaml, &mut diagnostics, &crate::credentials::check);
     // Only what is wrong with the section; the rules run where the tree is checked.
     crate::linting::config(&spec.lint, &mut diagnostics);
     around.catalogs = catalogs

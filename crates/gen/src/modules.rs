@@ -1,9 +1,10 @@
 //! Modules of the output read one by one: what each defines, for the machine or for the home of a
 //! user, and what it imports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nix::{AttrPath, DefValue, Kind, Node};
+use rayon::prelude::*;
 
 /// The attribute below which Home Manager's users stand.
 const HOME: [&str; 2] = ["home-manager", "users"];
@@ -41,7 +42,7 @@ pub(crate) struct ModuleText {
 /// Reads a module; of a text that Nix does not read, nothing.
 pub(crate) fn read(text: &str) -> ModuleText {
     let mut module = ModuleText::default();
-    let Ok(definitions) = nix::definitions(text) else {
+    let Ok((read, definitions)) = nix::read_with_definitions(text) else {
         return module;
     };
     for definition in definitions {
@@ -81,7 +82,6 @@ pub(crate) fn read(text: &str) -> ModuleText {
             _ => module.settings.push(setting),
         }
     }
-    let read = nix::read_sound_module(text);
     let own = read.imports.into_iter().map(|import| (None, import));
     module.imports.extend(own);
     for attr in &read.config {
@@ -176,8 +176,19 @@ pub(crate) struct Reached<'a> {
     pub(crate) module: ModuleText,
 }
 
+/// A module that was read, and the files that it imports, each with the user in whose home.
+struct Found<'a> {
+    text: &'a str,
+    module: ModuleText,
+    imports: Vec<(Option<String>, String)>,
+}
+
 /// The modules that a module imports, itself first, each once for the machine and once for each user.
-pub(crate) fn reach<'a>(start: &str, file: impl Fn(&str) -> Option<&'a str>) -> Vec<Reached<'a>> {
+pub(crate) fn reach<'a>(
+    start: &str,
+    file: impl Fn(&str) -> Option<&'a str> + Sync,
+) -> Vec<Reached<'a>> {
+    let found = read_reached(start, &file);
     let mut open = vec![(start.to_owned(), None::<String>)];
     let mut seen: BTreeSet<(String, Option<String>)> = BTreeSet::new();
     let mut reached = Vec::new();
@@ -185,21 +196,58 @@ pub(crate) fn reach<'a>(start: &str, file: impl Fn(&str) -> Option<&'a str>) -> 
         if !seen.insert((path.clone(), user.clone())) {
             continue;
         }
-        let Some(text) = file(&path) else { continue };
-        let module = read(text);
-        let imports = module.imports.iter().rev().filter_map(|(home, import)| {
-            let path = below(folder(&path), import, |path| {
-                path.ends_with(".nix") && file(path).is_some()
-            })?;
-            Some((path, home.clone().or_else(|| user.clone())))
-        });
-        open.extend(imports);
+        let Some(Some(module)) = found.get(&path) else {
+            continue;
+        };
+        let imports = module.imports.iter().rev();
+        open.extend(imports.map(|(home, path)| {
+            let home = home.clone().or_else(|| user.clone());
+            (path.clone(), home)
+        }));
         reached.push(Reached {
             path,
             user,
-            text,
-            module,
+            text: module.text,
+            module: module.module.clone(),
         });
     }
     reached
+}
+
+/// Reads what a module reaches, each file once; those that one step leads to are read at once.
+fn read_reached<'a>(
+    start: &str,
+    file: &(impl Fn(&str) -> Option<&'a str> + Sync),
+) -> BTreeMap<String, Option<Found<'a>>> {
+    let mut found: BTreeMap<String, Option<Found<'a>>> = BTreeMap::new();
+    let mut wave = BTreeSet::from([start.to_owned()]);
+    while !wave.is_empty() {
+        let read: Vec<(String, Option<Found<'a>>)> = wave
+            .into_par_iter()
+            .map(|path| {
+                let module = file(&path).map(|text| {
+                    let module = read(text);
+                    let is_module = |path: &str| path.ends_with(".nix") && file(path).is_some();
+                    let imports = module.imports.iter().filter_map(|(home, import)| {
+                        Some((home.clone(), below(folder(&path), import, is_module)?))
+                    });
+                    let imports = imports.collect();
+                    Found {
+                        text,
+                        module,
+                        imports,
+                    }
+                });
+                (path, module)
+            })
+            .collect();
+        found.extend(read);
+        let imports = found.values().flatten().flat_map(|module| &module.imports);
+        let fresh = imports.map(|(_, path)| path);
+        wave = fresh
+            .filter(|path| !found.contains_key(*path))
+            .cloned()
+            .collect();
+    }
+    found
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use diag::Diagnostics;
+use rayon::prelude::*;
 use sha1::{Digest as _, Sha1};
 use walkdir::WalkDir;
 
@@ -16,7 +17,7 @@ use crate::commands::generate::is_current;
 use crate::console;
 use crate::git::Repository;
 use crate::status::Status;
-use crate::{Generated, Sources, fingerprint, generate};
+use crate::{Sources, fingerprint, generate};
 
 /// Files by their path below the output folder.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
@@ -106,18 +107,29 @@ fn trees(
             ..Trees::default()
         }));
     }
-    let disk = on_disk(&app.out);
-    let new = if current {
-        disk.clone()
-    } else {
-        let generated = generate(sources);
-        let Generated {
-            tree: Some(tree), ..
-        } = generated
-        else {
+    // What git holds is listed meanwhile, by a thread that only waits.
+    let (disk, generated, committed) = std::thread::scope(|scope| {
+        let committed = repository.as_ref().map(|repository| {
+            scope.spawn(|| match repository.below(&app.out) {
+                Some(out) => repository.blobs(&out),
+                None => Ok(BTreeMap::new()),
+            })
+        });
+        let generated = || (!current).then(|| generate(sources));
+        let (disk, generated) = rayon::join(|| on_disk(&app.out), generated);
+        let committed = committed.map(|listing| match listing.join() {
+            Ok(committed) => committed,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        (disk, generated, committed)
+    });
+    let new = if let Some(mut generated) = generated {
+        let Some(tree) = generated.tree.take() else {
             console::report(app.format, &generated.diagnostics, &generated.sources)?;
             return Ok(Err(Status::of(&generated.diagnostics)));
         };
+        // Nobody waits until a large fleet is taken apart.
+        rayon::spawn(move || drop(generated));
         let owned: BTreeSet<&str> = manifest
             .iter()
             .flat_map(|manifest| manifest.files.keys().map(String::as_str))
@@ -133,14 +145,14 @@ fn trees(
             }
         }
         new
+    } else {
+        disk.clone()
     };
-    let Some(repository) = repository else {
+    let (Some(repository), Some(committed)) = (repository, committed) else {
         return Ok(Ok(Trees::between(disk, new)));
     };
-    if let Some(out) = repository.below(&app.out)
-        && let committed = repository.blobs(&out)?
-        && committed.keys().any(|path| path.ends_with("flake.nix"))
-    {
+    let committed = committed?;
+    if committed.keys().any(|path| path.ends_with("flake.nix")) {
         return Ok(Ok(against(&repository, committed, new)?));
     }
     let old = match at_revision(app, &repository)? {
@@ -168,20 +180,17 @@ fn on_disk(out: &Utf8Path) -> Files {
     let wanted = |entry: &walkdir::DirEntry| {
         entry.depth() == 0 || !matches!(entry.file_name().to_str(), Some(".git" | ".gen"))
     };
-    let mut files = Files::new();
-    for entry in WalkDir::new(out)
+    let entries: Vec<walkdir::DirEntry> = WalkDir::new(out)
         .into_iter()
         .filter_entry(wanted)
         .filter_map(Result::ok)
-    {
-        let path = entry.path().strip_prefix(out).ok().and_then(|p| p.to_str());
-        if let (true, Some(path)) = (entry.file_type().is_file(), path)
-            && let Ok(bytes) = std::fs::read(entry.path())
-        {
-            files.insert(path.to_owned(), bytes);
-        }
-    }
-    files
+        .filter(|entry| entry.file_type().is_file())
+        .collect();
+    let read = entries.par_iter().filter_map(|entry| {
+        let path = entry.path().strip_prefix(out).ok()?.to_str()?;
+        Some((path.to_owned(), std::fs::read(entry.path()).ok()?))
+    });
+    read.collect()
 }
 
 /// Compares with what is committed; only what differs is read.
@@ -192,9 +201,17 @@ fn against(
 ) -> anyhow::Result<Trees> {
     let mut differing: BTreeMap<String, String> = BTreeMap::new();
     let mut changes = Vec::new();
-    for (path, bytes) in &new {
+    let same = |(path, bytes): &(&String, &Vec<u8>)| {
+        let id = committed.get(*path);
+        id.is_some_and(|id| *id == blob_id(bytes, id.len()))
+    };
+    let others: Vec<&String> = new
+        .par_iter()
+        .filter(|file| !same(file))
+        .map(|(path, _)| path)
+        .collect();
+    for path in others {
         match committed.get(path) {
-            Some(id) if *id == blob_id(bytes, id.len()) => {}
             Some(id) => {
                 differing.insert(path.clone(), id.clone());
             }

@@ -35,8 +35,14 @@ fn is_hash(text: &str) -> bool {
     text.len() >= 20 && !text.contains(' ') && kinds.iter().any(|kind| text.starts_with(kind))
 }
 
+/// The bytes that the shortest token has.
+const SHORTEST: usize = 15;
+
 /// The first token in a text: where, how long, and what.
 pub fn token(text: &str) -> Option<(usize, usize, &'static str)> {
+    if text.len() < SHORTEST {
+        return None;
+    }
     let bytes = text.as_bytes();
     let mut start = 0;
     let mut at = 0;
@@ -45,7 +51,7 @@ pub fn token(text: &str) -> Option<(usize, usize, &'static str)> {
             .get(at)
             .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
         if !is_word {
-            if at - start >= 15
+            if at - start >= SHORTEST
                 && let Some(what) = known(&text[start..at])
             {
                 return Some((start, at - start, what));

@@ -44,6 +44,14 @@ impl Expr {
     ///
     /// Everything that [`crate::parse_problems`] finds; the offsets are those of `code`.
     pub fn parse(code: &str) -> Result<Expr, Vec<ParseProblem>> {
+        // Most code is a name, which needs no parser to be recognised.
+        if code.split('.').all(crate::is_identifier) {
+            return Ok(Expr {
+                code: code.to_owned(),
+                shape: Shape::Simple,
+                ends_in_comment: false,
+            });
+        }
         let root = parse(code)?;
         let Some(expr) = root.expr() else {
             let end = code.len();

@@ -22,6 +22,7 @@ mod number;
 mod outline;
 mod parse;
 mod path;
+mod plain;
 mod relative_paths;
 mod render;
 mod scope;
@@ -35,10 +36,11 @@ pub use expr::Expr;
 pub use format::{FormatError, format};
 pub use module::{
     Attr, Kind, Module, Node, Reference, is_function, module_of, overlay_names, read_module,
-    read_sound_module,
+    read_sound_module, read_with_definitions,
 };
 pub use outline::{Item, Named, outline};
 pub use parse::{ParseProblem, parse_problems, syntax};
+pub use plain::lay_out_plain;
 pub use relative_paths::{RelativePath, relative_paths};
 pub use render::{RenderError, render, render_bindings};
 pub use scope::{FreeVariables, free_variables, module_arguments};

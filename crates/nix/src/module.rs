@@ -122,6 +122,19 @@ pub fn read_module(text: &str) -> Result<Module, Vec<ParseProblem>> {
     Ok(module_at(&parse(text)?))
 }
 
+/// Reads a module and lists what it defines, as [`crate::definitions`] does.
+///
+/// # Errors
+///
+/// The problems of [`crate::parse_problems`].
+pub fn read_with_definitions(
+    text: &str,
+) -> Result<(Module, Vec<crate::Definition>), Vec<ParseProblem>> {
+    let root = parse(text)?;
+    let definitions = root.expr().map(crate::definitions_of);
+    Ok((module_at(&root), definitions.unwrap_or_default()))
+}
+
 /// Reads a module whose text is known to be one that Nix reads, such as one that was just laid out.
 ///
 /// Of other texts it reads what it can; one that is nested too deep must not be given.

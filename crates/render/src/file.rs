@@ -450,6 +450,14 @@ fn feature_key(fleet: &Fleet, half: Half, feature: &Feature, part: &FeatureHalf)
 
 /// A body with the arguments that it needs, laid out.
 pub(crate) fn module(env: &Environment<'_>, body: &str) -> Result<String> {
+    let Some(plain) = nix::lay_out_plain(body) else {
+        return parsed_module(env, body);
+    };
+    debug_assert_eq!(parsed_module(env, body).as_ref().ok(), Some(&plain));
+    Ok(plain)
+}
+
+fn parsed_module(env: &Environment<'_>, body: &str) -> Result<String> {
     let view = ModuleView {
         arguments: module::arguments(body)?,
         body: Code::new(body),

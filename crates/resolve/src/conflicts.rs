@@ -202,17 +202,88 @@ pub(crate) fn map<'a>(
     result
 }
 
-/// Reports what collides. `layers` are the definitions that stand beside the features, each layer
-/// of them flattened; `whose` names the host or user.
-pub(crate) fn check(map: &Map<'_>, layers: &[&[Definition]], whose: &str, d: &mut Diagnostics) {
+/// What many machines or homes have in common: their features, and the layers below their own.
+pub(crate) struct Common<'a> {
+    map: Map<'a>,
+    layers: Vec<&'a Definition>,
+    /// The places of each path in `layers`.
+    places: BTreeMap<&'a AttrPath, Vec<usize>>,
+    /// Whether nothing of it collides by itself.
+    is_sound: bool,
+}
+
+impl<'a> Common<'a> {
+    /// Of layers from low to high.
+    pub(crate) fn new(map: Map<'a>, layers: impl IntoIterator<Item = &'a [Definition]>) -> Self {
+        let layers: Vec<&Definition> = layers.into_iter().flatten().collect();
+        let mut places: BTreeMap<&AttrPath, Vec<usize>> = BTreeMap::new();
+        for (place, definition) in layers.iter().enumerate() {
+            places.entry(&definition.path).or_default().push(place);
+        }
+        let mut found = Diagnostics::new();
+        check(&map, &layers, "", &mut found);
+        Self {
+            map,
+            layers,
+            places,
+            is_sound: found.is_empty(),
+        }
+    }
+
+    /// Reports what collides in it and in the layer above it; `whose` names the host or user.
+    pub(crate) fn check(&self, own: &[Definition], whose: &str, d: &mut Diagnostics) {
+        if !self.is_sound {
+            d.extend(self.check_all(own, whose));
+            return;
+        }
+        // What collides has one path, so it is enough to look at those that stand in the own layer,
+        // and of them at those that something else sets too.
+        let mut times: BTreeMap<&AttrPath, usize> = BTreeMap::new();
+        for definition in own {
+            *times.entry(&definition.path).or_default() += 1;
+        }
+        times.retain(|path, times| {
+            *times > 1 || self.places.contains_key(path) || self.map.contains_key(path)
+        });
+        if times.is_empty() {
+            debug_assert_eq!(self.check_all(own, whose), Diagnostics::new());
+            return;
+        }
+        let below = times.keys().filter_map(|path| self.places.get(path));
+        let mut below: Vec<usize> = below.flatten().copied().collect();
+        below.sort_unstable();
+        let mut layers: Vec<&Definition> = below.iter().map(|at| self.layers[*at]).collect();
+        layers.extend(own.iter().filter(|it| times.contains_key(&it.path)));
+        let map = times.keys().filter_map(|path| {
+            let (path, leaves) = self.map.get_key_value(path)?;
+            Some((*path, leaves.clone()))
+        });
+        let mut found = Diagnostics::new();
+        check(&map.collect(), &layers, whose, &mut found);
+        debug_assert_eq!(found, self.check_all(own, whose));
+        d.extend(found);
+    }
+
+    /// The same by looking at everything.
+    fn check_all(&self, own: &[Definition], whose: &str) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        let layers: Vec<&Definition> = self.layers.iter().copied().chain(own).collect();
+        check(&self.map, &layers, whose, &mut found);
+        found
+    }
+}
+
+/// Reports what collides. `layers` are the definitions that stand beside the features, low to high;
+/// `whose` names the host or user.
+fn check(map: &Map<'_>, layers: &[&Definition], whose: &str, d: &mut Diagnostics) {
     let mut best: BTreeMap<&AttrPath, i64> = BTreeMap::new();
-    for definition in layers.iter().copied().flatten() {
+    for definition in layers {
         let priority = prioritized(&definition.value).map_or(priority::PLAIN, |(p, _)| p);
         let entry = best.entry(&definition.path).or_insert(priority);
         *entry = (*entry).min(priority);
     }
     between(layers, &best, whose, d);
-    for definition in layers.iter().copied().flatten() {
+    for definition in layers {
         let Some(leaves) = map.get(&definition.path) else {
             continue;
         };
@@ -270,13 +341,13 @@ pub(crate) fn check(map: &Map<'_>, layers: &[&[Definition]], whose: &str, d: &mu
 
 /// Reports two layers that give one scalar the same priority by a tag.
 fn between(
-    layers: &[&[Definition]],
+    layers: &[&Definition],
     best: &BTreeMap<&AttrPath, i64>,
     whose: &str,
     d: &mut Diagnostics,
 ) {
     let mut tops: BTreeMap<&AttrPath, (&Definition, &Value)> = BTreeMap::new();
-    for definition in layers.iter().copied().flatten() {
+    for &definition in layers {
         let path = &definition.path;
         let Some((priority, value)) = prioritized(&definition.value) else {
             continue;

@@ -5,15 +5,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diag::{Diagnostic, Diagnostics, Span};
 use minijinja::value::Value as Fact;
-use model::{Definition, Feature, FeatureHalf, FeatureId, FeatureOption, Fleet, HostName, Layer};
+use model::{
+    Definition, Feature, FeatureHalf, FeatureId, FeatureOption, Fleet, HostName, Layer,
+    ProfileName, TemplateName, UserName,
+};
 use rayon::prelude::*;
 use spec::ast::Gc;
 
-use crate::conflicts::{self, Leaf};
+use crate::conflicts::{self, Common, Leaf};
 use crate::derive::{self, Derivations, FleetFacts};
 use crate::host::{self, Base, Kind, Partial};
 use crate::lower::{Place, Rank, Uses, code, definitions, feature_path, lower, made};
 use crate::table;
+use crate::user::OnHost;
 use crate::world::World;
 use crate::{
     assets, body, deploy, image, inputs, microvm, packages, profile, programs, secrets, tasks,
@@ -1001,6 +1005,21 @@ fn addresses(partials: &[Partial<'_>], d: &mut Diagnostics) {
     }
 }
 
+/// What tells the layers below a host's own, and its features.
+fn system_key<'p>(partial: &'p Partial<'_>) -> (Option<&'p TemplateName>, Vec<&'p FeatureId>) {
+    let host = &partial.host;
+    (host.template.as_ref(), host.enabled.keys().collect())
+}
+
+/// The same of a user's home on a host.
+fn home_key<'p>(
+    name: &'p UserName,
+    on_host: &'p OnHost<'_>,
+) -> (&'p UserName, &'p [ProfileName], Vec<&'p FeatureId>) {
+    let model = &on_host.model;
+    (name, &model.profiles, model.enabled.keys().collect())
+}
+
 fn check_conflicts(
     base: &Base<'_>,
     fleet: &Fleet,
@@ -1016,59 +1035,47 @@ fn check_conflicts(
         .iter()
         .map(|(id, b)| (id.clone(), b.home_leaves.clone()))
         .collect();
-    let mut system_maps: BTreeMap<Vec<&FeatureId>, conflicts::Map<'_>> = BTreeMap::new();
-    let mut home_maps: BTreeMap<Vec<&FeatureId>, conflicts::Map<'_>> = BTreeMap::new();
+    let empty: &[Definition] = &[];
+    let template = |partial: &Partial<'_>| {
+        let name = partial.host.template.as_ref();
+        let template = name.and_then(|name| base.templates.get(name));
+        template.map_or(empty, |t| t.model.definitions.as_slice())
+    };
+    // Hosts of a kind have the same features and layers below their own, and so have a user's homes.
+    let mut systems: BTreeMap<_, Common<'_>> = BTreeMap::new();
+    let mut homes: BTreeMap<_, Common<'_>> = BTreeMap::new();
     for partial in partials {
-        let key: Vec<&FeatureId> = partial.host.enabled.keys().collect();
-        system_maps
-            .entry(key)
-            .or_insert_with_key(|key| conflicts::map(key.iter().copied(), &system));
-        for on_host in partial.users.values() {
-            let key: Vec<&FeatureId> = on_host.model.enabled.keys().collect();
-            home_maps
-                .entry(key)
-                .or_insert_with_key(|key| conflicts::map(key.iter().copied(), &home));
+        systems.entry(system_key(partial)).or_insert_with(|| {
+            Common::new(
+                conflicts::map(partial.host.enabled.keys(), &system),
+                [fleet.definitions.as_slice(), template(partial)],
+            )
+        });
+        for (name, on_host) in &partial.users {
+            homes.entry(home_key(name, on_host)).or_insert_with(|| {
+                let profiles = on_host.model.profiles.iter();
+                let profiles = profiles.filter_map(|profile| base.profiles.get(profile));
+                let profiles = profiles.map(|profile| profile.model.definitions.as_slice());
+                let own = base.users.get(name).map(|u| u.model.home.as_slice());
+                Common::new(
+                    conflicts::map(on_host.model.enabled.keys(), &home),
+                    profiles.chain(own),
+                )
+            });
         }
     }
     let found: Vec<Diagnostics> = partials
         .par_iter()
         .map(|partial| {
             let mut own = Diagnostics::new();
-            let key: Vec<&FeatureId> = partial.host.enabled.keys().collect();
-            let template = partial
-                .host
-                .template
-                .as_ref()
-                .and_then(|t| base.templates.get(t));
-            let empty: &[Definition] = &[];
-            let template = template.map_or(empty, |t| t.model.definitions.as_slice());
-            if let Some(map) = system_maps.get(&key) {
-                let layers = [
-                    fleet.definitions.as_slice(),
-                    template,
-                    partial.host.definitions.as_slice(),
-                ];
-                conflicts::check(map, &layers, &format!("`{}`", partial.host.name), &mut own);
+            let host = &partial.host;
+            if let Some(common) = systems.get(&system_key(partial)) {
+                common.check(&host.definitions, &format!("`{}`", host.name), &mut own);
             }
             for (name, on_host) in &partial.users {
-                let key: Vec<&FeatureId> = on_host.model.enabled.keys().collect();
-                let mut layers: Vec<&[Definition]> = Vec::new();
-                for profile in &on_host.model.profiles {
-                    layers.extend(
-                        base.profiles
-                            .get(profile)
-                            .map(|p| p.model.definitions.as_slice()),
-                    );
-                }
-                layers.extend(base.users.get(name).map(|u| u.model.home.as_slice()));
-                layers.push(&on_host.model.home);
-                if let Some(map) = home_maps.get(&key) {
-                    conflicts::check(
-                        map,
-                        &layers,
-                        &format!("`{name}` on `{}`", partial.host.name),
-                        &mut own,
-                    );
+                if let Some(common) = homes.get(&home_key(name, on_host)) {
+                    let whose = format!("`{name}` on `{}`", host.name);
+                    common.check(&on_host.model.home, &whose, &mut own);
                 }
             }
             own

@@ -1524,19 +1524,17 @@ pub(crate) fn finish(
         let Some(definition) = world.table.get(id) else {
             continue;
         };
-        let (span, _) = reason_place(partial, id);
-        for secret in &definition.feature.secrets {
-            let place = if definition.builtin {
-                span
-            } else {
-                secret.span
-            };
-            used.entry(secret.value.clone())
-                .or_insert_with(|| Used::at(place));
-        }
-        for (name, place) in features.get(id).into_iter().flat_map(|f| &f.secrets) {
-            let place = if definition.builtin { span } else { *place };
-            used.entry(name.clone()).or_insert_with(|| Used::at(place));
+        let own = definition.feature.secrets.iter();
+        let own = own.map(|secret| (&secret.value, secret.span));
+        let of_trees = features.get(id).into_iter().flat_map(|f| &f.secrets);
+        for (name, place) in own.chain(of_trees.map(|(name, place)| (name, *place))) {
+            used.entry(name.clone()).or_insert_with(|| {
+                Used::at(if definition.builtin {
+                    reason_place(partial, id).0
+                } else {
+                    place
+                })
+            });
         }
     }
     // Guests have no passwords of the fleet.

@@ -7,13 +7,20 @@ use nix::AttrPath;
 
 /// Whether a setting lies below such an option. Sets given as a whole are one value like any other.
 pub(crate) fn is_below(path: &AttrPath) -> bool {
-    OPTIONS.iter().any(|option| {
-        let parts = option.split('.');
-        let length = parts.clone().count();
-        path.0.len() > length
-            && parts
-                .zip(&path.0)
-                .all(|(part, name)| part == "<name>" || part == name)
+    let Some(first) = path.0.first() else {
+        return false;
+    };
+    let is_near = |option: &&&str| {
+        option.as_bytes().get(first.len()) == Some(&b'.') && option.starts_with(first.as_str())
+    };
+    OPTIONS.iter().filter(is_near).any(|option| {
+        let mut names = path.0.iter();
+        let fits = |part| {
+            names
+                .next()
+                .is_some_and(|name| part == "<name>" || part == name)
+        };
+        option.split('.').all(fits) && names.next().is_some()
     })
 }
 

@@ -1008,17 +1008,7 @@ impl Recipes {
     /// Adds rows of a table, for a thing of this name and platform.
     fn rows(&mut self, rows: &[Row], name: &str, system: &str) {
         for [group, signature, question, description, line] in rows {
-            let of = |text: &str| {
-                let text = text.replace("@KEEP", &self.keep).replace("@SYSTEM", system);
-                if name.is_empty() {
-                    text
-                } else {
-                    // `"$@"` is no place for a name.
-                    text.replace("$@", "\0")
-                        .replace('@', name)
-                        .replace('\0', "$@")
-                }
-            };
+            let of = |text: &str| filled(text, &self.keep, name, system);
             let signature = of(signature);
             let mut words = signature.split(' ');
             let recipe = words.next().unwrap_or_default();
@@ -1036,6 +1026,30 @@ impl Recipes {
             });
         }
     }
+}
+
+/// The text of a table with what `@KEEP`, `@SYSTEM` and `@`, the name, stand for.
+fn filled(text: &str, keep: &str, name: &str, system: &str) -> String {
+    let mut filled = String::with_capacity(text.len() + name.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('@') {
+        filled.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix("KEEP") {
+            filled.push_str(keep);
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("SYSTEM") {
+            filled.push_str(system);
+            rest = after;
+        } else if name.is_empty() || filled.ends_with('$') {
+            // `"$@"` is no place for a name.
+            filled.push('@');
+        } else {
+            filled.push_str(name);
+        }
+    }
+    filled.push_str(rest);
+    filled
 }
 
 fn parameter(word: &str, export: bool) -> Parameter {

@@ -2,6 +2,7 @@
 //! on with what it has.
 
 use diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span, Spanned};
+use rayon::prelude::*;
 
 use crate::ast::{
     Boot, Cache, Catalog, CatalogPin, CatalogSource, Composition, Disk, Feature, FeatureUse,
@@ -20,7 +21,7 @@ pub const FORMAT_VERSION: i64 = 1;
 
 /// Reads all spec files and merges their sections.
 pub fn load(sources: &SourceMap, files: &[FileId], diagnostics: &mut Diagnostics) -> Spec {
-    load_with(sources, files, diagnostics, &mut |_, _| {})
+    load_with(sources, files, diagnostics, &|_, _| {})
 }
 
 /// The same, and shows each file's tree, for what looks at all of it whatever it means.
@@ -28,18 +29,22 @@ pub fn load_with(
     sources: &SourceMap,
     files: &[FileId],
     diagnostics: &mut Diagnostics,
-    look: &mut dyn FnMut(&Node, &mut Diagnostics),
+    look: &(dyn Fn(&Node, &mut Diagnostics) + Sync),
 ) -> Spec {
-    let mut spec = Spec::default();
-    for file in files {
-        let Some(root) = parse(sources, *file, diagnostics) else {
-            continue;
-        };
-        if root.is_null() {
-            continue;
+    let read = files.par_iter().map(|file| {
+        let mut own = Diagnostics::new();
+        let root = parse(sources, *file, &mut own).filter(|root| !root.is_null());
+        if let Some(root) = &root {
+            look(root, &mut own);
         }
-        look(&root, diagnostics);
-        decode_root(&root, &mut spec, diagnostics);
+        (root, own)
+    });
+    let mut spec = Spec::default();
+    for (root, own) in read.collect::<Vec<_>>() {
+        diagnostics.extend(own);
+        if let Some(root) = root {
+            decode_root(&root, &mut spec, diagnostics);
+        }
     }
     spec
 }

@@ -108,6 +108,8 @@ fn changes_are_followed_and_a_broken_spec_keeps_the_output() {
         watching.until("generated");
     }
     assert!(done());
+    let is_mention = |line: &&String| line.contains("there is no index");
+    assert_eq!(told.iter().filter(is_mention).count(), 1, "{told:#?}");
 
     let told: Vec<&String> = told
         .iter()

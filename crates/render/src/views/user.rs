@@ -117,6 +117,9 @@ fn assemble(
 /// The arguments of a home, if it must be a function. The arguments of the module around it serve as
 /// well as long as it reads neither its own configuration nor Home Manager's library.
 fn home_arguments(home: &str) -> Result<Option<Code>> {
+    if nix::lay_out_plain(home).is_some() {
+        return Ok(None);
+    }
     let names = module::names(home)?;
     let own = ["config", "options", "osConfig"];
     let is_function = own.iter().any(|name| module::reads(&names, name));

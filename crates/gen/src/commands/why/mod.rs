@@ -75,7 +75,10 @@ fn of_option(
             .unwrap_or_default();
         anyhow::bail!("there is no host `{host}`{help}");
     }
-    option::run(app, &generated, host, option, user, json)
+    let status = option::run(app, &generated, host, option, user, json);
+    // Nobody waits until a large fleet is taken apart.
+    rayon::spawn(move || drop(generated));
+    status
 }
 
 /// Generates the files that are wanted; with findings reported when there are errors.
