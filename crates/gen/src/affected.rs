@@ -366,6 +366,9 @@ fn flake(trees: &Trees) -> BTreeMap<Machine, BTreeSet<String>> {
         return found;
     }
     let old = flake.map_or_else(|| new.clone(), |change| text(change.old.as_ref()));
+    if lock.is_none() && only_publishes(&old, &new) {
+        return found;
+    }
     let (old, new) = rayon::join(|| Flake::read(&old), || Flake::read(&new));
     let new_lock = text(trees.new.get("flake.lock"));
     let old_lock = lock.map_or_else(|| new_lock.clone(), |change| text(change.old.as_ref()));
@@ -400,6 +403,33 @@ fn flake(trees: &Trees) -> BTreeMap<Machine, BTreeSet<String>> {
         }
     }
     found
+}
+
+/// Whether two texts of `flake.nix` differ in nothing but the modules that the flake publishes, each on
+/// a line of its own: no machine of the flake is made of those, and they need not be parsed.
+fn only_publishes(old: &str, new: &str) -> bool {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let equal = |pair: &(&&str, &&str)| pair.0 == pair.1;
+    let start = old.iter().zip(&new).take_while(equal).count();
+    let (old, new) = (&old[start..], &new[start..]);
+    let end = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(equal)
+        .count();
+    let publishes = |line: &&str| {
+        let Some((name, path)) = line.trim().split_once(" = ") else {
+            return false;
+        };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        let path = path.strip_suffix(".nix;").unwrap_or_default();
+        nix::is_identifier(name)
+            && (path.starts_with("./modules/") || path.starts_with("./home/"))
+            && path.chars().all(is_plain)
+    };
+    let differing = old[..old.len() - end].iter().chain(&new[..new.len() - end]);
+    differing.into_iter().all(publishes)
 }
 
 /// The parts of `flake.nix` that say something of machines.
@@ -692,6 +722,25 @@ mod tests {
         let found = affected(&Trees::between(old, new));
         let names: Vec<_> = found.iter().map(|it| (it.kind, it.name.as_str())).collect();
         assert_eq!(names, [(Kind::Installer, "b")]);
+    }
+
+    #[test]
+    fn published_modules() {
+        let old = "{\n  a = ./modules/x/a.nix;\n  c = [\n    ./modules/x/c.nix\n  ];\n}\n";
+        let more = old.replace("  c =", "  b-b = ./home/x/b.nix;\n  c =");
+        assert!(only_publishes(old, &more));
+        assert!(only_publishes(&more, old));
+        assert!(only_publishes(
+            old,
+            &old.replace("  a = ./modules/x/a.nix;\n", "")
+        ));
+        assert!(!only_publishes(old, &old.replace("c.nix", "d.nix")));
+        assert!(!only_publishes(old, &more.replace("c.nix", "d.nix")));
+        assert!(!only_publishes(
+            old,
+            &old.replace("x/a.nix", "x/a.nix // x")
+        ));
+        assert!(!only_publishes(old, "{ }"));
     }
 
     #[test]

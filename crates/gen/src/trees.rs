@@ -92,11 +92,13 @@ fn trees(
         None => None,
     };
     let target = app.target();
-    let manifest = output::read_manifest(&target)?;
+    let (manifest, fingerprint) =
+        rayon::join(|| output::read_manifest(&target), || fingerprint(&sources));
+    let manifest = manifest?;
     let current = match &manifest {
         Some(manifest) => {
             sources.diagnostics.is_empty()
-                && is_current(manifest, &fingerprint(&sources))
+                && is_current(manifest, &fingerprint)
                 && output::verify(&target, manifest)?
         }
         None => false,

@@ -1042,28 +1042,35 @@ fn check_conflicts(
         template.map_or(empty, |t| t.model.definitions.as_slice())
     };
     // Hosts of a kind have the same features and layers below their own, and so have a user's homes.
-    let mut systems: BTreeMap<_, Common<'_>> = BTreeMap::new();
-    let mut homes: BTreeMap<_, Common<'_>> = BTreeMap::new();
+    let mut systems = BTreeMap::new();
+    let mut homes = BTreeMap::new();
     for partial in partials {
-        systems.entry(system_key(partial)).or_insert_with(|| {
-            Common::new(
-                conflicts::map(partial.host.enabled.keys(), &system),
-                [fleet.definitions.as_slice(), template(partial)],
-            )
-        });
+        systems.entry(system_key(partial)).or_insert(partial);
         for (name, on_host) in &partial.users {
-            homes.entry(home_key(name, on_host)).or_insert_with(|| {
-                let profiles = on_host.model.profiles.iter();
-                let profiles = profiles.filter_map(|profile| base.profiles.get(profile));
-                let profiles = profiles.map(|profile| profile.model.definitions.as_slice());
-                let own = base.users.get(name).map(|u| u.model.home.as_slice());
-                Common::new(
-                    conflicts::map(on_host.model.enabled.keys(), &home),
-                    profiles.chain(own),
-                )
-            });
+            homes
+                .entry(home_key(name, on_host))
+                .or_insert((name, on_host));
         }
     }
+    let systems: BTreeMap<_, Common<'_>> = systems
+        .into_par_iter()
+        .map(|(key, partial)| {
+            let map = conflicts::map(partial.host.enabled.keys(), &system);
+            let layers = [fleet.definitions.as_slice(), template(partial)];
+            (key, Common::new(map, layers))
+        })
+        .collect();
+    let homes: BTreeMap<_, Common<'_>> = homes
+        .into_par_iter()
+        .map(|(key, (name, on_host))| {
+            let profiles = on_host.model.profiles.iter();
+            let profiles = profiles.filter_map(|profile| base.profiles.get(profile));
+            let profiles = profiles.map(|profile| profile.model.definitions.as_slice());
+            let own = base.users.get(name).map(|u| u.model.home.as_slice());
+            let map = conflicts::map(on_host.model.enabled.keys(), &home);
+            (key, Common::new(map, profiles.chain(own)))
+        })
+        .collect();
     let found: Vec<Diagnostics> = partials
         .par_iter()
         .map(|partial| {
