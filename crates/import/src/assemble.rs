@@ -9,6 +9,7 @@ use rowan::ast::AstNode;
 use crate::eval::{Env, Eval, Slot, Value};
 use crate::facts;
 use crate::flake::{self, Flake, HostSource};
+use crate::layouts;
 use crate::repo::{Repo, join};
 use crate::report::{Report, Share};
 use crate::unit::{self, Arguments, Assign, Import, Unit};
@@ -21,6 +22,28 @@ pub struct Options {
     pub hosts: Vec<(String, String)>,
     /// Name of the fleet.
     pub name: String,
+}
+
+/// How the spec renders its layouts of disks.
+pub trait Layouts {
+    /// The module of a layout, by its name and what it says.
+    ///
+    /// # Errors
+    ///
+    /// A spec cannot say that: why.
+    fn render(
+        &self,
+        name: &str,
+        layout: &Yaml,
+        efi_mount_point: Option<&str>,
+    ) -> Result<String, String>;
+}
+
+/// No layouts: disks stay as they are.
+impl Layouts for () {
+    fn render(&self, _: &str, _: &Yaml, _: Option<&str>) -> Result<String, String> {
+        Err("nothing renders it".to_owned())
+    }
 }
 
 /// A spec.
@@ -135,7 +158,7 @@ impl World {
 /// # Errors
 ///
 /// There is no host to be found: what to say instead.
-pub fn import(repo: &Repo, options: &Options) -> Result<Imported, String> {
+pub fn import(repo: &Repo, options: &Options, layouts: &dyn Layouts) -> Result<Imported, String> {
     let eval = Eval::new(repo);
     let mut flake = if repo.has("flake.nix") && options.hosts.is_empty() {
         flake::read(&eval).ok_or("`flake.nix` cannot be read")?
@@ -170,7 +193,7 @@ pub fn import(repo: &Repo, options: &Options) -> Result<Imported, String> {
         match facts::secrets(&eval, &mut world) {
             Ok(secrets) => {
                 world.commit();
-                return Ok(write(&eval, &flake, world, secrets, options));
+                return Ok(write(&eval, &flake, world, secrets, options, layouts));
             }
             Err(names) => open_secrets.extend(names),
         }
@@ -660,6 +683,7 @@ fn write(
     mut world: World,
     secrets: facts::Secrets,
     options: &Options,
+    layouts: &dyn Layouts,
 ) -> Imported {
     let repo = eval.repo();
     let mut result = Imported::default();
@@ -674,8 +698,10 @@ fn write(
     let shared = facts::fleet(&mut world, &mut report);
     world.commit();
     let users = facts::users(&mut world, &mut report);
-    for host in 0..world.hosts.len() {
-        plans.push(facts::host(&mut world, host, &shared, &mut report));
+    let disks = layouts::matched(&mut world, layouts, &mut report);
+    world.commit();
+    for (host, disks) in disks.into_iter().enumerate() {
+        plans.push(facts::host(&mut world, host, disks, &mut report));
     }
     world.commit();
 
@@ -944,11 +970,8 @@ fn write(
             "hosts".to_owned(),
             Yaml::Map(vec![(host.name.clone(), map.build())]),
         )];
-        if let Some(disks) = &plan.disks {
-            document.push((
-                "disks".to_owned(),
-                Yaml::Map(vec![(host.name.clone(), disks.clone())]),
-            ));
+        if !plan.disks.is_empty() {
+            document.push(("disks".to_owned(), Yaml::Map(plan.disks.clone())));
         }
         result.files.insert(
             format!("hosts/{}.yaml", host.name),

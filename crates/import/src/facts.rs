@@ -8,6 +8,7 @@ use rowan::ast::AstNode;
 use crate::assemble::{Entry, Options, World, leaves, left_text, merge_lists, package, push_new};
 use crate::eval::{Env, Eval, Value};
 use crate::flake::Flake;
+use crate::layouts::Matched;
 use crate::report::Report;
 use crate::yaml::{self, MapBuilder, Yaml};
 
@@ -721,7 +722,10 @@ pub(crate) struct HostFacts {
     pub(crate) system: Option<String>,
     pub(crate) state_version: Option<String>,
     pub(crate) hardware: Yaml2,
-    pub(crate) disks: Option<Yaml>,
+    /// Layouts that stand beside the host, by name.
+    pub(crate) disks: Vec<(String, Yaml)>,
+    /// Whether disko makes its disks by a layout.
+    pub(crate) has_layout: bool,
     pub(crate) settings: Vec<(Vec<String>, Yaml)>,
     pub(crate) modules: Vec<String>,
     /// Modules of nixpkgs to import, below `modulesPath`.
@@ -741,10 +745,9 @@ pub(crate) struct HardwareYaml(pub(crate) MapBuilder);
 pub(crate) fn host(
     world: &mut World,
     host: usize,
-    shared: &Shared,
+    matched: Matched,
     report: &mut Report,
 ) -> HostFacts {
-    let _ = shared;
     let mut facts = HostFacts::default();
     let name = world.hosts[host].name.clone();
     // Names and release.
@@ -799,8 +802,35 @@ pub(crate) fn host(
     }
     let mut hardware = MapBuilder::default();
     processor(world, host, &mut hardware, &mut facts, report);
-    boot(world, host, &mut hardware);
-    disks(world, host, &name, &mut hardware, &mut facts);
+    boot(
+        world,
+        host,
+        matched.efi_mount_point.as_deref(),
+        &mut hardware,
+    );
+    facts.has_layout = !matched.names.is_empty();
+    let mut names = matched.names;
+    facts.disks = matched.layouts;
+    let path = ["boot", "zfs", "forceImportRoot"];
+    if matched.has_zfs && world.at(host, &path).is_empty() {
+        // What NixOS does by itself, and a layout of ZFS does not.
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        facts.settings.push((path, Yaml::Bool(true)));
+    }
+    if let Some(by_hand) = disks(world, host) {
+        facts.disks.push((name.clone(), by_hand));
+        names.push(name);
+    }
+    match names.as_slice() {
+        [] => {}
+        [only] => {
+            hardware.add("disks", Yaml::text(only));
+        }
+        several => {
+            let several = several.iter().map(String::as_str);
+            hardware.add("disks", Yaml::texts(several));
+        }
+    }
     facts.hardware = HardwareYaml(hardware);
     facts
 }
@@ -915,7 +945,7 @@ fn processor(
     }
 }
 
-fn boot(world: &mut World, host: usize, hardware: &mut MapBuilder) {
+fn boot(world: &mut World, host: usize, efi: Option<&str>, hardware: &mut MapBuilder) {
     let mut map = MapBuilder::default();
     let own_flag = |world: &World, path: &[&str]| {
         world
@@ -940,24 +970,19 @@ fn boot(world: &mut World, host: usize, hardware: &mut MapBuilder) {
         map.add("loader", Yaml::text("none"));
     }
     map.add("canTouchEfiVariables", Yaml::Bool(writes));
+    map.add_some("efiMountPoint", efi.map(Yaml::text));
     hardware.add("boot", map.build());
 }
 
 /// File systems by hand, if the section can say all of it.
-fn disks(
-    world: &mut World,
-    host: usize,
-    name: &str,
-    hardware: &mut MapBuilder,
-    facts: &mut HostFacts,
-) {
+fn disks(world: &mut World, host: usize) -> Option<Yaml> {
     let places = world.below(host, &["fileSystems"]);
     let swaps = world.at(host, &["swapDevices"]);
     let mut systems: BTreeMap<String, Vec<(String, Yaml)>> = BTreeMap::new();
     for (e, a) in &places {
         let assign = world.assign(*e, *a);
         let [_, mount, key] = assign.path.as_slice() else {
-            return;
+            return None;
         };
         let good = match (key.as_str(), &assign.value) {
             ("device" | "fsType", Ok(Yaml::Str(_))) | ("neededForBoot", Ok(Yaml::Bool(true))) => {
@@ -967,7 +992,7 @@ fn disks(
             _ => false,
         };
         if !good || !world.is_own(*e) {
-            return;
+            return None;
         }
         let value = assign.value.clone().unwrap_or(Yaml::Null);
         systems
@@ -976,7 +1001,7 @@ fn disks(
             .push((key.clone(), value));
     }
     if !systems.contains_key("/") {
-        return;
+        return None;
     }
     let complete = |entries: &[(String, Yaml)]| {
         ["device", "fsType"]
@@ -984,7 +1009,7 @@ fn disks(
             .all(|key| entries.iter().any(|(k, _)| k == key))
     };
     if !systems.values().all(|entries| complete(entries)) {
-        return;
+        return None;
     }
     let mut devices = Vec::new();
     let mut takes_swap = true;
@@ -1027,8 +1052,7 @@ fn disks(
             world.take(place);
         }
     }
-    facts.disks = Some(disk.build());
-    hardware.add("disks", Yaml::text(name));
+    Some(disk.build())
 }
 
 // Users.
@@ -1488,6 +1512,9 @@ pub(crate) fn inputs(
                 }
                 [_, "agenix", "nixosModules", ..] if has_secrets && is_known("agenix", flake) => {
                     inputs.used.insert("agenix".to_owned());
+                }
+                [_, "disko", "nixosModules", ..] if plans[index].has_layout => {
+                    inputs.used.insert("disko".to_owned());
                 }
                 [_, "nixos-hardware", "nixosModules", profile]
                     if plans[index].profile.is_none() && is_known("nixos-hardware", flake) =>

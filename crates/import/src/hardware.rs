@@ -44,7 +44,7 @@ pub fn hardware(host: &str, name: &str, bytes: &[u8]) -> Result<String, Hardware
         hosts: vec![(host.to_owned(), "hardware.nix".to_owned())],
         name: host.to_owned(),
     };
-    let imported = assemble::import(&repo, &options).map_err(HardwareProblem::Broken)?;
+    let imported = assemble::import(&repo, &options, &()).map_err(HardwareProblem::Broken)?;
     let left = imported.files.get("nix/hardware.nix");
     let path = format!("hosts/{host}.yaml");
     let yaml = imported.files.get(&path).cloned().unwrap_or_default();

@@ -15,12 +15,13 @@ mod eval;
 mod facts;
 mod flake;
 mod hardware;
+mod layouts;
 mod repo;
 mod report;
 mod unit;
 mod yaml;
 
-pub use assemble::{Imported, Options, import};
+pub use assemble::{Imported, Layouts, Options, import};
 pub use hardware::{HardwareProblem, hardware};
 pub use repo::Repo;
 pub use report::{Report, Share};

@@ -39,6 +39,8 @@ pub struct Report {
     pub whole: Vec<(String, String)>,
     /// Assignments that stay in a module by hand: place, option, why.
     pub left: Vec<(String, String, String)>,
+    /// Disks that disko makes by settings: which, and why no layout does.
+    pub disks: Vec<String>,
     /// What could not be told.
     pub unknown: Vec<String>,
     /// What is to be done by hand.
@@ -82,6 +84,12 @@ impl Report {
                 self.left.len()
             );
         }
+        section(
+            &mut out,
+            "Disks that no layout has as they are, and that stay settings or modules",
+            &self.disks,
+            Clone::clone,
+        );
         section(
             &mut out,
             "Unknown, and left out",

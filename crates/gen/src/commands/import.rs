@@ -6,7 +6,7 @@ use std::fs;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
-use import::{HardwareProblem, Imported, Options, Repo};
+use import::{HardwareProblem, Imported, Layouts, Options, Repo, Yaml};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::Sources;
@@ -78,7 +78,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             None => folder_name(&path)?,
         },
     };
-    let mut imported = import::import(&repo, &options).map_err(anyhow::Error::msg)?;
+    let mut imported = import::import(&repo, &options, &Rendered).map_err(anyhow::Error::msg)?;
     exceptions(app, &mut imported);
     suggestions(&mut imported);
     if !args.dry_run {
@@ -242,6 +242,73 @@ fn suggestions(imported: &mut Imported) {
                 .features
                 .push(format!("{feature}, for `….{option}`"));
         }
+    }
+}
+
+/// Layouts of disks as `gen` renders them.
+struct Rendered;
+
+impl Layouts for Rendered {
+    fn render(
+        &self,
+        name: &str,
+        layout: &Yaml,
+        efi_mount_point: Option<&str>,
+    ) -> Result<String, String> {
+        let map = |entries: Vec<(&str, Yaml)>| {
+            let entries = entries.into_iter();
+            Yaml::Map(
+                entries
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .collect(),
+            )
+        };
+        let render = |with_root: bool| {
+            let mut disks = vec![(name, layout.clone())];
+            let mut names = vec![name];
+            // A layout for data alone makes no host.
+            if with_root {
+                let root = map(vec![
+                    ("device", Yaml::text("/dev/disk/by-label/nixos")),
+                    ("fsType", Yaml::text("ext4")),
+                ]);
+                let systems = map(vec![("/", root)]);
+                let by_hand = vec![("layout", Yaml::text("none")), ("fileSystems", systems)];
+                disks.push(("the-root", map(by_hand)));
+                names.push("the-root");
+            }
+            let mut boot = vec![("loader", Yaml::text("none"))];
+            boot.extend(efi_mount_point.map(|point| ("efiMountPoint", Yaml::text(point))));
+            let hardware = map(vec![
+                ("cpu", Yaml::text("none")),
+                ("boot", map(boot)),
+                ("disks", Yaml::texts(names.iter().copied())),
+            ]);
+            let host = map(vec![
+                ("system", Yaml::text("x86_64-linux")),
+                ("stateVersion", Yaml::text("25.11")),
+                ("hardware", hardware),
+            ]);
+            let spec = map(vec![
+                ("fleet", map(vec![("name", Yaml::text("layout"))])),
+                ("hosts", map(vec![("host", host)])),
+                ("disks", map(disks)),
+            ]);
+            let text = import::document("", &spec);
+            let mut generated = crate::generate(Sources::from_memory("spec", [("a.yaml", text)]));
+            let path = match efi_mount_point {
+                Some(_) => "hosts/host/disks.nix".to_owned(),
+                None => format!("disks/{name}.nix"),
+            };
+            let tree = generated.tree.take();
+            let file = tree.as_ref().and_then(|tree| tree.get(&path));
+            file.map(|file| String::from_utf8_lossy(&file.bytes).into_owned())
+                .ok_or_else(|| {
+                    let first = generated.diagnostics.iter().next();
+                    first.map_or_else(String::new, |found| found.message.clone())
+                })
+        };
+        render(false).or_else(|why| render(true).map_err(|_| why))
     }
 }
 

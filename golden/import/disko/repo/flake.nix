@@ -4,14 +4,28 @@
     disko.url = "github:nix-community/disko";
     disko.inputs.nixpkgs.follows = "nixpkgs";
   };
-  outputs = { nixpkgs, disko, ... }: {
-    nixosConfigurations.store = nixpkgs.lib.nixosSystem {
-      system = "x86_64-linux";
-      modules = [
-        disko.nixosModules.disko
-        ./disko.nix
-        ./configuration.nix
-      ];
+  outputs =
+    { nixpkgs, disko, ... }:
+    let
+      host =
+        module:
+        nixpkgs.lib.nixosSystem {
+          system = "x86_64-linux";
+          modules = [
+            disko.nixosModules.disko
+            ./common.nix
+            module
+          ];
+        };
+    in
+    {
+      nixosConfigurations = builtins.mapAttrs (name: _: host ./hosts/${name}.nix) {
+        desk = { };
+        mirror = { };
+        other = { };
+        pool = { };
+        store = { };
+        vault = { };
+      };
     };
-  };
 }

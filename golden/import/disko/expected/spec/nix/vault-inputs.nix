@@ -1,0 +1,5 @@
+{ inputs, ... }: {
+  imports = [
+    inputs.disko.nixosModules.disko
+  ];
+}
