@@ -12,6 +12,7 @@ use crate::flake::{self, Flake, HostSource};
 use crate::layouts;
 use crate::repo::{Repo, join};
 use crate::report::{Report, Share};
+use crate::secrets;
 use crate::unit::{self, Arguments, Assign, Import, Unit};
 use crate::yaml::{self, MapBuilder, Yaml};
 
@@ -22,6 +23,8 @@ pub struct Options {
     pub hosts: Vec<(String, String)>,
     /// Name of the fleet.
     pub name: String,
+    /// Hosts and the name that the repository gives their keys, where it is another.
+    pub keys: Vec<(String, String)>,
 }
 
 /// How the spec renders its layouts of disks.
@@ -177,9 +180,9 @@ pub fn import(repo: &Repo, options: &Options, layouts: &dyn Layouts) -> Result<I
         return Err(message);
     }
     let mut forced: BTreeMap<String, String> = BTreeMap::new();
-    let mut open_secrets: BTreeSet<String> = BTreeSet::new();
+    let mut open_secrets: BTreeMap<String, String> = BTreeMap::new();
     for _ in 0..12 {
-        let is_secret = |name: &str| !open_secrets.contains(name);
+        let is_secret = |name: &str| !open_secrets.contains_key(name);
         let (mut world, clashes) = collect(&eval, &flake, &forced, &is_secret);
         let mut more = clashes;
         more.extend(reached(&eval, &world));
@@ -190,12 +193,12 @@ pub fn import(repo: &Repo, options: &Options, layouts: &dyn Layouts) -> Result<I
         }
         let conflicts = settle(&mut world);
         let _ = conflicts;
-        match facts::secrets(&eval, &mut world) {
+        match secrets::find(&eval, &mut world, options, &open_secrets) {
             Ok(secrets) => {
                 world.commit();
                 return Ok(write(&eval, &flake, world, secrets, options, layouts));
             }
-            Err(names) => open_secrets.extend(names),
+            Err(refused) => open_secrets.extend(refused),
         }
     }
     Err("the modules of this repository reach each other in a circle".to_owned())
@@ -681,7 +684,7 @@ fn write(
     eval: &Eval<'_>,
     flake: &Flake,
     mut world: World,
-    secrets: facts::Secrets,
+    secrets: secrets::Secrets,
     options: &Options,
     layouts: &dyn Layouts,
 ) -> Imported {
@@ -689,6 +692,7 @@ fn write(
     let mut result = Imported::default();
     let mut report = Report {
         hosts: world.hosts.iter().map(|host| host.name.clone()).collect(),
+        secrets: secrets.left.clone(),
         ..Report::default()
     };
     count(repo, &world, &mut report);
@@ -794,14 +798,7 @@ fn write(
     }
 
     // Inputs.
-    let mut inputs = facts::inputs(
-        flake,
-        &mut world,
-        &mut plans,
-        &users,
-        !secrets.items.is_empty(),
-        &mut report,
-    );
+    let mut inputs = facts::inputs(flake, &mut world, &mut plans, &users, &secrets, &mut report);
     for (path, text) in std::mem::take(&mut inputs.modules) {
         root.extra.insert(path, text);
     }
@@ -982,7 +979,10 @@ fn write(
     // The fleet.
     let mut document = vec![
         ("version".to_owned(), Yaml::Int(1)),
-        ("fleet".to_owned(), shared.yaml(flake, options, &plans)),
+        (
+            "fleet".to_owned(),
+            shared.yaml(flake, options, secrets.backend()),
+        ),
     ];
     let inputs = inputs.yaml(passes_inputs, &texts);
     if let Some(inputs) = inputs {
@@ -1032,7 +1032,8 @@ fn write(
     root.write(repo, &world, &mut result, &mut report);
     for (name, path) in &secrets.files {
         if let Some(bytes) = repo.bytes(path) {
-            result.secrets.insert(format!("{name}.age"), bytes.to_vec());
+            let file = secrets.file_name(name);
+            result.secrets.insert(file, bytes.to_vec());
         }
     }
     report.unknown.dedup();

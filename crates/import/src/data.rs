@@ -91,7 +91,9 @@ impl Reader<'_, '_> {
                             .collect::<Vec<_>>()
                             .join("."),
                     ),
-                    ["config", "age", "secrets", name, "path"] if (self.secrets)(name) => {
+                    ["config", "age" | "sops", "secrets", name, "path"]
+                        if self.half == Half::System && (self.secrets)(name) =>
+                    {
                         Yaml::Word("secret", (*name).to_owned())
                     }
                     ["config" | "lib", _, ..] => return code().or_else(|_| Ok(named(path))),

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rnix::ast;
 use rowan::ast::AstNode;
 
-use crate::assemble::{Entry, Options, World, leaves, left_text, merge_lists, package, push_new};
-use crate::eval::{Env, Eval, Value};
+use crate::assemble::{Entry, Options, World, leaves, merge_lists, package, push_new};
 use crate::flake::Flake;
 use crate::layouts::Matched;
 use crate::report::Report;
+use crate::secrets::Secrets;
 use crate::yaml::{self, MapBuilder, Yaml};
 
 /// Whether a value holds code.
@@ -63,7 +63,7 @@ fn text_of(value: &Yaml) -> Option<&str> {
     }
 }
 
-fn texts_of(value: &Yaml) -> Option<Vec<String>> {
+pub(crate) fn texts_of(value: &Yaml) -> Option<Vec<String>> {
     match value {
         Yaml::List(items) => items
             .iter()
@@ -78,257 +78,6 @@ fn texts_of(value: &Yaml) -> Option<Vec<String>> {
 
 fn is_true(value: &Yaml) -> bool {
     matches!(plain(value), Yaml::Bool(true))
-}
-
-// Secrets.
-
-/// Secrets of agenix that the spec takes over.
-#[derive(Default)]
-pub(crate) struct Secrets {
-    pub(crate) items: BTreeMap<String, SecretItem>,
-    /// Encrypted files: name and path in the repository.
-    pub(crate) files: BTreeMap<String, String>,
-    host_keys: BTreeMap<String, String>,
-    user_keys: BTreeMap<String, String>,
-}
-
-#[derive(Default)]
-pub(crate) struct SecretItem {
-    hosts: BTreeSet<usize>,
-    users: BTreeSet<String>,
-    keys: BTreeMap<String, String>,
-}
-
-/// Finds the secrets that the spec can take over; the others are returned, and have to stay code.
-pub(crate) fn secrets(eval: &Eval<'_>, world: &mut World) -> Result<Secrets, BTreeSet<String>> {
-    let mut found = Secrets::default();
-    let mut used: BTreeSet<(usize, String)> = BTreeSet::new();
-    let mut refused: BTreeSet<String> = BTreeSet::new();
-    let mut named: BTreeSet<String> = BTreeSet::new();
-    for entry in &world.entries {
-        for assign in &entry.unit.assigns {
-            if let Ok(value) = &assign.value {
-                words(value, "secret", &mut |name| {
-                    named.insert(name.to_owned());
-                    for host in &entry.hosts {
-                        used.insert((*host, name.to_owned()));
-                    }
-                });
-            }
-        }
-    }
-    let mut declared: BTreeMap<String, Vec<(usize, usize, usize)>> = BTreeMap::new();
-    for host in 0..world.hosts.len() {
-        for (e, a) in world.below(host, &["age", "secrets"]) {
-            if let Some(name) = world.assign(e, a).path.get(2) {
-                declared.entry(name.clone()).or_default().push((host, e, a));
-            }
-        }
-    }
-    let code: Vec<String> = world
-        .entries
-        .iter()
-        .flat_map(|entry| {
-            let whole = entry
-                .unit
-                .whole
-                .as_ref()
-                .map(|_| entry.unit.source.text.clone());
-            whole
-                .into_iter()
-                .chain(left_text(entry))
-                .chain(entry.unit.assigns.iter().filter_map(|assign| {
-                    let mut all = String::new();
-                    words(assign.value.as_ref().ok()?, "nix", &mut |text| {
-                        all.push_str(text);
-                    });
-                    Some(all)
-                }))
-        })
-        .collect();
-    for name in named.iter().filter(|name| !declared.contains_key(*name)) {
-        refused.insert(name.clone());
-    }
-    for (name, places) in &declared {
-        let mut item = SecretItem::default();
-        let mut file = None;
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let mut good = named.contains(name) && name.chars().all(word);
-        for (host, e, a) in places {
-            let assign = world.assign(*e, *a);
-            item.hosts.insert(*host);
-            match (assign.path.get(3).map(String::as_str), &assign.value) {
-                (Some("file"), Ok(Yaml::Word("file", path))) => {
-                    let path = path.trim_start_matches("nix/").to_owned();
-                    good &= file
-                        .replace(path.clone())
-                        .is_none_or(|before| before == path);
-                }
-                (Some(key @ ("owner" | "group" | "mode" | "path")), Ok(Yaml::Str(text))) => {
-                    let before = item.keys.insert(key.to_owned(), text.clone());
-                    good &= before.is_none_or(|before| before == *text);
-                }
-                _ => good = false,
-            }
-        }
-        let mention = [
-            format!("age.secrets.{name}"),
-            format!("age.secrets.\"{name}\""),
-        ];
-        good &= !code
-            .iter()
-            .any(|text| mention.iter().any(|mention| text.contains(mention)));
-        good &= item
-            .hosts
-            .iter()
-            .all(|host| used.contains(&(*host, name.clone())));
-        good &= used
-            .iter()
-            .filter(|(_, used)| used == name)
-            .all(|(host, _)| item.hosts.contains(host));
-        match file {
-            Some(file) if good => {
-                found.files.insert(name.clone(), file);
-                found.items.insert(name.clone(), item);
-            }
-            _ if named.contains(name) => {
-                refused.insert(name.clone());
-            }
-            _ => {}
-        }
-    }
-    if !refused.is_empty() {
-        return Err(refused);
-    }
-    for (name, places) in declared {
-        if found.items.contains_key(&name) {
-            for (_, e, a) in places {
-                world.take((e, a));
-            }
-        }
-    }
-    recipients(eval, world, &mut found);
-    Ok(found)
-}
-
-/// The rules of agenix, `secrets.nix`: who may decrypt what.
-fn recipients(eval: &Eval<'_>, world: &World, found: &mut Secrets) {
-    let rules: Vec<String> = eval
-        .repo()
-        .paths()
-        .filter(|path| *path == "secrets.nix" || path.ends_with("/secrets.nix"))
-        .cloned()
-        .collect();
-    for path in rules {
-        let Some(place) = eval.file(&path) else {
-            continue;
-        };
-        let Value::Attrs(attrs, origin) = eval.eval(&place) else {
-            continue;
-        };
-        let env = origin.map(|origin| origin.env).unwrap_or_default();
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for (file, slot) in attrs.iter() {
-            let Some(file) = crate::repo::join(folder, file) else {
-                continue;
-            };
-            let Value::Attrs(rule, _) = eval.force(slot) else {
-                continue;
-            };
-            let Some(Value::List(keys)) = rule.get("publicKeys").map(|keys| eval.force(keys))
-            else {
-                continue;
-            };
-            let keys: Vec<String> = keys.iter().filter_map(|key| eval.string(key)).collect();
-            let names: Vec<&String> = found
-                .files
-                .iter()
-                .filter(|(_, path)| **path == file)
-                .map(|(name, _)| name)
-                .collect();
-            for key in &keys {
-                let holder = holder(eval, &env, key);
-                let Some(holder) = holder else { continue };
-                let is_host = world.hosts.iter().any(|host| host.name == holder);
-                if is_host {
-                    found.host_keys.insert(holder, key.clone());
-                } else {
-                    found.user_keys.insert(holder.clone(), key.clone());
-                    for name in &names {
-                        if let Some(item) = found.items.get_mut(*name) {
-                            item.users.insert(holder.clone());
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The name that a key is bound to.
-fn holder(eval: &Eval<'_>, env: &Env, key: &str) -> Option<String> {
-    let mut found = None;
-    env.each_name(|name, slot| {
-        if found.is_some() {
-            return;
-        }
-        match eval.force(slot) {
-            Value::Str(text) if text == key => found = Some(name.to_owned()),
-            Value::Attrs(inner, _) => {
-                for (name, slot) in inner.iter() {
-                    if eval.string(slot).as_deref() == Some(key) {
-                        found = Some(name.clone());
-                    }
-                }
-            }
-            _ => {}
-        }
-    });
-    found
-}
-
-impl Secrets {
-    pub(crate) fn yaml(&self, world: &World) -> Option<Yaml> {
-        if self.items.is_empty() {
-            return None;
-        }
-        let mut map = MapBuilder::default();
-        let keys = |keys: &BTreeMap<String, String>| {
-            Yaml::Map(
-                keys.iter()
-                    .map(|(name, key)| (name.clone(), Yaml::text(key)))
-                    .collect(),
-            )
-        };
-        let mut both = MapBuilder::default();
-        if !self.host_keys.is_empty() {
-            both.add("hosts", keys(&self.host_keys));
-        }
-        if !self.user_keys.is_empty() {
-            both.add("users", keys(&self.user_keys));
-        }
-        if !both.is_empty() {
-            map.add("keys", both.build());
-        }
-        let mut items = MapBuilder::default();
-        for (name, item) in &self.items {
-            let mut one = MapBuilder::default();
-            let hosts = item
-                .hosts
-                .iter()
-                .map(|host| world.hosts[*host].name.as_str());
-            one.add("hosts", Yaml::texts(hosts));
-            if !item.users.is_empty() && item.users.len() < self.user_keys.len() {
-                one.add("users", Yaml::texts(item.users.iter().map(String::as_str)));
-            }
-            for (key, value) in &item.keys {
-                one.add(key, Yaml::text(value));
-            }
-            items.add(name, one.build());
-        }
-        map.add("items", items.build());
-        Some(map.build())
-    }
 }
 
 // The fleet.
@@ -525,7 +274,7 @@ fn experimental(world: &mut World, host: usize, report: &mut Report) {
 
 impl Shared {
     /// Section `fleet`.
-    pub(crate) fn yaml(&self, flake: &Flake, options: &Options, plans: &[HostFacts]) -> Yaml {
+    pub(crate) fn yaml(&self, flake: &Flake, options: &Options, backend: Option<&str>) -> Yaml {
         let mut map = MapBuilder::default();
         map.add("name", Yaml::text(&options.name));
         if let Some(description) = &flake.description {
@@ -574,7 +323,10 @@ impl Shared {
         }
         nix.add("gc", Yaml::Bool(false));
         map.add("nix", nix.build());
-        let _ = plans;
+        if let Some(backend) = backend {
+            let entries = vec![("backend".to_owned(), Yaml::text(backend))];
+            map.add("secrets", Yaml::Map(entries));
+        }
         map.build()
     }
 }
@@ -1465,6 +1217,7 @@ pub(crate) struct Inputs {
 const KNOWN: &[(&str, &str)] = &[
     ("home-manager", "nix-community/home-manager"),
     ("agenix", "ryantm/agenix"),
+    ("sops-nix", "mic92/sops-nix"),
     ("nixos-hardware", "nixos/nixos-hardware"),
 ];
 
@@ -1486,7 +1239,7 @@ pub(crate) fn inputs(
     world: &mut World,
     plans: &mut [HostFacts],
     users: &Users,
-    has_secrets: bool,
+    secrets: &Secrets,
     report: &mut Report,
 ) -> Inputs {
     let mut inputs = Inputs {
@@ -1510,8 +1263,10 @@ pub(crate) fn inputs(
                 {
                     inputs.used.insert("home-manager".to_owned());
                 }
-                [_, "agenix", "nixosModules", ..] if has_secrets && is_known("agenix", flake) => {
-                    inputs.used.insert("agenix".to_owned());
+                [_, input, "nixosModules", ..]
+                    if secrets.input_of(index) == Some(*input) && is_known(input, flake) =>
+                {
+                    inputs.used.insert((*input).to_owned());
                 }
                 [_, "disko", "nixosModules", ..] if plans[index].has_layout => {
                     inputs.used.insert("disko".to_owned());

@@ -18,6 +18,7 @@ mod hardware;
 mod layouts;
 mod repo;
 mod report;
+mod secrets;
 mod unit;
 mod yaml;
 

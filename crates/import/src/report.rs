@@ -41,6 +41,8 @@ pub struct Report {
     pub left: Vec<(String, String, String)>,
     /// Disks that disko makes by settings: which, and why no layout does.
     pub disks: Vec<String>,
+    /// Secrets that stay settings: which, and why.
+    pub secrets: Vec<String>,
     /// What could not be told.
     pub unknown: Vec<String>,
     /// What is to be done by hand.
@@ -88,6 +90,12 @@ impl Report {
             &mut out,
             "Disks that no layout has as they are, and that stay settings or modules",
             &self.disks,
+            Clone::clone,
+        );
+        section(
+            &mut out,
+            "Secrets that stay settings",
+            &self.secrets,
             Clone::clone,
         );
         section(

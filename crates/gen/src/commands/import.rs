@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// A host and the file of its configuration, where the flake does not tell
     #[arg(long = "host", value_name = "NAME=FILE")]
     hosts: Vec<String>,
+    /// A host and the name that the repository gives its key, where that is not the host's
+    #[arg(long = "key", value_name = "HOST=NAME")]
+    keys: Vec<String>,
     /// Name of the fleet [default: that of the folder]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -63,16 +66,12 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         return hardware(file, host);
     }
     let path = args.path.clone().unwrap_or_else(|| ".".into());
-    let mut hosts = Vec::new();
-    for pair in &args.hosts {
-        let (name, file) = pair
-            .split_once('=')
-            .with_context(|| format!("`--host {pair}` is not NAME=FILE"))?;
-        hosts.push((name.to_owned(), file.to_owned()));
-    }
+    let hosts = pairs(&args.hosts, "--host", "NAME=FILE")?;
+    let keys = pairs(&args.keys, "--key", "HOST=NAME")?;
     let repo = read(&path, app)?;
     let options = Options {
         hosts,
+        keys,
         name: match &args.name {
             Some(name) => name.clone(),
             None => folder_name(&path)?,
@@ -118,6 +117,18 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     }
     console::out(&text)?;
     Ok(Status::Clean)
+}
+
+fn pairs(words: &[String], option: &str, shape: &str) -> anyhow::Result<Vec<(String, String)>> {
+    words
+        .iter()
+        .map(|pair| {
+            let (name, value) = pair
+                .split_once('=')
+                .with_context(|| format!("`{option} {pair}` is not {shape}"))?;
+            Ok((name.to_owned(), value.to_owned()))
+        })
+        .collect()
 }
 
 fn folder_name(path: &Utf8Path) -> anyhow::Result<String> {
