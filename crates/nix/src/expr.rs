@@ -44,8 +44,8 @@ impl Expr {
     ///
     /// Everything that [`crate::parse_problems`] finds; the offsets are those of `code`.
     pub fn parse(code: &str) -> Result<Expr, Vec<ParseProblem>> {
-        // Most code is a name, which needs no parser to be recognised.
-        if code.split('.').all(crate::is_identifier) {
+        // Most code is a name, which needs no parser to be recognised; long paths nest too deep for one.
+        if code.len() <= 200 && code.split('.').all(crate::is_identifier) {
             return Ok(Expr {
                 code: code.to_owned(),
                 shape: Shape::Simple,
