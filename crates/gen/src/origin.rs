@@ -64,8 +64,11 @@ pub(crate) fn layer(layer: &Layer) -> String {
     }
 }
 
-/// A value as Nix on one line, cut when it is long.
+/// A value as Nix on one line, cut when it is long, without a comment on it.
 pub(crate) fn nix(value: &Value) -> String {
+    if let Value::Commented(_, inner) = value {
+        return nix(inner);
+    }
     one_line(&nix::render(value).unwrap_or_else(|error| format!("<{error}>")))
 }
 
