@@ -259,6 +259,11 @@ impl Graph {
                 whole.push(path.to_owned());
             }
         }
+        for (target, machine) in shared(trees) {
+            let default = format!("{target}/default.nix");
+            let target = if exists(&default) { default } else { target };
+            above.entry(target).or_default().push(machine);
+        }
         Self { above, whole }
     }
 
@@ -286,6 +291,45 @@ impl Graph {
             }
         }
         machines
+    }
+}
+
+/// Files that machines reach through what they share in `flake.nix`, such as the overlay: path, and
+/// the machine's file.
+fn shared(trees: &Trees) -> Vec<(String, String)> {
+    let text = trees.new.get("flake.nix");
+    let text = text.and_then(|bytes| std::str::from_utf8(bytes).ok());
+    // To read the flake of a large fleet costs more than all else.
+    let Some(text) = text.filter(|text| text.contains("import ./")) else {
+        return Vec::new();
+    };
+    let flake = Flake::read(text);
+    let paths: BTreeMap<&str, Vec<String>> = flake
+        .bindings
+        .values()
+        .map(|code| {
+            let found = nix::relative_paths(code).unwrap_or_default();
+            let found = found.into_iter();
+            let paths = found.filter_map(|it| joined("", &it.path)).collect();
+            (code.as_str(), paths)
+        })
+        .collect();
+    let mut found = Vec::new();
+    for machine in trees.new.keys().filter_map(|path| machine(path)) {
+        for code in flake.machine(&flake_name(&machine)) {
+            for path in paths.get(code).into_iter().flatten() {
+                found.push((path.clone(), file_of(&machine)));
+            }
+        }
+    }
+    found
+}
+
+/// What a machine is called in `flake.nix`.
+fn flake_name((kind, name): &Machine) -> String {
+    match kind {
+        Kind::Installer => format!("live-iso-{name}"),
+        _ => name.clone(),
     }
 }
 
@@ -384,10 +428,7 @@ fn flake(trees: &Trees) -> BTreeMap<Machine, BTreeSet<String>> {
         .collect();
     let files = trees.new.keys().filter_map(|path| machine(path));
     for machine in files {
-        let key = match machine.0 {
-            Kind::Installer => format!("live-iso-{}", machine.1),
-            _ => machine.1.clone(),
-        };
+        let key = flake_name(&machine);
         let mut because = BTreeSet::new();
         let (before, after) = (old.machine(&key), new.machine(&key));
         if before != after {
@@ -712,6 +753,36 @@ mod tests {
         assert_eq!(flake("\"d\"", "\"e\""), ["host a", "host c"]);
         assert_eq!(flake("./hosts/b ]", "./hosts/b { } ]"), ["host b"]);
         assert_eq!(flake("disko.lib;", "disko.other;"), ["host c"]);
+    }
+
+    #[test]
+    fn what_machines_share_in_the_flake() {
+        let with_overlay = |mut files: Files| {
+            let flake = FLAKE
+                .replace(
+                    "let extra",
+                    "let overlay = import ./overlays; all = { o = overlay; }; extra",
+                )
+                .replace("./hosts/b ]", "./hosts/b all ]");
+            set(&mut files, "flake.nix", &flake);
+            set(
+                &mut files,
+                "overlays/default.nix",
+                "f: p: { a = ../custom/a; }",
+            );
+            set(&mut files, "custom/a/b.txt", "1");
+            files
+        };
+        let edit = |path: &str| {
+            let mut new = with_overlay(files());
+            set(&mut new, path, "{ }");
+            let found = affected(&Trees::between(with_overlay(files()), new));
+            let hosts = found.into_iter().filter(|it| it.kind != Kind::Installer);
+            hosts.map(|it| it.name).collect::<Vec<_>>()
+        };
+        assert_eq!(edit("overlays/default.nix"), ["b"]);
+        assert_eq!(edit("custom/a/b.txt"), ["b"]);
+        assert_eq!(edit("modules/x/unused.nix"), [""; 0]);
     }
 
     #[test]
