@@ -359,3 +359,73 @@ fn a_folder_that_gets_closed_half_way() {
     check_finished(&lab, "closed folder");
     assert!(read_manifest(&lab.target).unwrap().is_some());
 }
+
+/// Giving files away is a run like any other: killed at whatever step, each file still has its header or
+/// is without it, and the next run knows whose it is.
+#[test]
+fn killed_at_each_step_of_giving_files_away() {
+    const AWAY: [&str; 3] = ["flake.nix", "hosts/a.nix", "run.sh"];
+    let generated = tree(&[
+        ("flake.nix", "# generated\n{ }\n"),
+        ("hosts/a.nix", "# generated\n{ a = 1; }\n"),
+        ("hosts/b.nix", "# generated\n{ b = 1; }\n"),
+        ("!run.sh", "#!/bin/sh\n# generated\n"),
+    ]);
+    let given = tree(&[
+        ("flake.nix", "{ }\n"),
+        ("hosts/a.nix", "{ a = 1; }\n"),
+        ("hosts/b.nix", "# generated\n{ b = 1; }\n"),
+        ("!run.sh", "#!/bin/sh\n"),
+    ]);
+    let names: Vec<String> = AWAY.map(str::to_owned).to_vec();
+    let ejected = || {
+        let hash = |path: &str| output::Hash::of(&generated.get(path).unwrap().bytes);
+        let all = AWAY.map(|path| (path.to_owned(), hash(path)));
+        all.into_iter().collect()
+    };
+    let eject = |lab: &Lab, hooks: &dyn Hooks| {
+        let plan = output::plan(&lab.target, &given, lab.manifest().as_ref(), &names)?;
+        let meta = output::Meta {
+            ejected: ejected(),
+            ..output::Meta::default()
+        };
+        output::apply(&lab.target, &plan, &given, &meta, &skip(hooks))
+    };
+    let mut steps = 0;
+    for at in 0.. {
+        let context = format!("step {at}");
+        let lab = Lab::new();
+        lab.run(&generated).unwrap();
+        lab.write("mine.nix", "mine\n");
+        let fault = Fault::forever(at);
+        let result = eject(&lab, &fault);
+        if !fault.fired() {
+            result.unwrap();
+            steps = at;
+            break;
+        }
+        result.unwrap_err();
+        let (old, new) = (content(&generated), content(&given));
+        for (path, bytes) in lab.disk() {
+            let whole = [old.get(&path), new.get(&path)].contains(&Some(&bytes));
+            let is_mine = path == "mine.nix" && bytes == b"mine\n";
+            assert!(whole || is_mine || path.ends_with('/'), "{context}: {path}");
+        }
+        // The next run completes it or drops it, and then all of it.
+        recover(&lab.target, &Options::default()).unwrap();
+        let manifest = lab.manifest().unwrap();
+        let is_done = !manifest.ejected.is_empty();
+        let mut expected = if is_done { new } else { old };
+        expected.insert("mine.nix".to_owned(), b"mine\n".to_vec());
+        assert_eq!(lab.disk(), expected, "{context}");
+        if is_done {
+            assert_eq!(manifest.ejected, ejected(), "{context}");
+            assert!(!manifest.files.contains_key("flake.nix"), "{context}");
+        } else {
+            eject(&lab, &NoHooks).unwrap();
+        }
+        assert_eq!(lab.manifest().unwrap().ejected, ejected(), "{context}");
+        assert!(is_executable(&lab.path("run.sh")), "{context}");
+    }
+    assert!(steps > 8, "only {steps} steps");
+}
