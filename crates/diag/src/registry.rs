@@ -256,6 +256,10 @@ codes! {
         "Give one of them another port by its option.";
     "private-key": "a private key in the spec",
         "Remove it from the spec and from history, and make a new one. Public keys belong here.";
+    "removed-option": "an option of a feature is gone",
+        "A feature had it once and has it no more. The help says what to do instead.";
+    "renamed-option": "an option of a feature has another name",
+        "`gen migrate` gives what the spec says to the new one.";
     "required-feature-disabled": "a feature is switched off but required",
         "Another feature that is on requires it. Remove the line that switches it off, or switch off what requires it.";
     "reserved-option": "`enable` is implied",

@@ -392,3 +392,82 @@ fn versions_that_are_not_known() {
     }
     assert_snapshot!("migrate_versions", text);
 }
+
+/// Options that have another name now, in every style of YAML; comments and layout stay.
+#[test]
+fn options_of_another_time() {
+    let fleet = r#"version: 1
+fleet: { name: lab, stateVersion: "25.11", system: x86_64-linux }
+features:
+  own.server:
+    summary: Server
+    options:
+      port: { type: port, default: 80, description: Port }
+      mail: { type: { attrs: { attrs: string } }, default: {}, description: Mail }
+    renamed: { listen: port, address: mail.main.to }
+    removed: { threads: it takes as many as there are }
+    nixos: { environment.etc.port.text: !nix toString cfg.port }
+"#;
+    let hosts = r#"templates:
+  base:
+    features:
+      own: { server: { listen: 8080 } } # the port
+hosts:
+  one: # the first
+    template: base
+    hardware: { cpu: none, platform: lxc }
+    features:
+      own:
+        server:
+          address: a@example.org # the admin
+          listen: 9090
+      monitoring:
+        # Who gets mail.
+        alertmanager:
+          email: # one of us
+            # The admin.
+            to: a@example.org
+            from: b@example.org # a robot
+
+            server: mail.example.org:25
+          port: 9093
+  two:
+    hardware: { cpu: none, platform: lxc }
+    features:
+      monitoring:
+        alertmanager: { webhookUrl: "http://127.0.0.1:8060/" }
+        prometheus: { port: 9090 }
+"#;
+    let project = Project::empty()
+        .file("spec/fleet.yaml", fleet)
+        .file("spec/hosts.yaml", hosts);
+    let before = project.run(&["check"]);
+    assert_eq!(before.code, 1);
+    assert_snapshot!("options_check", before);
+    let check = project.run(&["migrate", "--check"]);
+    assert_eq!(check.code, 1);
+    assert_eq!(project.read("spec/hosts.yaml"), hosts);
+    let run = project.clean(&["migrate"]);
+    let text = format!(
+        "{check}\n---\n{run}\n---\n{}",
+        project.read("spec/hosts.yaml")
+    );
+    assert_snapshot!("options_migrate", text);
+    project.clean(&[]);
+    project.clean(&["check"]);
+    let again = project.clean(&["migrate", "--check"]);
+    assert_eq!(again.stdout, "the spec is of version 1 already\n");
+    // What would meet in one place, and what is gone, is left to people.
+    let hand = "hosts:
+  one:
+    hardware: { cpu: none, platform: lxc }
+    features:
+      own: { server: { threads: 4, address: a, mail: { main: { to: b } } } }
+      monitoring: { alertmanager: { webhookUrl: a, webhookUrlFile: /b }, prometheus: { nodes: {} } }
+";
+    project.write("spec/hosts.yaml", hand);
+    let run = project.run(&["migrate"]);
+    assert_eq!(run.code, 1);
+    assert_eq!(project.read("spec/hosts.yaml"), hand);
+    assert_snapshot!("options_by_hand", run);
+}

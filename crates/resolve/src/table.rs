@@ -346,6 +346,21 @@ fn check_option(
     }
 }
 
+/// What was renamed or removed must be gone.
+fn still_there(id: &FeatureId, feature: &Feature, old: &spec::ast::Text, d: &mut Diagnostics) {
+    if let Some(option) = feature.options.get(&old.value) {
+        d.push(
+            Diagnostic::error(
+                "bad-value",
+                old.span,
+                format!("`{id}` has an option `{}` still", old.value),
+            )
+            .related(option.name.span, "it is here")
+            .help("remove one of the two"),
+        );
+    }
+}
+
 /// What can be wrong with a definition on its own.
 fn check_definition(definition: &mut Definition, d: &mut Diagnostics) {
     let id = definition.id.clone();
@@ -385,6 +400,16 @@ fn check_definition(definition: &mut Definition, d: &mut Diagnostics) {
         if let Some(when) = &metrics.when {
             check_option(&id, feature, when, &OptionType::Bool, d);
         }
+    }
+    for (old, new) in &feature.renamed {
+        let first = new.value.split('.').next().unwrap_or_default();
+        if !feature.options.contains_key(first) {
+            d.push(unknown_option(&id, first, new.span, feature));
+        }
+        still_there(&id, feature, old, d);
+    }
+    for (old, _) in &feature.removed {
+        still_there(&id, feature, old, d);
     }
     let conditions = feature.requires.iter().flat_map(|r| &r.when);
     let conditions = conditions.chain(
@@ -436,6 +461,22 @@ pub(crate) fn unknown_option(
     span: Span,
     feature: &Feature,
 ) -> Diagnostic {
+    if let Some((_, new)) = feature.renamed.iter().find(|(old, _)| old.value == name) {
+        return Diagnostic::error(
+            "renamed-option",
+            span,
+            format!("option `{name}` of `{id}` is `{}` now", new.value),
+        )
+        .help("`gen migrate` renames it, with what stands in it");
+    }
+    if let Some((_, why)) = feature.removed.iter().find(|(old, _)| old.value == name) {
+        return Diagnostic::error(
+            "removed-option",
+            span,
+            format!("feature `{id}` has no option `{name}` any more"),
+        )
+        .help(why.value.clone());
+    }
     let diagnostic = Diagnostic::error(
         "unknown-option",
         span,

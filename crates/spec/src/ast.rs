@@ -334,6 +334,10 @@ pub struct Feature {
     pub groups: Vec<Text>,
     /// Programs that it ships: folders with a `default.nix`.
     pub programs: Vec<Text>,
+    /// Options that have another name now: old → new, with dots for a field of a submodule.
+    pub renamed: Vec<(Text, Text)>,
+    /// Options that are gone: name → what to do instead.
+    pub removed: Vec<(Text, Text)>,
     /// System half as data; `None` where it was not given.
     pub nixos: Option<Settings>,
     /// Home Manager half as data.

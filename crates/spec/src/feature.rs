@@ -45,6 +45,8 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
         inputs: f.texts("inputs", d),
         groups: f.texts("groups", d),
         programs: f.texts("programs", d),
+        renamed: Vec::new(),
+        removed: Vec::new(),
         nixos: f.settings_in("nixos", true, d),
         home: f.settings_in("home", true, d),
         body: f.text("body", d),
@@ -65,6 +67,8 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
     if let Some(node) = f.take("options") {
         feature.options = options(node, true, d);
     }
+    feature.renamed = texts_by_name(f.take("renamed"), "`renamed`", d);
+    feature.removed = texts_by_name(f.take("removed"), "`removed`", d);
     for node in f.list("requires", d) {
         if let Some(require) = require(node, d) {
             feature.requires.push(require);
@@ -95,6 +99,19 @@ pub(crate) fn decode(node: &Node, what: &'static str, d: &mut Diagnostics) -> Op
         feature.home = Some(crate::Settings::new());
     }
     Some(feature)
+}
+
+/// A text for each name.
+fn texts_by_name(
+    node: Option<&Node>,
+    what: &str,
+    d: &mut Diagnostics,
+) -> Vec<(crate::ast::Text, crate::ast::Text)> {
+    let entries = node.and_then(|node| entries(node, what, d));
+    let entries = entries.into_iter().flatten();
+    entries
+        .filter_map(|(name, node)| Some((name.clone(), text(node, what, d)?)))
+        .collect()
 }
 
 /// Option declarations; a feature's own `enable` is implied.

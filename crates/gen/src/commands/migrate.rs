@@ -2,7 +2,8 @@
 //!
 //! A migration is a function from the nodes of a spec to changes of its text, by byte ranges, so that
 //! comments and layout stay. They run one after the other, each on what the one before gave; run again,
-//! they find nothing to do.
+//! they find nothing to do. At last come options of features that have another name now, whatever
+//! the version.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,12 +11,14 @@ use std::fmt::Write as _;
 use diag::{Diagnostics, FileId, Span};
 use spec::node::{Node, NodeKind, Style};
 
-use crate::Sources;
 use crate::cli::App;
 use crate::console;
 use crate::edit::{self, Edits, Found};
 use crate::status::Status;
 use crate::text::count;
+use crate::{Sources, generate};
+
+mod options;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -82,7 +85,31 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         let texts = edits.apply(&sources.map);
         sources = edit::changed(&sources, &texts, &BTreeMap::new());
     }
-    if steps.is_empty() {
+    let nodes = edit::nodes(&sources, &mut Diagnostics::new());
+    let mut edits = Edits::default();
+    // With the features of catalogs that the fleet shares.
+    let spec = generate(sources.clone()).spec;
+    let (renamed, by_hand) = options::rename(&sources.map, &spec, &nodes, &mut edits);
+    let left: Vec<String> = by_hand
+        .iter()
+        .map(|(span, what)| format!("{}: {what}", sources.map.place(*span)))
+        .collect();
+    if !edits.is_empty() {
+        let texts = edits.apply(&sources.map);
+        let changed = edit::changed(&sources, &texts, &BTreeMap::new());
+        let mut broken = Diagnostics::new();
+        edit::nodes(&changed, &mut broken);
+        if broken.has_errors() {
+            console::report(app.format, &broken, &changed.map)?;
+            anyhow::bail!("the spec would not be YAML any more; nothing was written");
+        }
+        steps.push(format!(
+            "options of features have the names of now ({})",
+            count(renamed, "option")
+        ));
+        sources = changed;
+    }
+    if steps.is_empty() && left.is_empty() {
         console::out(&format!("the spec is of version {NEWEST} already\n"))?;
         return Ok(Status::Clean);
     }
@@ -107,11 +134,18 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             )?;
         }
     }
-    if args.check {
+    let is_to_do = args.check && !steps.is_empty();
+    if is_to_do {
         text.push_str("run `gen migrate` to do it\n");
     }
+    if !left.is_empty() {
+        text.push_str("by hand:\n");
+        for line in &left {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
     console::out(&text)?;
-    Ok(if args.check {
+    Ok(if is_to_do || !left.is_empty() {
         Status::Findings
     } else {
         Status::Clean

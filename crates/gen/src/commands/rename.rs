@@ -144,7 +144,7 @@ impl Kind {
 }
 
 /// Where features are used: `{ category: [name] }` or `{ category: { name: … } }`.
-const USES: &[&str] = &[
+pub(crate) const USES: &[&str] = &[
     "hosts.*.features",
     "templates.*.features",
     "microvms.*.features",

@@ -1155,6 +1155,10 @@ struct Feature {
     groups: Option<Many<String>>,
     /// Programs that it ships: names of folders below `programs/` with a `default.nix`.
     programs: Option<Many<String>>,
+    /// Options that have another name now: old to new, with dots for a field of a submodule.
+    renamed: Option<BTreeMap<String, String>>,
+    /// Options that are gone: name to what to do instead.
+    removed: Option<BTreeMap<String, String>>,
     /// The system half: NixOS options.
     nixos: Option<Settings>,
     /// The Home Manager half: Home Manager options.
