@@ -76,6 +76,7 @@ struct Measured {
 /// A line of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Row {
+    fleet: String,
     host: String,
     generated: u64,
     hand: u64,
@@ -114,6 +115,12 @@ impl Record {
         let text = format!("{}\n", serde_json::to_string_pretty(self)?);
         fs::write(record_path(), text).context("cannot write the record")?;
         fs::write(page_path(), page(&self.rows)).context("cannot write the table")
+    }
+
+    /// Whether it is of a fleet, and of the hosts by hand, as they are now.
+    fn is_of(&self, now: &Self, fleet: &str) -> bool {
+        let tree = now.fleets.get(fleet);
+        self.by_hand == now.by_hand && tree.is_some() && self.fleets.get(fleet) == tree
     }
 
     /// What changed since it was measured.
@@ -155,7 +162,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
         record = known;
     } else {
-        record.rows = compare(&args.hosts, &mut problems)?;
+        record.rows = compare(&args.hosts, &record, &mut problems)?;
     }
     problems.extend(too_dear(&record.rows));
     if !args.check {
@@ -191,15 +198,25 @@ fn too_dear(rows: &[Row]) -> Vec<String> {
         .collect()
 }
 
-/// Measures hosts, all of them if none is named.
-fn compare(hosts: &[String], problems: &mut Vec<String>) -> anyhow::Result<Vec<Row>> {
+/// Measures hosts; if none is named, all of them that are not on record as they are now.
+fn compare(hosts: &[String], now: &Record, problems: &mut Vec<String>) -> anyhow::Result<Vec<Row>> {
     let lab = lab::find()?;
+    let known = Record::read()?;
     if let Some(unknown) = (hosts.iter()).find(|name| !HOSTS.iter().any(|(h, _)| h == name)) {
         bail!("`{unknown}` is not written by hand");
     }
     let mut rows = Vec::new();
     for (host, fleet) in HOSTS {
         if !hosts.is_empty() && !hosts.iter().any(|name| name == host) {
+            continue;
+        }
+        if hosts.is_empty() && known.is_of(now, fleet) {
+            println!("{host}: unchanged");
+            rows.extend(
+                (known.rows.iter())
+                    .filter(|row| row.fleet == *fleet)
+                    .cloned(),
+            );
             continue;
         }
         let flake = lab.flake(&tree_of(fleet))?;
@@ -227,6 +244,7 @@ fn compare(hosts: &[String], problems: &mut Vec<String>) -> anyhow::Result<Vec<R
             ));
         }
         rows.push(Row {
+            fleet: (*fleet).to_owned(),
             host: format!("{host} ({fleet})"),
             generated: generated.calls,
             hand: by_hand.calls,
@@ -234,6 +252,7 @@ fn compare(hosts: &[String], problems: &mut Vec<String>) -> anyhow::Result<Vec<R
         });
         if *fleet == crate::fleets::HUB {
             rows.push(Row {
+                fleet: (*fleet).to_owned(),
                 host: format!("{host}, without its guests"),
                 generated: ask(&GENERATED, ALONE)?.calls,
                 hand: ask(&BY_HAND, ALONE)?.calls,
@@ -350,11 +369,17 @@ mod tests {
         assert_eq!(record("2", "1").stale(&now).len(), 1);
         assert_eq!(record("1", "2").stale(&now).len(), 1);
         assert_eq!(Record::default().stale(&now).len(), 2);
+        assert!(record("1", "1").is_of(&now, "hub"));
+        for other in [record("2", "1"), record("1", "2"), Record::default()] {
+            assert!(!other.is_of(&now, "hub"));
+        }
+        assert!(!now.is_of(&now, "homelab"));
     }
 
     #[test]
     fn a_host_is_too_dear_above_the_limit() {
         let row = |generated| Row {
+            fleet: "hub".to_owned(),
             host: "one".to_owned(),
             generated,
             hand: 1000,
@@ -367,6 +392,7 @@ mod tests {
     #[test]
     fn a_row_says_by_how_much() {
         let row = Row {
+            fleet: "hub".to_owned(),
             host: "one".to_owned(),
             generated: 102,
             hand: 100,
