@@ -8,7 +8,7 @@ use rowan::ast::AstNode;
 
 use crate::eval::{Env, Eval, Slot, Value};
 use crate::facts;
-use crate::flake::{self, Flake, HostSource};
+use crate::flake::{self, Flake, HomeSource, HostSource};
 use crate::layouts;
 use crate::repo::{Repo, join};
 use crate::report::{Report, Share};
@@ -92,6 +92,8 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<Host>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) pending: Vec<(usize, usize)>,
+    /// Standalone homes that no host took, or only in part: what to say of them.
+    pub(crate) homes: Vec<String>,
 }
 
 impl World {
@@ -168,6 +170,7 @@ pub fn import(repo: &Repo, options: &Options, layouts: &dyn Layouts) -> Result<I
     } else {
         let mut flake = flake::read(&eval).unwrap_or_default();
         flake.hosts.clear();
+        flake.homes.clear();
         flake.unknown.clear();
         flake
     };
@@ -280,6 +283,7 @@ fn collect(
         hosts: Vec::new(),
         entries: Vec::new(),
         pending: Vec::new(),
+        homes: Vec::new(),
     };
     for (index, source) in flake.hosts.iter().enumerate() {
         world.hosts.push(Host {
@@ -309,6 +313,9 @@ fn collect(
             visit.import(import, None);
         }
     }
+    for source in &flake.homes {
+        standalone(eval, source, forced, secrets, &mut world);
+    }
     let mut clashes = BTreeMap::new();
     let mut texts: BTreeMap<(&str, &Option<String>), Vec<usize>> = BTreeMap::new();
     for (index, entry) in world.entries.iter().enumerate() {
@@ -332,6 +339,76 @@ fn collect(
         }
     }
     (world, clashes)
+}
+
+/// A home without a host goes to the hosts that have an account of its user.
+fn standalone(
+    eval: &Eval<'_>,
+    source: &HomeSource,
+    forced: &BTreeMap<String, String>,
+    secrets: &dyn Fn(&str) -> bool,
+    world: &mut World,
+) {
+    let (user, machine) = match source.name.split_once('@') {
+        Some((user, machine)) => (user, Some(machine)),
+        None => (source.name.as_str(), None),
+    };
+    let title = format!("`homeConfigurations.{}`", nix::attr_name(&source.name));
+    let is_called = |world: &World, host: usize, name: &str| {
+        let own = &world.hosts[host];
+        let says = world.one(host, &["networking", "hostName"]);
+        own.attr == name
+            || own.name == name
+            || says.is_some_and(|(_, value)| *value == Yaml::text(name))
+    };
+    let hosts: Vec<usize> = (0..world.hosts.len())
+        .filter(|host| machine.is_none_or(|name| is_called(world, *host, name)))
+        .filter(|host| {
+            let path = ["users", "users", user, "isNormalUser"];
+            world
+                .one(*host, &path)
+                .is_some_and(|(_, value)| *value == Yaml::Bool(true))
+        })
+        .collect();
+    if hosts.is_empty() {
+        let place = machine.map_or_else(String::new, |name| format!(" called `{name}`"));
+        let line = format!("{title}: no host{place} has an account `{user}` in data");
+        world.homes.push(line);
+        return;
+    }
+    if !source.has_plain_packages {
+        world.homes.push(format!(
+            "{title}: its `pkgs` is computed; what that allows or overlays is not taken over"
+        ));
+    }
+    for host in hosts {
+        if world.hosts[host].homes.contains(user) {
+            world.homes.push(format!(
+                "{title}: host `{}` has a home of `{user}` already",
+                world.hosts[host].attr
+            ));
+            continue;
+        }
+        for (name, slot) in &source.special {
+            let special = &mut world.hosts[host].special;
+            special.entry(name.clone()).or_insert_with(|| slot.clone());
+        }
+        let mut visit = Visit {
+            eval,
+            forced,
+            secrets,
+            arguments: Arguments {
+                special: source.special.clone(),
+            },
+            host,
+            world,
+            seen: BTreeSet::new(),
+        };
+        for slot in &source.modules {
+            let import = unit::import(eval, slot);
+            visit.import(import, Some(user));
+        }
+    }
 }
 
 struct Visit<'a, 'r> {
@@ -1015,6 +1092,7 @@ fn write(
             .files
             .insert(path, yaml::document("", &document).into_bytes());
     }
+    report.unknown.extend(world.homes.iter().cloned());
     if !flake.others.is_empty() {
         report.unknown.push(format!(
             "outputs of the flake that are no hosts: {}",

@@ -1252,6 +1252,10 @@ pub(crate) fn inputs(
             .values()
             .any(|user| user.home_hosts.contains(&host))
     };
+    // A home that had no host needs it as well.
+    if (0..world.hosts.len()).any(has_home) && is_known("home-manager", flake) {
+        inputs.used.insert("home-manager".to_owned());
+    }
     let mut wanted: Vec<Vec<Vec<String>>> = Vec::new();
     for (index, host) in world.hosts.iter().enumerate() {
         let mut own = Vec::new();

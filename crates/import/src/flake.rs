@@ -18,6 +18,15 @@ pub(crate) struct HostSource {
     pub(crate) built_by: Option<String>,
 }
 
+/// A home that the repository makes for itself, without a host.
+pub(crate) struct HomeSource {
+    pub(crate) name: String,
+    pub(crate) modules: Vec<Slot>,
+    pub(crate) special: BTreeMap<String, Slot>,
+    /// Whether its packages are those of an input as they are.
+    pub(crate) has_plain_packages: bool,
+}
+
 /// An input of the flake.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InputSource {
@@ -32,6 +41,8 @@ pub(crate) struct Flake {
     pub(crate) description: Option<String>,
     pub(crate) inputs: BTreeMap<String, InputSource>,
     pub(crate) hosts: Vec<HostSource>,
+    /// Standalone homes.
+    pub(crate) homes: Vec<HomeSource>,
     /// Configurations that could not be told: name and why.
     pub(crate) unknown: Vec<(String, String)>,
     /// Outputs that are no hosts.
@@ -118,6 +129,8 @@ fn outputs_of(eval: &Eval<'_>, outputs: &Value, arguments: &Slot, flake: &mut Fl
             for (name, slot) in attrs.iter() {
                 if name == "nixosConfigurations" {
                     configurations(eval, slot, flake);
+                } else if name == "homeConfigurations" {
+                    homes(eval, slot, flake);
                 } else {
                     flake.others.push(name.clone());
                 }
@@ -167,11 +180,64 @@ fn parts_module(eval: &Eval<'_>, module: &Slot, arguments: &Slot, flake: &mut Fl
             parts_module(eval, &import, arguments, flake, depth + 1);
         }
     }
-    if let Some(Value::Attrs(outputs, _)) = attrs.get("flake").map(|slot| eval.force(slot))
-        && let Some(slot) = outputs.get("nixosConfigurations")
-    {
-        configurations(eval, slot, flake);
+    if let Some(Value::Attrs(outputs, _)) = attrs.get("flake").map(|slot| eval.force(slot)) {
+        if let Some(slot) = outputs.get("nixosConfigurations") {
+            configurations(eval, slot, flake);
+        }
+        if let Some(slot) = outputs.get("homeConfigurations") {
+            homes(eval, slot, flake);
+        }
     }
+}
+
+fn homes(eval: &Eval<'_>, slot: &Slot, flake: &mut Flake) {
+    let Value::Attrs(all, _) = eval.force(slot) else {
+        flake.others.push("homeConfigurations".to_owned());
+        return;
+    };
+    for (name, slot) in all.iter() {
+        match home(eval, name, slot) {
+            Some(home) => flake.homes.push(home),
+            None => flake.unknown.push((
+                format!("homeConfigurations.{}", nix::attr_name(name)),
+                "it is made by a function that could not be followed".to_owned(),
+            )),
+        }
+    }
+}
+
+fn home(eval: &Eval<'_>, name: &str, slot: &Slot) -> Option<HomeSource> {
+    let Value::Call(path, given) = eval.force(slot) else {
+        return None;
+    };
+    if path
+        .last()
+        .is_none_or(|last| last != "homeManagerConfiguration")
+    {
+        return None;
+    }
+    let Some(Value::Attrs(arguments, _)) = given.first().map(|slot| eval.force(slot)) else {
+        return None;
+    };
+    let Some(Value::List(modules)) = arguments.get("modules").map(|slot| eval.force(slot)) else {
+        return None;
+    };
+    let special = match arguments
+        .get("extraSpecialArgs")
+        .map(|slot| eval.force(slot))
+    {
+        Some(Value::Attrs(special, _)) => (*special).clone(),
+        None => BTreeMap::new(),
+        Some(_) => return None,
+    };
+    let packages = arguments.get("pkgs").map(|slot| eval.force(slot));
+    let is_plain = |path: &Vec<String>| path.iter().any(|part| part == "legacyPackages");
+    Some(HomeSource {
+        name: name.to_owned(),
+        modules,
+        special,
+        has_plain_packages: matches!(&packages, Some(Value::Name(path)) if is_plain(path)),
+    })
 }
 
 fn configurations(eval: &Eval<'_>, slot: &Slot, flake: &mut Flake) {
