@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use camino::Utf8Path;
-use diag::{Diagnostics, FileId, SourceMap, Span};
+use diag::{Diagnostics, FileId, Severity, SourceMap, Span};
 use spec::node::{Node, NodeKind};
 
 use crate::Sources;
+use crate::cli::App;
 
 /// Replacements in the files of a spec.
 #[derive(Debug, Default)]
@@ -145,4 +146,25 @@ pub(crate) fn write(path: &Utf8Path, bytes: &[u8]) -> anyhow::Result<()> {
         Ok(())
     };
     write().with_context(|| format!("cannot write `{path}`"))
+}
+
+/// Writes the new text of a file of the spec.
+pub(crate) fn write_changed(
+    app: &App,
+    sources: &Sources,
+    id: FileId,
+    text: &str,
+) -> anyhow::Result<()> {
+    let path = sources.map.path(id);
+    let below = path.strip_prefix(&sources.root).unwrap_or(path);
+    write(
+        &app.spec.join(below.trim_start_matches('/')),
+        text.as_bytes(),
+    )
+}
+
+/// How many of the findings are errors.
+pub(crate) fn errors(diagnostics: &Diagnostics) -> usize {
+    let is_error = |it: &&diag::Diagnostic| it.severity == Severity::Error;
+    diagnostics.iter().filter(is_error).count()
 }

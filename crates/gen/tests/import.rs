@@ -183,3 +183,87 @@ fn what_would_be_written_is_not() {
     assert!(run.stdout.starts_with("would write"), "{run}");
     assert!(!project.path("spec").exists());
 }
+
+const MODULE: &str = r#"{ config, lib, modulesPath, ... }:
+{
+  imports = [ (modulesPath + "/installer/scan/not-detected.nix") ];
+  boot.initrd.availableKernelModules = [ "nvme" "xhci_pci" "ahci" ];
+  boot.kernelModules = [ "kvm-amd" ];
+  fileSystems."/" = { device = "/dev/disk/by-uuid/1111"; fsType = "ext4"; };
+  fileSystems."/boot" = { device = "/dev/disk/by-uuid/AAAA-BBBB"; fsType = "vfat"; options = [ "umask=0077" ]; };
+  swapDevices = [ { device = "/dev/disk/by-uuid/2222"; } ];
+  nixpkgs.hostPlatform = lib.mkDefault "x86_64-linux";
+  hardware.cpu.amd.updateMicrocode = lib.mkDefault config.hardware.enableRedistributableFirmware;
+}
+"#;
+
+#[test]
+fn hardware_into_a_host() {
+    let fleet = "fleet: { name: demo, stateVersion: \"25.11\", system: x86_64-linux }\n";
+    let block = "# The machines.
+hosts:
+  box:
+    description: A box
+    # It starts by UEFI.
+    hardware:
+      boot: { loader: systemd-boot } # chosen
+    network: { address: 10.0.0.1 }
+  flow: { hardware: { cpu: intel, boot: { loader: systemd-boot } } }
+  kept: { hardware: { disks: own, boot: { loader: systemd-boot } } }
+disks:
+  own: { layout: ext4, device: /dev/sda }
+  # The last one.
+";
+    let project = Project::empty()
+        .file("spec/fleet.yaml", fleet)
+        .file("spec/hosts.yaml", block)
+        .file("hardware.nix", MODULE);
+    let write = |host: &str| {
+        project.run(&[
+            "import",
+            "hardware",
+            "hardware.nix",
+            "--host",
+            host,
+            "--write",
+        ])
+    };
+    let mut text = String::new();
+    for host in ["box", "box", "kept", "flow", "nobody"] {
+        let before = project.read("spec/hosts.yaml");
+        let run = write(host);
+        writeln!(text, "== {host}\n{run}").unwrap();
+        if run.code != 0 {
+            assert_eq!(project.read("spec/hosts.yaml"), before);
+        }
+    }
+    text += "== spec/hosts.yaml\n";
+    text += &project.read("spec/hosts.yaml");
+    insta::assert_snapshot!("import_hardware_write", text);
+
+    // The report of nixos-facter goes along.
+    let report = r#"{ "version": 1, "system": "x86_64-linux", "virtualisation": "none", "hardware": { "cpu": [{ "vendor_name": "AuthenticAMD" }] } }"#;
+    let project = Project::empty()
+        .file("spec/fleet.yaml", fleet)
+        .file("spec/hosts.yaml", block)
+        .file("report.json", report);
+    let arguments = [
+        "import",
+        "hardware",
+        "report.json",
+        "--host",
+        "box",
+        "--write",
+    ];
+    assert_eq!(project.run(&arguments).code, 0);
+    assert_eq!(project.read("spec/hardware/box.json"), report);
+    assert!(
+        project
+            .read("spec/hosts.yaml")
+            .contains("facter: hardware/box.json")
+    );
+    project.write("report.json", report.replace("AMD", "AMD "));
+    let run = project.run(&arguments);
+    assert_eq!(run.code, 1, "{run}");
+    assert_eq!(project.read("spec/hardware/box.json"), report);
+}

@@ -1,12 +1,14 @@
 //! `gen import`: an existing NixOS repository becomes a spec.
 
+mod hardware;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
-use import::{HardwareProblem, Imported, Layouts, Options, Repo, Yaml};
+use import::{Imported, Layouts, Options, Repo, Yaml};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::Sources;
@@ -57,13 +59,22 @@ enum What {
         /// Name of the host
         #[arg(long, value_name = "NAME", default_value = "host")]
         host: String,
+        /// Put it into the spec of the host, which must be there; what the spec says otherwise is shown
+        #[arg(long, requires = "host")]
+        write: bool,
     },
 }
 
 /// Imports.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
-    if let Some(What::Hardware { file, host }) = &args.what {
-        return hardware(file, host);
+    match &args.what {
+        Some(What::Hardware {
+            file,
+            host,
+            write: true,
+        }) => return hardware::write(app, file, host),
+        Some(What::Hardware { file, host, .. }) => return hardware::print(file, host),
+        None => {}
     }
     let path = args.path.clone().unwrap_or_else(|| ".".into());
     let hosts = pairs(&args.hosts, "--host", "NAME=FILE")?;
@@ -320,19 +331,5 @@ impl Layouts for Rendered {
                 })
         };
         render(false).or_else(|why| render(true).map_err(|_| why))
-    }
-}
-
-fn hardware(file: &Utf8Path, host: &str) -> anyhow::Result<Status> {
-    let bytes = fs::read(file).with_context(|| format!("cannot read `{file}`"))?;
-    match import::hardware(host, file.file_name().unwrap_or_default(), &bytes) {
-        Ok(yaml) => {
-            console::out(&yaml)?;
-            Ok(Status::Clean)
-        }
-        Err(HardwareProblem::Other) => anyhow::bail!(
-            "`{file}` is neither a module (`.nix`) nor a report of nixos-facter (`.json`)"
-        ),
-        Err(HardwareProblem::Broken(why)) => anyhow::bail!("`{file}` cannot be read: {why}"),
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
 use clap::ValueEnum;
-use diag::{Diagnostics, FileId, Severity, SourceMap, Span};
+use diag::{Diagnostics, SourceMap, Span};
 use spec::Spec;
 use spec::node::{Node, NodeKind};
 
@@ -253,7 +253,7 @@ fn vm(
     }
     let texts = edits.apply(&sources.map);
     let modeline = format!("# yaml-language-server: $schema=../{}\n", schema::FILE);
-    let before = errors(&generate(sources.clone()).diagnostics);
+    let before = edit::errors(&generate(sources.clone()).diagnostics);
     // Someone of the fleet where that works, who may have keys and secrets that a guest has not.
     let people = spec.users.values().filter(|user| {
         user.value.admin.as_ref().is_some_and(|it| it.value) && !user.value.ssh_keys.is_empty()
@@ -277,7 +277,7 @@ fn vm(
             .add(format!("{}/{below}", changed.root), text.clone());
         changed.yaml.push(id);
         let after = generate(changed);
-        let is_sound = errors(&after.diagnostics) <= before;
+        let is_sound = edit::errors(&after.diagnostics) <= before;
         last = Some((text, after));
         if is_sound {
             break;
@@ -286,7 +286,7 @@ fn vm(
     let Some((text, after)) = last else {
         anyhow::bail!("nothing to write");
     };
-    if errors(&after.diagnostics) > before {
+    if edit::errors(&after.diagnostics) > before {
         console::report(app.format, &after.diagnostics, &after.sources)?;
         console::say("nothing was written: the spec would have errors that it does not have now");
         return Ok(Status::Findings);
@@ -295,7 +295,7 @@ fn vm(
     write_new(&path, &text)?;
     let mut said = format!("wrote {path}\n");
     for (id, text) in &texts {
-        write_changed(app, sources, *id, text)?;
+        edit::write_changed(app, sources, *id, text)?;
         let _ = writeln!(
             said,
             "added `{name}` to `microvms` of {}, in {}",
@@ -313,20 +313,6 @@ fn vm(
     }
     console::out(&said)?;
     Ok(Status::Clean)
-}
-
-fn write_changed(app: &App, sources: &Sources, id: FileId, text: &str) -> anyhow::Result<()> {
-    let path = sources.map.path(id);
-    let below = path.strip_prefix(&sources.root).unwrap_or(path);
-    edit::write(
-        &app.spec.join(below.trim_start_matches('/')),
-        text.as_bytes(),
-    )
-}
-
-fn errors(diagnostics: &Diagnostics) -> usize {
-    let is_error = |it: &&diag::Diagnostic| it.severity == Severity::Error;
-    diagnostics.iter().filter(is_error).count()
 }
 
 /// Adds a name to the guests of a host; false if the host is not in this file.

@@ -78,7 +78,7 @@ pub(crate) fn of(app: &App, known: Known<'_>, host: &Host) -> anyhow::Result<Vec
     };
     let reach = fleet.deploy.reach.get(name);
     let address = reach.map_or(name, |reach| reach.address.as_str());
-    let mut steps = vec![hardware(app, known, host), disks(known, host)];
+    let mut steps = vec![hardware(known, host), disks(known, host)];
     steps.extend(key(known, host, address));
     steps.extend(sound(known));
     // Who a file is encrypted for is generated.
@@ -101,7 +101,7 @@ pub(crate) fn of(app: &App, known: Known<'_>, host: &Host) -> anyhow::Result<Vec
     Ok(steps)
 }
 
-fn hardware(app: &App, known: Known<'_>, host: &Host) -> Step {
+fn hardware(known: Known<'_>, host: &Host) -> Step {
     let hardware = &host.hardware;
     let name = host.name.as_str();
     let modules = hardware.kernel_modules.len() + hardware.initrd_modules.len();
@@ -114,10 +114,6 @@ fn hardware(app: &App, known: Known<'_>, host: &Host) -> Step {
     } else {
         None
     };
-    let gen_import = format!(
-        "gen import hardware {name}.nix --host {name} # into {}/hosts/{name}.yaml",
-        app.spec
-    );
     Step {
         what: "Have its hardware in the spec".to_owned(),
         done: Some(because.is_some()),
@@ -127,7 +123,7 @@ fn hardware(app: &App, known: Known<'_>, host: &Host) -> Step {
         place: Some(known.place_of(host)),
         commands: vec![
             format!("nixos-generate-config --show-hardware-config > {name}.nix # on the machine"),
-            gen_import,
+            format!("gen import hardware {name}.nix --host {name} --write"),
         ],
     }
 }
