@@ -5,7 +5,6 @@
 //! of each what was copied, so that what is stale or was changed by hand is found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
@@ -15,6 +14,8 @@ use sha2::{Digest as _, Sha256};
 use spec::Spec;
 use spec::ast::{CatalogPin, CatalogSource};
 use spec::node::Node;
+
+use crate::text::hex;
 
 /// The folder of copies below the spec folder.
 pub(crate) const FOLDER: &str = "catalogs";
@@ -167,14 +168,6 @@ fn hash_of(files: &BTreeMap<String, String>) -> String {
         all.update(hash);
     }
     hex(&all.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Whether a text is the full id of a commit.

@@ -1,10 +1,9 @@
 //! A name for everything that a run's output depends on.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 
 use crate::Sources;
+use crate::text::hex;
 
 /// The SHA-256 over the tool, the spec, the assets and the names of the encrypted files.
 ///
@@ -42,13 +41,7 @@ pub fn fingerprint(sources: &Sources) -> String {
     if let Some(below) = &sources.below {
         add("below", below, b"");
     }
-    hash.finalize()
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hex(&hash.finalize())
 }
 
 #[cfg(test)]

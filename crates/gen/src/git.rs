@@ -113,26 +113,31 @@ impl Repository {
         let asked = ids.join("\n") + "\n";
         let answer = git(&self.root, &["cat-file", "--batch"], Some(asked))?;
         let answer = answer.unwrap_or_default();
-        let mut rest = answer.as_slice();
-        let mut contents = Vec::with_capacity(ids.len());
-        for id in ids {
-            let missing = || anyhow::anyhow!("git does not have the content {id}");
-            let end = rest
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .ok_or_else(missing)?;
-            let head = std::str::from_utf8(&rest[..end])?;
-            let size = head
-                .rsplit(' ')
-                .next()
-                .and_then(|size| size.parse::<usize>().ok());
-            let size = size.ok_or_else(missing)?;
-            let content = rest.get(end + 1..end + 1 + size).ok_or_else(missing)?;
-            contents.push(content.to_vec());
-            rest = rest.get(end + 2 + size..).unwrap_or_default();
-        }
-        Ok(contents)
+        contents_in(&answer, ids)
     }
+}
+
+/// The contents in what `git cat-file --batch` answers to names, in order.
+pub(crate) fn contents_in(answer: &[u8], ids: &[&str]) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut rest = answer;
+    let mut contents = Vec::with_capacity(ids.len());
+    for id in ids {
+        let missing = || anyhow::anyhow!("git does not have the content {id}");
+        let end = rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .ok_or_else(missing)?;
+        let head = std::str::from_utf8(&rest[..end])?;
+        let size = head
+            .rsplit(' ')
+            .next()
+            .and_then(|size| size.parse::<usize>().ok());
+        let size = size.ok_or_else(missing)?;
+        let content = rest.get(end + 1..end + 1 + size).ok_or_else(missing)?;
+        contents.push(content.to_vec());
+        rest = rest.get(end + 2 + size..).unwrap_or_default();
+    }
+    Ok(contents)
 }
 
 /// What git prints; nothing when it fails.

@@ -1,6 +1,6 @@
 //! Small words: plurals, lists, paths for a shell.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
 /// `1 file`, `2 files`.
 pub(crate) fn count(n: usize, word: &str) -> String {
@@ -63,6 +63,15 @@ pub(crate) fn one_line(text: &str) -> String {
     let mut cut: String = line.chars().take(MOST - 1).collect();
     cut.push('…');
     cut
+}
+
+/// Bytes in hexadecimal, lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

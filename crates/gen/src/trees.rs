@@ -4,7 +4,6 @@
 //! revision has no output, the spec of that revision is generated.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use diag::Diagnostics;
@@ -17,6 +16,7 @@ use crate::commands::generate::is_current;
 use crate::console;
 use crate::git::Repository;
 use crate::status::Status;
+use crate::text::hex;
 use crate::{Sources, fingerprint, generate};
 
 /// Files by their path below the output folder.
@@ -249,13 +249,6 @@ fn against(
 /// The name that git gives to a content; `length` tells which hash the repository uses.
 fn blob_id(bytes: &[u8], length: usize) -> String {
     let head = format!("blob {}\0", bytes.len());
-    let hex = |digest: &[u8]| {
-        digest.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    };
     if length == 64 {
         let mut hash = sha2::Sha256::new();
         hash.update(&head);

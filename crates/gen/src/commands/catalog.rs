@@ -12,9 +12,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use clap::Subcommand;
-use diag::SourceMap;
 use serde::Serialize;
 use spec::Spec;
 use spec::ast::{CatalogPin, CatalogSource};
@@ -24,6 +23,7 @@ use crate::catalogs::{self, FOLDER, LOCK, Lock, Locked, State};
 use crate::cli::App;
 use crate::console;
 use crate::edit::{self, Edits};
+use crate::git;
 use crate::status::Status;
 use crate::table::Table;
 
@@ -240,7 +240,7 @@ fn update(app: &App, sources: &Sources, spec: &Spec, args: &UpdateArgs) -> anyho
         edit::write(&record, lock.text()?.as_bytes())?;
     }
     for (file, text) in edits.apply(&sources.map) {
-        edit::write(&on_disk(app, sources, &sources.map, file), text.as_bytes())?;
+        edit::write_changed(app, sources, file, &text)?;
     }
     if text.is_empty() && status == Status::Clean {
         text.push_str("no catalog comes from a git repository\n");
@@ -249,13 +249,6 @@ fn update(app: &App, sources: &Sources, spec: &Spec, args: &UpdateArgs) -> anyho
     }
     console::out(&text)?;
     Ok(status)
-}
-
-/// A file of the spec on disk.
-fn on_disk(app: &App, sources: &Sources, map: &SourceMap, file: diag::FileId) -> Utf8PathBuf {
-    let path = map.path(file);
-    let below = path.strip_prefix(&sources.root).unwrap_or(path);
-    app.spec.join(below.trim_start_matches('/'))
 }
 
 /// The catalogs to copy.
@@ -376,13 +369,19 @@ fn replace(folder: &Utf8Path, name: &str, files: &BTreeMap<String, Vec<u8>>) -> 
         fs::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     let target = folder.join(name);
-    match fs::rename(&target, staged.path().join("old")) {
+    let old = staged.path().join("old");
+    match fs::rename(&target, &old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(error).with_context(|| format!("cannot replace `{target}`"));
         }
         _ => {}
     }
-    fs::rename(&new, &target).with_context(|| format!("cannot write `{target}`"))
+    fs::rename(&new, &target)
+        .inspect_err(|_| {
+            // What was there comes back rather than going with the temporary folder.
+            let _ = fs::rename(&old, &target);
+        })
+        .with_context(|| format!("cannot write `{target}`"))
 }
 
 fn remove(folder: &Utf8Path, name: &str) -> anyhow::Result<()> {
@@ -607,23 +606,6 @@ impl Repository<'_> {
         });
         let output = child.wait_with_output()?;
         let _ = writer.join();
-        let mut rest = output.stdout.as_slice();
-        let mut contents = Vec::with_capacity(wanted.len());
-        for (path, _) in wanted {
-            let lost = || anyhow::anyhow!("git did not give `{path}`");
-            let end = rest
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .ok_or_else(lost)?;
-            let head = std::str::from_utf8(&rest[..end])?;
-            let size: usize = head
-                .rsplit(' ')
-                .next()
-                .and_then(|size| size.parse().ok())
-                .ok_or_else(lost)?;
-            contents.push(rest.get(end + 1..end + 1 + size).ok_or_else(lost)?.to_vec());
-            rest = rest.get(end + 2 + size..).unwrap_or_default();
-        }
-        Ok(contents)
+        git::contents_in(&output.stdout, &ids)
     }
 }

@@ -117,21 +117,14 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     for step in &steps {
         let _ = writeln!(text, "{step}");
     }
-    for (before, after) in original.yaml.iter().zip(&sources.yaml) {
-        let (before, after) = (original.map.file(*before), sources.map.file(*after));
+    for (before, id) in original.yaml.iter().zip(&sources.yaml) {
+        let (before, after) = (original.map.file(*before), sources.map.file(*id));
         if before.text == after.text {
             continue;
         }
         let _ = writeln!(text, "  {}", after.path);
         if !args.check {
-            let path = after
-                .path
-                .strip_prefix(&sources.root)
-                .unwrap_or(&after.path);
-            edit::write(
-                &app.spec.join(path.trim_start_matches('/')),
-                after.text.as_bytes(),
-            )?;
+            edit::write_changed(app, &sources, *id, &after.text)?;
         }
     }
     let is_to_do = args.check && !steps.is_empty();

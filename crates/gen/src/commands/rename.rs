@@ -241,12 +241,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     }
     if !args.dry_run {
         for (id, changed) in &texts {
-            let path = sources.map.path(*id);
-            let below = path.strip_prefix(&sources.root).unwrap_or(path);
-            edit::write(
-                &app.spec.join(below.trim_start_matches('/')),
-                changed.as_bytes(),
-            )?;
+            edit::write_changed(app, &sources, *id, changed)?;
         }
         for (path, bytes) in &assets {
             edit::write(&app.spec.join(path), bytes)?;
