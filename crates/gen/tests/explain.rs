@@ -65,6 +65,25 @@ fn of_the_homelab() {
 }
 
 #[test]
+fn disks_without_the_root() {
+    let project = Project::empty().file("spec/fleet.yaml", FLEET).file(
+        "spec/disks.yaml",
+        "disks:
+  pool: { layout: zfs, device: /dev/sdb, datasets: { media: /srv/media }, hostId: a425b349 }
+  photos: { layout: luks-btrfs, device: /dev/sdc, subvolumes: { /photos: /srv/photos } }
+  scratch: { layout: ext4, device: /dev/sdd, mountPoint: /srv/scratch }
+hosts:
+  one: { hardware: { cpu: none, platform: lxc } }
+",
+    );
+    for name in ["pool", "photos", "scratch"] {
+        let run = project.clean(&["explain", &format!("disk:{name}")]);
+        assert!(run.stdout.contains("/srv/"), "{run}");
+        assert!(!run.stdout.contains("EFI partition"), "{run}");
+    }
+}
+
+#[test]
 fn refusals() {
     let project = Project::empty().file("spec/fleet.yaml", FLEET).file(
         "spec/hosts.yaml",

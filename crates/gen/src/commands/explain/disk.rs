@@ -1,5 +1,7 @@
 //! A disk layout: what it comes to, and the machines that have it.
 
+use std::collections::BTreeMap;
+
 use model::{DiskLayout, FileSystem};
 use serde::Serialize;
 
@@ -60,10 +62,13 @@ pub(super) fn draw(view: &DiskView) -> String {
         view.file.as_deref().unwrap_or("nothing: no host has it"),
     );
     let yes = |is: bool, text: &'static str| if is { text } else { "no" };
-    let partitions = |tree: &mut Tree, esp: &str, bios: bool| {
-        tree.fact("EFI partition", esp);
+    let partitions = |tree: &mut Tree, esp: &str, bios: bool, is_root: bool| {
+        if is_root {
+            tree.fact("EFI partition", esp);
+        }
         tree.fact("BIOS boot partition", yes(bios, "yes"));
     };
+    let has_root = |mounted: &BTreeMap<String, String>| mounted.values().any(|at| at == "/");
     let mut mounts: Vec<(String, String)> = Vec::new();
     match &view.layout {
         DiskLayout::Ext4 {
@@ -77,9 +82,7 @@ pub(super) fn draw(view: &DiskView) -> String {
         } => {
             tree.fact("layout", "ext4");
             tree.fact("device", device);
-            if mount_point == "/" {
-                partitions(&mut tree, esp, *bios);
-            }
+            partitions(&mut tree, esp, *bios, mount_point == "/");
             tree.fact("encryption", yes(*encrypt, "LUKS"));
             tree.fact("swap", swap.as_deref().unwrap_or("none"));
             tree.fact("mount options", &list(mount_options));
@@ -98,7 +101,7 @@ pub(super) fn draw(view: &DiskView) -> String {
             tree.fact("layout", if *encrypt { "luks-btrfs" } else { "btrfs" });
             tree.fact("devices", &list(devices));
             tree.fact("mode", mode);
-            partitions(&mut tree, esp, *bios);
+            partitions(&mut tree, esp, *bios, has_root(subvolumes));
             tree.fact("encryption", yes(*encrypt, "LUKS"));
             tree.fact("swap", swap.as_deref().unwrap_or("none"));
             tree.fact("mount options", &list(mount_options));
@@ -120,7 +123,7 @@ pub(super) fn draw(view: &DiskView) -> String {
         } => {
             tree.fact("layout", "zfs");
             tree.fact("devices", &list(devices));
-            partitions(&mut tree, esp, *bios);
+            partitions(&mut tree, esp, *bios, has_root(datasets));
             tree.fact(
                 "encryption",
                 yes(*encrypt, "of the pool, with a passphrase"),
