@@ -849,11 +849,12 @@ fn nix_settings(
     }
     // nixpkgs adds its own cache and key to these lists.
     for cache in caches.iter().filter(|c| is_official(c)) {
-        if let Some(priority) = &cache.priority {
+        let in_address = cache.url.value.contains('?').then_some(cache.url.span);
+        if let Some(span) = cache.priority.as_ref().map(|p| p.span).or(in_address) {
             d.push(
                 Diagnostic::warning(
                     "cache-twice",
-                    priority.span,
+                    span,
                     format!("`{}` would be asked twice", cache.url.value),
                 )
                 .help("nixpkgs adds it with priority 40; leave it out, and choose those of the others below or above 40"),
