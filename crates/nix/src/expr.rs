@@ -137,6 +137,32 @@ mod tests {
     use super::{Expr, Shape};
 
     #[test]
+    fn names_are_read_as_by_the_parser() {
+        let words = [
+            "a", "a-b", "a'", "_", "or", "if", "then", "rec", "let", "inherit", "null", "true",
+            "1", "", "é",
+        ];
+        for first in words {
+            for second in words {
+                for text in [
+                    first.to_owned(),
+                    format!("{first}.{second}"),
+                    format!("a.{first}.{second}"),
+                ] {
+                    // With a comment in front it is no plain name.
+                    let parsed = Expr::parse(&format!("/**/{text}"));
+                    let found = Expr::parse(&text);
+                    assert_eq!(
+                        found.map(|it| it.shape).ok(),
+                        parsed.map(|it| it.shape).ok(),
+                        "{text}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn shapes() {
         let cases = [
             ("config.a.b", Shape::Simple),

@@ -52,7 +52,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Print the hardware of a host as YAML: from `hardware-configuration.nix` or a nixos-facter report
+    /// The hardware of a host, from `hardware-configuration.nix` or a nixos-facter report: printed as
+    /// YAML, or put into the spec
     Hardware {
         /// The file
         file: Utf8PathBuf,
