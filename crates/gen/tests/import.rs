@@ -241,6 +241,41 @@ disks:
     text += &project.read("spec/hosts.yaml");
     insta::assert_snapshot!("import_hardware_write", text);
 
+    // What `gen new host` writes is there to be filled in.
+    let project = Project::empty()
+        .file("spec/fleet.yaml", fleet)
+        .file("spec/hosts.yaml", block)
+        .file(
+            "hardware.nix",
+            MODULE.replace(
+                "[ \"kvm-amd\" ];",
+                "[ \"kvm-amd\" \"usbmon\" ];\n  hardware.i2c.enable = true;",
+            ),
+        );
+    assert_eq!(project.run(&["new", "host", "new"]).code, 0);
+    let run = project.clean(&[
+        "import",
+        "hardware",
+        "hardware.nix",
+        "--host",
+        "new",
+        "--write",
+    ]);
+    let written = project.read("spec/hosts/new.yaml");
+    insta::assert_snapshot!("import_hardware_new_host", format!("{run}\n---\n{written}"));
+    // Without a line on microcode the vendor is not told, and what the spec says of it stays.
+    let silent = MODULE.lines().filter(|line| !line.contains("Microcode"));
+    project.write("hardware.nix", silent.collect::<Vec<_>>().join("\n"));
+    project.clean(&[
+        "import",
+        "hardware",
+        "hardware.nix",
+        "--host",
+        "flow",
+        "--write",
+    ]);
+    assert!(project.read("spec/hosts.yaml").contains("cpu: intel, boot"));
+
     // The report of nixos-facter goes along.
     let report = r#"{ "version": 1, "system": "x86_64-linux", "virtualisation": "none", "hardware": { "cpu": [{ "vendor_name": "AuthenticAMD" }] } }"#;
     let project = Project::empty()

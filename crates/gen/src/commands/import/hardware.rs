@@ -160,6 +160,8 @@ struct Merge<'a> {
     host: &'a Node,
     /// New entries of mappings, by where the mapping's first entry stands that they come before.
     entries: BTreeMap<Span, (bool, Vec<String>)>,
+    /// Values in the place of nothing, such as `{}`.
+    filled: Vec<(Span, String)>,
     /// Text at the end of a file.
     end: Option<(FileId, String)>,
     differences: Vec<String>,
@@ -184,6 +186,7 @@ impl<'a> Merge<'a> {
             name,
             host: host?,
             entries: BTreeMap::new(),
+            filled: Vec::new(),
             end: None,
             differences: Vec::new(),
             said: Vec::new(),
@@ -289,7 +292,18 @@ impl<'a> Merge<'a> {
         };
         match (&old_value.kind, &new.kind) {
             _ if old_value.same(new) => {}
-            (NodeKind::Map(below), NodeKind::Map(entries)) if !below.is_empty() => {
+            // A module that sets no microcode does not tell the vendor.
+            (_, NodeKind::Scalar(none, _)) if key == "cpu" && none == "none" => {}
+            _ if is_nothing(old_value) => {
+                let span = old_value.span;
+                let space = if span.start == span.end { " " } else { "" };
+                self.filled.push((span, format!("{space}{}", flow(new))));
+                self.said.push(format!(
+                    "set `{path}` at {}",
+                    self.sources.map.place(old_key.span)
+                ));
+            }
+            (NodeKind::Map(_), NodeKind::Map(entries)) => {
                 for (key, value) in entries {
                     self.entry(
                         old_value,
@@ -361,6 +375,9 @@ impl<'a> Merge<'a> {
                 entries.collect::<String>(),
             );
         }
+        for (span, text) in &self.filled {
+            edits.replace(*span, text);
+        }
         let mut texts = edits.apply(map);
         if let Some((file, text)) = &self.end {
             let whole = texts
@@ -382,6 +399,15 @@ fn value<'a>(node: &'a Node, name: &str) -> Option<(&'a diag::Spanned<String>, &
     };
     let found = entries.iter().find(|(key, _)| key.value == name);
     found.map(|(key, value)| (key, value))
+}
+
+/// Whether a value is there for something to be filled in.
+fn is_nothing(node: &Node) -> bool {
+    match &node.kind {
+        NodeKind::Map(entries) => entries.is_empty(),
+        NodeKind::Scalar(..) => node.describe() == "nothing",
+        NodeKind::List(_) => false,
+    }
 }
 
 /// A mapping without some of its keys.
