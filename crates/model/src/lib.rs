@@ -132,6 +132,8 @@ pub struct Fleet {
     pub features: BTreeMap<FeatureId, Feature>,
     /// Templates that hosts use, flattened.
     pub templates: BTreeMap<TemplateName, Template>,
+    /// Templates that hosts have only through others, flattened; they have no file of their own.
+    pub ancestors: BTreeMap<TemplateName, Template>,
     /// Profiles that users on hosts use, flattened.
     pub profiles: BTreeMap<ProfileName, Profile>,
     /// Users of active hosts.

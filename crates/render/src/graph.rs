@@ -7,6 +7,9 @@ use std::fmt::Write as _;
 use model::{Fleet, Host};
 use serde::Serialize;
 
+/// What joins a template to the one that it extends.
+const EXTENDS: &str = "extends";
+
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -130,12 +133,16 @@ impl Graph {
             let format = [("format", image.format.word().to_owned())];
             graph.facts(Kind::Image, name.as_str(), format);
         }
-        for (name, template) in &fleet.templates {
+        for (name, template) in fleet.templates.iter().chain(&fleet.ancestors) {
             let about = template.description.as_deref().unwrap_or_default();
             graph.node(Kind::Template, name.as_str(), about);
             for feature in &template.imports {
                 let feature = (Kind::Feature, feature.as_str());
                 graph.edge((Kind::Template, name.as_str()), feature, "sets");
+            }
+            if let [.., parent, _] = template.chain.as_slice() {
+                let parent = (Kind::Template, parent.as_str());
+                graph.edge((Kind::Template, name.as_str()), parent, EXTENDS);
             }
         }
         for (name, user) in &fleet.users {
@@ -165,7 +172,8 @@ impl Graph {
         self.part(|node| kinds.contains(&node.kind))
     }
 
-    /// The part around some hosts or other machines: what they lead to, and what leads to them.
+    /// The part around some hosts or other machines: what they lead to, and what leads to them; of
+    /// templates also those that they extend.
     pub fn around(&self, names: &[String]) -> Self {
         let is_machine = |kind| matches!(kind, Kind::Host | Kind::MicroVm | Kind::Image);
         let mut kept: BTreeSet<usize> = (0..self.nodes.len())
@@ -178,6 +186,17 @@ impl Graph {
             }
             if before.contains(&edge.to) {
                 kept.insert(edge.from);
+            }
+        }
+        let parent_of = |child: usize| {
+            let mut edges = self.edges.iter();
+            edges.find(|edge| edge.from == child && edge.means == EXTENDS)
+        };
+        let mut open: Vec<usize> = kept.iter().copied().collect();
+        while let Some(child) = open.pop() {
+            if let Some(edge) = parent_of(child) {
+                kept.insert(edge.to);
+                open.push(edge.to);
             }
         }
         let nodes: Vec<(Kind, String)> = kept
@@ -431,6 +450,24 @@ mod tests {
   n1 --> n2
 "
         );
+    }
+
+    #[test]
+    fn a_host_has_what_its_template_extends() {
+        let mut builder = Builder::default();
+        builder.edge((Kind::Host, "one"), (Kind::Template, "laptop"), "follows");
+        builder.edge((Kind::Host, "two"), (Kind::Template, "server"), "follows");
+        for (child, parent) in [
+            ("laptop", "desktop"),
+            ("desktop", "base"),
+            ("server", "base"),
+        ] {
+            builder.edge((Kind::Template, child), (Kind::Template, parent), EXTENDS);
+        }
+        let one = builder.finish().around(&["one".to_owned()]);
+        let names: Vec<&str> = one.nodes.iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(names, ["one", "base", "desktop", "laptop"]);
+        assert_eq!(one.edges.len(), 3);
     }
 
     #[test]

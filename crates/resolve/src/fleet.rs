@@ -1198,9 +1198,9 @@ fn keep_used(
     for (name, flat) in base.templates {
         if templates.contains(&name) {
             fleet.templates.insert(name, flat.model);
-        } else if !ancestors.contains(&name)
-            && let Some(item) = world.spec.templates.get(name.as_str())
-        {
+        } else if ancestors.contains(&name) {
+            fleet.ancestors.insert(name, flat.model);
+        } else if let Some(item) = world.spec.templates.get(name.as_str()) {
             d.push(Diagnostic::note(
                 "unused-template",
                 item.name.span,
