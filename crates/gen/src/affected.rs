@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use memchr::memmem;
 use nix::Item;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -377,13 +378,20 @@ fn references(path: &str, text: &str) -> References {
 /// The paths of a generated file, where every one of them stands on a line of its own, as imports
 /// do: most files, and much cheaper than to parse them.
 fn quick_paths(path: &str, text: &str) -> Option<Vec<String>> {
-    if path.starts_with("custom/") || text.contains("''") {
+    if path.starts_with("custom/") {
         return None;
     }
     let mut paths = Vec::new();
-    for line in text.lines() {
-        let line = line.trim();
-        if !line.contains("./") || line.starts_with('#') {
+    let mut done = 0;
+    for at in memmem::find_iter(text.as_bytes(), "./") {
+        if at < done {
+            continue;
+        }
+        let start = memchr::memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |end| end + 1);
+        let length = memchr::memchr(b'\n', &text.as_bytes()[at..]);
+        done = length.map_or(text.len(), |length| at + length);
+        let line = text[start..done].trim();
+        if line.starts_with('#') {
             continue;
         }
         let is_path = line.starts_with("./") || line.starts_with("../");
@@ -393,7 +401,8 @@ fn quick_paths(path: &str, text: &str) -> Option<Vec<String>> {
         }
         paths.push(line.to_owned());
     }
-    Some(paths)
+    // A line of a text may look like one.
+    (paths.is_empty() || !text.contains("''")).then_some(paths)
 }
 
 /// Machines whose part of `flake.nix` differs, or whose inputs do.

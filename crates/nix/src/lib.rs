@@ -40,7 +40,7 @@ pub use module::{
 };
 pub use outline::{Item, Named, outline};
 pub use parse::{ParseProblem, parse_problems, syntax};
-pub use plain::lay_out_plain;
+pub use plain::{Plain, lay_out_plain};
 pub use relative_paths::{RelativePath, relative_paths};
 pub use render::{RenderError, render, render_bindings};
 pub use scope::{FreeVariables, free_variables, module_arguments};

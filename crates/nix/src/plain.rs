@@ -1,9 +1,13 @@
-//! Plain data: attribute sets, lists and literals, which most files of a fleet consist of.
+//! Plain data: attribute sets, lists, literals and what is selected from a name (`pkgs.git`), which most
+//! files of a fleet consist of.
 //!
-//! Such text needs no parser to say that it binds and reads no names, and no formatter to be laid out.
-//! What is not certainly plain, or might need a line broken, is left to both.
+//! Such text needs no parser to say which names it reads, and no formatter to be laid out. What is not
+//! certainly plain, or might need a line broken, is left to both.
+
+use std::collections::BTreeSet;
 
 use crate::is_identifier;
+use crate::scope::is_global;
 
 /// Levels that are read here; deeper text is left to the parser.
 const MAX_DEPTH: usize = 24;
@@ -11,27 +15,38 @@ const MAX_DEPTH: usize = 24;
 /// The widest line; the formatter breaks lines that are wider than 100.
 const MAX_WIDTH: usize = 90;
 
-/// Plain data as the formatter lays it out: an attribute set that is sound, reads no names and has a
-/// layout that follows from its lines.
+/// Plain data, laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plain<'a> {
+    /// The text as the formatter lays it out.
+    pub text: String,
+    /// The names that it reads; it binds none.
+    pub names: BTreeSet<&'a str>,
+}
+
+/// Plain data as the formatter lays it out: an attribute set that is sound and has a layout that follows
+/// from its lines.
 ///
 /// `None` says nothing about the text but that it has to be parsed.
 ///
 /// # Examples
 ///
 /// ```
-/// let text = "{\n  a = { };\nb.c = [ 1 2 ];\n}";
-/// let laid_out = nix::lay_out_plain(text).unwrap();
-/// assert_eq!(laid_out, "{\n  a = { };\n  b.c = [\n    1\n    2\n  ];\n}\n");
-/// assert_eq!(nix::format(text).unwrap(), laid_out);
-/// assert_eq!(nix::lay_out_plain("{ a = lib; }"), None);
+/// let text = "{\n  a = pkgs.git;\nb.c = [ 1 2 ];\n}";
+/// let plain = nix::lay_out_plain(text).unwrap();
+/// assert_eq!(plain.text, "{\n  a = pkgs.git;\n  b.c = [\n    1\n    2\n  ];\n}\n");
+/// assert_eq!(plain.names.into_iter().collect::<Vec<_>>(), ["pkgs"]);
+/// assert_eq!(nix::format(text).unwrap(), plain.text);
+/// assert_eq!(nix::lay_out_plain("{ a = b + c; }"), None);
 /// ```
-pub fn lay_out_plain(text: &str) -> Option<String> {
+pub fn lay_out_plain(text: &str) -> Option<Plain<'_>> {
     let mut reader = Reader {
         text,
         at: 0,
         out: String::with_capacity(text.len() + text.len() / 4),
         leaves: Vec::new(),
         path: String::new(),
+        names: BTreeSet::new(),
     };
     reader.gap();
     reader.set(0)?;
@@ -40,7 +55,10 @@ pub fn lay_out_plain(text: &str) -> Option<String> {
         return None;
     }
     reader.out.push('\n');
-    Some(reader.out)
+    Some(Plain {
+        text: reader.out,
+        names: reader.names,
+    })
 }
 
 /// Whether no attribute is defined twice or lies below one that has a value.
@@ -69,6 +87,7 @@ struct Reader<'a> {
     leaves: Vec<String>,
     /// The path of the set that is read, in the same form.
     path: String,
+    names: BTreeSet<&'a str>,
 }
 
 /// Ends a name in a path; no name holds it.
@@ -201,12 +220,20 @@ impl<'a> Reader<'a> {
             if self.peek()? == b'[' {
                 self.list(level)?;
             } else {
-                let literal = self.literal()?;
-                self.out.push_str(literal);
+                let value = self.value()?;
+                self.out.push_str(value);
+                // A function with its argument, such as `lib.mkDefault true`.
+                if self.peek()? == b' ' {
+                    let is_applied =
+                        value.as_bytes()[0].is_ascii_lowercase() && value.contains('.');
+                    if !is_applied || self.gap() != Gap::Blanks {
+                        return None;
+                    }
+                    let argument = self.value()?;
+                    self.out.push(' ');
+                    self.out.push_str(argument);
+                }
             }
-        }
-        if self.gap() != Gap::Nothing {
-            return None;
         }
         self.eat(b';')?;
         self.out.push(';');
@@ -214,7 +241,7 @@ impl<'a> Reader<'a> {
         (self.width() <= MAX_WIDTH).then_some(())
     }
 
-    /// A list of literals.
+    /// A list of values.
     fn list(&mut self, level: usize) -> Option<()> {
         self.eat(b'[')?;
         let first = self.gap();
@@ -246,7 +273,7 @@ impl<'a> Reader<'a> {
             if gap == Gap::Empty {
                 return None;
             }
-            let element = self.literal()?;
+            let element = self.value()?;
             self.line(level + 1);
             self.out.push_str(element);
             if self.width() > MAX_WIDTH {
@@ -295,6 +322,31 @@ impl<'a> Reader<'a> {
         }
         self.at += length;
         Some(name)
+    }
+
+    /// A literal, or what is selected from a name: `pkgs.git`.
+    fn value(&mut self) -> Option<&'a str> {
+        if let Some(literal) = self.literal() {
+            return Some(literal);
+        }
+        let rest = &self.text[self.at..];
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\'' | '.');
+        let length = rest.find(|c| !is_part(c))?;
+        let value = &rest[..length];
+        let (name, _) = value.split_once('.')?;
+        if !name.starts_with(|c: char| c.is_ascii_lowercase())
+            || !value.split('.').all(is_identifier)
+        {
+            return None;
+        }
+        if !matches!(rest.as_bytes()[length], b' ' | b'\n' | b';') {
+            return None;
+        }
+        if !is_global(name) {
+            self.names.insert(name);
+        }
+        self.at += length;
+        Some(value)
     }
 
     /// A string on one line, an integer, a path, `true`, `false` or `null`.
@@ -349,7 +401,7 @@ fn string_length(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::lay_out_plain;
-    use crate::{format, free_variables};
+    use crate::{FreeVariables, format, free_variables};
 
     /// Small numbers that look random, the same in every run.
     struct Dice(u64);
@@ -395,6 +447,18 @@ mod tests {
         "../../a/b.nix",
         "./x/",
         "lib",
+        "pkgs.git",
+        "lib.a.b-c",
+        "builtins.x ./y",
+        "pkgs.in",
+        "lib.mkDefault true",
+        "lib.mkForce \"a b\"",
+        "lib.mkForce lib.x",
+        "lib.mkForce 1 2",
+        "lib.mkForce [ 1 ]",
+        "true 1",
+        "a.b .c",
+        "x./y",
         "\"${x}\"",
         "\"$x\"",
         "(-1)",
@@ -430,7 +494,15 @@ mod tests {
             if odd || dice.roll(20) == 0 {
                 dice.pick(LITERALS)
             } else {
-                dice.pick(&["1", "true", "\"a b\"", "../../a/b.nix", "\"é\""])
+                dice.pick(&[
+                    "1",
+                    "true",
+                    "\"a b\"",
+                    "../../a/b.nix",
+                    "\"é\"",
+                    "pkgs.git",
+                    "lib.x 1",
+                ])
             }
         };
         let mut text = "{".to_owned();
@@ -469,17 +541,23 @@ mod tests {
     fn laid_out_as_the_formatter_does() {
         let mut dice = Dice(17);
         let mut n_plain = 0;
+        let mut n_named = 0;
         for round in 0..40_000 {
             let text = set(&mut dice, round % 4 == 0, 0);
-            let Some(laid_out) = lay_out_plain(&text) else {
+            let Some(plain) = lay_out_plain(&text) else {
                 continue;
             };
             n_plain += 1;
-            assert_eq!(format(&text).as_deref(), Ok(laid_out.as_str()), "{text}");
-            let names = free_variables(&text);
-            assert_eq!(names, Ok(crate::FreeVariables::default()), "{text}");
+            assert_eq!(format(&text), Ok(plain.text), "{text}");
+            let names = FreeVariables {
+                free: plain.names.into_iter().map(str::to_owned).collect(),
+                ..FreeVariables::default()
+            };
+            n_named += usize::from(!names.free.is_empty());
+            assert_eq!(free_variables(&text), Ok(names), "{text}");
         }
         assert!(n_plain > 2000, "{n_plain}");
+        assert!(n_named > 500, "{n_named}");
     }
 
     #[test]

@@ -321,7 +321,7 @@ impl Walk {
     }
 }
 
-fn is_global(name: &str) -> bool {
+pub(crate) fn is_global(name: &str) -> bool {
     let is_prefixed = |name: &str| PREFIXED_GLOBALS.binary_search(&name).is_ok();
     GLOBALS.binary_search(&name).is_ok() || name.strip_prefix("__").is_some_and(is_prefixed)
 }

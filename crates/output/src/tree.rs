@@ -1,7 +1,6 @@
 //! The generated tree: relative paths and contents, checked as they come in.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 
 /// A generated file.
@@ -84,15 +83,20 @@ impl FileTree {
             Some(Place::Folder(other)) => return Err(refuse(PathProblem::IsFolder(other.clone()))),
             None => {}
         }
-        for folder in folders(&folded) {
-            if let Some(Place::File(other)) = self.folded.get(folder) {
+        // What is above a folder that is known is known as well.
+        let is_new = |folder: &&str| match self.folded.get(*folder) {
+            Some(Place::Folder(_)) => false,
+            Some(Place::File(_)) | None => true,
+        };
+        let new: Vec<&str> = above(&folded).take_while(is_new).collect();
+        for folder in &new {
+            if let Some(Place::File(other)) = self.folded.get(*folder) {
                 return Err(refuse(PathProblem::BelowFile(other.clone())));
             }
         }
-        for folder in folders(&folded) {
-            if let Entry::Vacant(vacant) = self.folded.entry(folder.to_owned()) {
-                vacant.insert(Place::Folder(path.clone()));
-            }
+        for folder in new {
+            self.folded
+                .insert(folder.to_owned(), Place::Folder(path.clone()));
         }
         self.folded.insert(folded, Place::File(path.clone()));
         self.files.insert(path, file.into());
@@ -236,6 +240,11 @@ fn check_part(index: usize, part: &str) -> Option<PathProblem> {
 /// The folders above a path, outermost first: `a`, `a/b` for `a/b/c`.
 pub(crate) fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
+}
+
+/// The folders above a path, innermost first.
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    path.rmatch_indices('/').map(|(at, _)| &path[..at])
 }
 
 /// The folder and the name of a path; the folder of `a` is empty.

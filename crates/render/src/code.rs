@@ -47,7 +47,11 @@ impl Code {
 
     /// Comment lines, without a line break at the end.
     pub(crate) fn comment(text: &str) -> Self {
-        let lines = text.trim().split(['\n', '\r']);
+        let text = text.trim();
+        if !text.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
+            return Self::new(["#", text].join(if text.is_empty() { "" } else { " " }));
+        }
+        let lines = text.split(['\n', '\r']);
         let lines = lines.map(|line| {
             format!("# {}", line.replace('\0', ""))
                 .trim_end()

@@ -10,6 +10,7 @@ use model::{
 };
 use serde::Serialize;
 
+use crate::alike;
 use crate::code::Code;
 use crate::error::{Problem, Result};
 use crate::memo::Memo;
@@ -367,6 +368,9 @@ impl File<'_> {
         if let File::Script(script) = self {
             return Ok(script.text.to_owned());
         }
+        if let File::Flake = self {
+            return self.flake(env, fleet);
+        }
         let text = self.text(env, fleet)?;
         let module = match self {
             File::Attributes
@@ -380,7 +384,7 @@ impl File<'_> {
             | File::Recipients
             | File::SopsRules
             | File::Workflow => return Ok(text),
-            File::Flake | File::Overlay | File::SecretRules => return format(&text),
+            File::Overlay | File::SecretRules => return format(&text),
             File::Hardware(_) | File::HostUser(..) => memo.get(&text, |text| module(env, text))?,
             _ => module(env, &text)?,
         };
@@ -389,6 +393,18 @@ impl File<'_> {
             Some(intro) => format!("{header}\n{intro}\n{module}"),
             None => format!("{header}\n{module}"),
         })
+    }
+
+    /// The text of the flake.
+    fn flake(self, env: &Environment<'_>, fleet: &Fleet) -> Result<String> {
+        let view = flake::view(fleet, self.header(fleet))?;
+        let template = env.get_template(self.template())?;
+        let text = |view: &flake::View| Ok(template.render(Serde(view))?);
+        let Some(laid_out) = alike::lay_out(&view, &text, &format)? else {
+            return format(&text(&view)?);
+        };
+        debug_assert_eq!(format(&text(&view)?).as_ref().ok(), Some(&laid_out));
+        Ok(laid_out)
     }
 
     /// What a reader should know before the module.
@@ -450,11 +466,23 @@ fn feature_key(fleet: &Fleet, half: Half, feature: &Feature, part: &FeatureHalf)
 
 /// A body with the arguments that it needs, laid out.
 pub(crate) fn module(env: &Environment<'_>, body: &str) -> Result<String> {
-    let Some(plain) = nix::lay_out_plain(body) else {
+    let Some(nix::Plain { mut text, names }) = nix::lay_out_plain(body) else {
         return parsed_module(env, body);
     };
-    debug_assert_eq!(parsed_module(env, body).as_ref().ok(), Some(&plain));
-    Ok(plain)
+    let free = names.iter().copied();
+    if let Some(arguments) = module::pattern(free, |name| names.contains(name))? {
+        let arguments = match arguments.matches(',').count() {
+            0..=2 => arguments,
+            // The formatter gives each a line of its own.
+            _ => arguments
+                .replace(", ", ",\n  ")
+                .replace("{ ", "{\n  ")
+                .replace(" }", "\n}"),
+        };
+        text.insert_str(0, &format!("{arguments}:\n"));
+    }
+    debug_assert_eq!(parsed_module(env, body).as_ref().ok(), Some(&text));
+    Ok(text)
 }
 
 fn parsed_module(env: &Environment<'_>, body: &str) -> Result<String> {

@@ -9,6 +9,7 @@
 //! - A module takes the arguments that it uses and no others.
 //! - Each file costs the same however many there are.
 
+mod alike;
 mod code;
 mod dashboards;
 mod env;

@@ -24,20 +24,24 @@ const ARGUMENTS: &[&str] = &[
 /// body needs no argument.
 pub(crate) fn arguments(body: &str) -> Result<Option<Code>> {
     let names = names(body)?;
+    let free = names.free.iter().map(String::as_str);
+    Ok(pattern(free, |name| reads(&names, name))?.map(Code::new))
+}
+
+/// The same pattern for a body with these free names.
+pub(crate) fn pattern<'a>(
+    mut free: impl Iterator<Item = &'a str>,
+    is_read: impl Fn(&str) -> bool,
+) -> Result<Option<String>> {
+    if let Some(name) = free.find(|name| !ARGUMENTS.contains(name)) {
+        return Err(Problem::Unbound(name.to_owned()));
+    }
     let used: Vec<&str> = ARGUMENTS
         .iter()
         .copied()
-        .filter(|&name| reads(&names, name))
+        .filter(|&name| is_read(name))
         .collect();
-    match names
-        .free
-        .iter()
-        .find(|name| !ARGUMENTS.contains(&name.as_str()))
-    {
-        Some(name) => Err(Problem::Unbound(name.clone())),
-        None if used.is_empty() => Ok(None),
-        None => Ok(Some(Code::new(format!("{{ {}, ... }}", used.join(", "))))),
-    }
+    Ok((!used.is_empty()).then(|| format!("{{ {}, ... }}", used.join(", "))))
 }
 
 /// Whether a text reads the argument `name`. Below a `with` it is the argument that is meant too,

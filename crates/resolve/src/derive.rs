@@ -4,7 +4,7 @@
 //! Only facts, enabled sets and options that are not derived are visible: there are no cycles.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use diag::{Diagnostic, Diagnostics, Span};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind, from_args};
@@ -43,7 +43,36 @@ fn dict(pairs: &Value) -> Result<Value, Error> {
 
 /// All derived options of the features in use, compiled.
 pub(crate) struct Derivations<'e> {
-    by_feature: BTreeMap<FeatureId, Vec<(&'e str, &'e OptionDecl, Span, Expression<'e, 'e>)>>,
+    by_feature: BTreeMap<FeatureId, Vec<Derivation<'e>>>,
+}
+
+/// A derived option.
+struct Derivation<'e> {
+    name: &'e str,
+    decl: &'e OptionDecl,
+    span: Span,
+    expression: Expression<'e, 'e>,
+    /// What it gives everywhere, if it reads neither the host nor the user, in each half.
+    everywhere: Option<[OnceLock<Given>; 2]>,
+}
+
+/// What an expression gives.
+#[derive(Clone)]
+enum Given {
+    Value(nix::Value),
+    /// The default, or `none`, which leaves it.
+    Default,
+    /// A mistake, which each host reports.
+    Mistake,
+}
+
+/// Where an expression is evaluated.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) place: Place,
+    pub(crate) host: &'a Value,
+    pub(crate) user: Option<&'a Value>,
+    pub(crate) fleet: &'a Value,
 }
 
 impl<'e> Derivations<'e> {
@@ -52,80 +81,63 @@ impl<'e> Derivations<'e> {
         world: &'e World<'_>,
         d: &mut Diagnostics,
     ) -> Self {
-        let mut by_feature: BTreeMap<FeatureId, Vec<_>> = BTreeMap::new();
+        let mut by_feature: BTreeMap<FeatureId, Vec<Derivation<'e>>> = BTreeMap::new();
         for (id, definition) in &world.table {
             for (name, option) in &definition.feature.options {
                 let Some(text) = &option.value.derive else {
                     continue;
                 };
-                match env.compile_expression(&text.value) {
-                    Ok(expression) => by_feature.entry(id.clone()).or_default().push((
-                        name.as_str(),
-                        &option.value,
-                        text.span,
-                        expression,
-                    )),
-                    Err(error) => d.push(failed(id, name, text.span, &error)),
-                }
+                let expression = match env.compile_expression(&text.value) {
+                    Ok(expression) => expression,
+                    Err(error) => {
+                        d.push(failed(id, name, text.span, &error));
+                        continue;
+                    }
+                };
+                let read = expression.undeclared_variables(false);
+                let is_local = read.contains("host") || read.contains("user");
+                by_feature.entry(id.clone()).or_default().push(Derivation {
+                    name,
+                    decl: &option.value,
+                    span: text.span,
+                    expression,
+                    everywhere: (!is_local).then(Default::default),
+                });
             }
         }
         Self { by_feature }
     }
 
-    /// Evaluates the derived options of a feature that are not `given`; `none` leaves the default.
-    #[expect(clippy::too_many_arguments, reason = "the context of an evaluation")]
+    /// Evaluates the derived options of a feature that are not `given`. Those that have their default
+    /// are left out.
     pub(crate) fn evaluate(
         &self,
         world: &World<'_>,
         id: &FeatureId,
-        place: Place,
         given: impl Fn(&str) -> bool,
-        host: &Value,
-        user: Option<&Value>,
-        fleet: &Value,
+        context: Context<'_>,
         d: &mut Diagnostics,
     ) -> Vec<(String, nix::Value, Span)> {
+        let derivations = self.by_feature.get(id).into_iter().flatten();
         let mut result = Vec::new();
-        for (name, decl, span, expression) in self.by_feature.get(id).into_iter().flatten() {
-            if given(name) {
-                continue;
-            }
-            let user = user.cloned().unwrap_or(Value::UNDEFINED);
-            let value = match expression.eval(context! { host, user, fleet }) {
-                Ok(value) => value,
-                Err(error) => {
-                    d.push(failed(id, name, *span, &error));
-                    continue;
+        for derivation in derivations.filter(|it| !given(it.name)) {
+            let found = match &derivation.everywhere {
+                Some(known) => {
+                    let known = &known[usize::from(context.place.home)];
+                    let mut quiet = Diagnostics::new();
+                    let known = known
+                        .get_or_init(|| derivation.evaluate(world, id, context, &mut quiet))
+                        .clone();
+                    match known {
+                        Given::Mistake => derivation.evaluate(world, id, context, d),
+                        known => known,
+                    }
                 }
+                None => derivation.evaluate(world, id, context, d),
             };
-            if value.is_none() || value.is_undefined() {
-                continue;
+            if let Given::Value(value) = found {
+                result.push((derivation.name.to_owned(), value, derivation.span));
             }
-            let Some(written) = to_spec(&value, *span) else {
-                d.push(
-                    Diagnostic::error(
-                        "derive",
-                        *span,
-                        format!("option `{name}` of `{id}` becomes `{value}`, which is not data"),
-                    )
-                    .help("the expression must give text, numbers, booleans, lists or mappings; an attribute may be misspelt"),
-                );
-                continue;
-            };
-            let mut quiet = Diagnostics::new();
-            let checked = types::check(
-                world,
-                place,
-                &decl.ty,
-                &written,
-                name,
-                &mut Uses::default(),
-                &mut quiet,
-            );
-            if quiet.has_errors() {
-                d.push(wrong_type(id, name, decl, *span, &value, host));
-            }
-            result.extend(checked.map(|value| ((*name).to_owned(), value, *span)));
         }
         result
     }
@@ -133,6 +145,59 @@ impl<'e> Derivations<'e> {
     /// Whether a feature has derived options.
     pub(crate) fn has(&self, id: &FeatureId) -> bool {
         self.by_feature.contains_key(id)
+    }
+}
+
+impl Derivation<'_> {
+    fn evaluate(
+        &self,
+        world: &World<'_>,
+        id: &FeatureId,
+        context: Context<'_>,
+        d: &mut Diagnostics,
+    ) -> Given {
+        let Context {
+            place,
+            host,
+            user,
+            fleet,
+        } = context;
+        let (name, span) = (self.name, self.span);
+        let user = user.cloned().unwrap_or(Value::UNDEFINED);
+        let value = match self.expression.eval(context! { host, user, fleet }) {
+            Ok(value) => value,
+            Err(error) => {
+                d.push(failed(id, name, span, &error));
+                return Given::Mistake;
+            }
+        };
+        if value.is_none() || value.is_undefined() {
+            return Given::Default;
+        }
+        let Some(written) = to_spec(&value, span) else {
+            d.push(
+                Diagnostic::error(
+                    "derive",
+                    span,
+                    format!("option `{name}` of `{id}` becomes `{value}`, which is not data"),
+                )
+                .help("the expression must give text, numbers, booleans, lists or mappings; an attribute may be misspelt"),
+            );
+            return Given::Mistake;
+        };
+        let uses = &mut Uses::default();
+        let mut quiet = Diagnostics::new();
+        let ty = &self.decl.ty;
+        let checked = types::check(world, place, ty, &written, name, uses, &mut quiet);
+        if quiet.has_errors() {
+            d.push(wrong_type(id, name, self.decl, span, &value, host));
+            return Given::Mistake;
+        }
+        let default = types::default(world, place, self.decl, uses, &mut quiet);
+        match checked {
+            Some(value) if default.as_ref() != Some(&value) => Given::Value(value),
+            _ => Given::Default,
+        }
     }
 }
 

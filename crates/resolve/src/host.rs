@@ -12,7 +12,7 @@ use model::{
 use spec::ast::{self, Composition, Item, NeedKind, PortSource};
 use spec::{Setting, Value, ValueKind};
 
-use crate::derive::{Derivations, GpuFacts};
+use crate::derive::{self, Derivations, GpuFacts};
 use crate::image;
 use crate::lower::{Place, Rank, Uses, feature_path, made};
 use crate::microvm::{self, Listens};
@@ -1697,20 +1697,14 @@ fn derive_system(
                 .get(&id)
                 .is_some_and(|s| s.options.contains_key(name))
         };
-        let values = derivations.evaluate(
-            world,
-            &id,
-            Place::SYSTEM,
-            given,
-            host_facts,
-            None,
-            fleet_facts,
-            d,
-        );
+        let context = derive::Context {
+            place: Place::SYSTEM,
+            host: host_facts,
+            user: None,
+            fleet: fleet_facts,
+        };
+        let values = derivations.evaluate(world, &id, given, context, d);
         for (name, value, span) in values {
-            if is_default(world, Place::SYSTEM, &id, &name, &value) {
-                continue;
-            }
             let layer = Layer::Derived(id.clone());
             if let Some(entry) = partial.host.enabled.get_mut(&id) {
                 let origin = Origin {
@@ -1779,31 +1773,6 @@ fn derived_requirements(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagno
     }
 }
 
-fn is_default(
-    world: &World<'_>,
-    place: Place,
-    id: &FeatureId,
-    name: &str,
-    value: &nix::Value,
-) -> bool {
-    let Some(option) = world
-        .table
-        .get(id)
-        .and_then(|d| d.feature.options.get(name))
-    else {
-        return false;
-    };
-    types::default(
-        world,
-        place,
-        &option.value,
-        &mut Uses::default(),
-        &mut Diagnostics::new(),
-    )
-    .as_ref()
-        == Some(value)
-}
-
 fn derive_home(
     world: &World<'_>,
     base: &Base<'_>,
@@ -1848,20 +1817,14 @@ fn derive_home(
                     .get(&id)
                     .is_some_and(|s| s.options.contains_key(option))
             };
-            let values = derivations.evaluate(
-                world,
-                &id,
-                Place::HOME,
-                given,
-                host_facts,
-                Some(&facts),
-                fleet_facts,
-                d,
-            );
+            let context = derive::Context {
+                place: Place::HOME,
+                host: host_facts,
+                user: Some(&facts),
+                fleet: fleet_facts,
+            };
+            let values = derivations.evaluate(world, &id, given, context, d);
             for (option, value, span) in values {
-                if is_default(world, Place::HOME, &id, &option, &value) {
-                    continue;
-                }
                 let layer = Layer::Derived(id.clone());
                 if let Some(entry) = on_host.model.enabled.get_mut(&id) {
                     let origin = Origin {

@@ -16,7 +16,7 @@ use crate::views::{halves, packages};
 const OVERLAY_MODULE: &str = "withPackages";
 
 /// The flake.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct View {
     header: Code,
     description: Code,
@@ -25,10 +25,10 @@ pub(crate) struct View {
     unstable: Option<Unstable>,
     overlay: Option<OverlayView>,
     home_modules_of_inputs: Vec<Code>,
-    hosts: Vec<HostView>,
+    pub(crate) hosts: Vec<HostView>,
     packages: Vec<Platform>,
     deploy: Option<Code>,
-    checks: Vec<Checks>,
+    pub(crate) checks: Vec<Checks>,
     shells: Vec<Shell>,
     system_modules: Vec<Module>,
     home_modules: Vec<Module>,
@@ -36,34 +36,34 @@ pub(crate) struct View {
 }
 
 /// What `nix flake check` builds for a platform.
-#[derive(Debug, Serialize)]
-struct Checks {
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Checks {
     system: Code,
     /// Folders and files that are laid out.
     paths: Code,
     /// Configurations that evaluate: name of the check, name of the configuration.
-    machines: Vec<(Code, Code)>,
+    pub(crate) machines: Vec<(Code, Code)>,
     /// Own packages: name of the check, and the package.
     packages: Vec<(Code, Code)>,
     deploy: Option<Code>,
 }
 
 /// The tools of a platform.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Shell {
     system: Code,
     packages: Vec<Code>,
 }
 
 /// The second package set.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Unstable {
     systems: Code,
     config: Option<Code>,
 }
 
 /// The overlay, what it is made from, and what is made with it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct OverlayView {
     config: Option<Code>,
     systems: Code,
@@ -74,31 +74,87 @@ struct OverlayView {
     has_packages: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct HostView {
-    comment: Option<Code>,
-    name: Code,
-    special_args: Option<Code>,
-    modules: Vec<Code>,
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct HostView {
+    pub(crate) comment: Option<Code>,
+    pub(crate) name: Code,
+    pub(crate) special_args: Option<Code>,
+    pub(crate) modules: Vec<Code>,
 }
 
 /// What can be built for a platform.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Platform {
     system: Code,
     packages: Vec<Package>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Package {
     name: Code,
     value: Code,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Module {
     name: Code,
     path: Code,
+}
+
+impl View {
+    /// A flake with one machine and nothing else.
+    pub(crate) fn of_one(&self, host: HostView) -> Self {
+        Self {
+            header: Code::new(""),
+            description: Code::new("\"\""),
+            inputs: Code::new(""),
+            arguments: self.arguments.clone(),
+            unstable: None,
+            overlay: None,
+            home_modules_of_inputs: Vec::new(),
+            hosts: vec![host],
+            packages: Vec::new(),
+            deploy: None,
+            checks: Vec::new(),
+            shells: Vec::new(),
+            system_modules: Vec::new(),
+            home_modules: Vec::new(),
+            systems: Vec::new(),
+        }
+    }
+
+    /// The flake with one machine that stands for all, also where machines are checked.
+    pub(crate) fn framed(&self, name: &str) -> Self {
+        let host = HostView {
+            comment: None,
+            name: Code::new(name),
+            special_args: None,
+            modules: Vec::new(),
+        };
+        let checks = self.checks.iter().map(|platform| Checks {
+            system: platform.system.clone(),
+            paths: platform.paths.clone(),
+            machines: vec![(Code::new(name), Code::new(format!("\"{name}\"")))],
+            packages: platform.packages.clone(),
+            deploy: platform.deploy.clone(),
+        });
+        Self {
+            header: self.header.clone(),
+            description: self.description.clone(),
+            inputs: self.inputs.clone(),
+            unstable: self.unstable.clone(),
+            overlay: self.overlay.clone(),
+            home_modules_of_inputs: self.home_modules_of_inputs.clone(),
+            packages: self.packages.clone(),
+            deploy: self.deploy.clone(),
+            checks: checks.collect(),
+            shells: self.shells.clone(),
+            system_modules: self.system_modules.clone(),
+            home_modules: self.home_modules.clone(),
+            systems: self.systems.clone(),
+            ..self.of_one(host)
+        }
+    }
 }
 
 /// The view of the flake.

@@ -110,19 +110,20 @@ fn assemble(
             Some(home) => home_arguments(home)?,
             None => None,
         },
-        home: home.map(Code::new),
+        home: home.map(|home| Code::new(home.trim_end())),
     })
 }
 
 /// The arguments of a home, if it must be a function. The arguments of the module around it serve as
 /// well as long as it reads neither its own configuration nor Home Manager's library.
 fn home_arguments(home: &str) -> Result<Option<Code>> {
-    if nix::lay_out_plain(home).is_some() {
-        return Ok(None);
-    }
-    let names = module::names(home)?;
     let own = ["config", "options", "osConfig"];
-    let is_function = own.iter().any(|name| module::reads(&names, name));
+    let is_function = if let Some(plain) = nix::lay_out_plain(home) {
+        own.iter().any(|name| plain.names.contains(name))
+    } else {
+        let names = module::names(home)?;
+        own.iter().any(|name| module::reads(&names, name))
+    };
     if is_function || home.contains("lib.hm.") {
         module::arguments(home)
     } else {
