@@ -72,7 +72,7 @@ pub(crate) fn machine(path: &str) -> Option<Machine> {
 }
 
 /// The file of a machine.
-fn file_of((kind, name): &Machine) -> String {
+pub(crate) fn file_of((kind, name): &Machine) -> String {
     match kind {
         Kind::Host => format!("hosts/{name}/default.nix"),
         Kind::MicroVm => format!("microvms/{name}.nix"),
@@ -115,7 +115,7 @@ pub(crate) fn affected_with(trees: &Trees, graph: &Graph) -> Vec<Affected> {
                 .insert(change.path.clone());
         }
     }
-    for (name, reasons) in flake(trees) {
+    for (name, reasons) in flake(trees, graph) {
         // Who builds on that machine is touched along with it.
         let file = file_of(&name);
         for machine in graph.reaching_directly(&file) {
@@ -188,6 +188,8 @@ pub(crate) struct Graph {
     above: BTreeMap<String, Vec<String>>,
     /// Files that take the whole flake.
     whole: Vec<String>,
+    /// Files that take inputs of the flake.
+    inputs: Vec<(String, Taken)>,
 }
 
 impl Graph {
@@ -199,6 +201,23 @@ impl Graph {
             .map(|change| change.path.as_str())
             .collect();
         let exists = |path: &str| trees.new.contains_key(path) || gone.contains(path);
+        let below = |folder: &str| -> Vec<String> {
+            let prefix = if folder.is_empty() {
+                String::new()
+            } else {
+                format!("{folder}/")
+            };
+            let here = trees
+                .new
+                .range(prefix.clone()..)
+                .map(|(path, _)| path.as_str())
+                .take_while(|path| path.starts_with(&prefix));
+            let lost = gone
+                .iter()
+                .copied()
+                .filter(|path| path.starts_with(&prefix));
+            here.chain(lost).map(str::to_owned).collect()
+        };
         let all: Vec<(&str, References)> = trees
             .new
             .par_iter()
@@ -209,7 +228,14 @@ impl Graph {
             })
             .collect();
         let mut above: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut whole = Vec::new();
+        let (mut whole, mut inputs) = (Vec::new(), Vec::new());
+        let machines: Vec<&str> = trees
+            .new
+            .keys()
+            .map(String::as_str)
+            .chain(gone.iter().copied())
+            .filter(|path| machine(path).is_some())
+            .collect();
         for (path, references) in all {
             let mut add = |target: String| {
                 above.entry(target).or_default().push(path.to_owned());
@@ -226,22 +252,7 @@ impl Graph {
                     add(default);
                 } else {
                     // A folder as it is.
-                    let prefix = if target.is_empty() {
-                        String::new()
-                    } else {
-                        format!("{target}/")
-                    };
-                    let below = trees
-                        .new
-                        .range(prefix.clone()..)
-                        .map(|(path, _)| path.as_str())
-                        .take_while(|path| path.starts_with(&prefix));
-                    let lost = gone
-                        .iter()
-                        .copied()
-                        .filter(|path| path.starts_with(&prefix));
-                    let below: Vec<String> = below.chain(lost).map(str::to_owned).collect();
-                    below.into_iter().for_each(&mut add);
+                    below(&target).into_iter().for_each(&mut add);
                 }
             }
             for name in references.machines {
@@ -252,6 +263,11 @@ impl Graph {
                     }
                 }
             }
+            if references.every_machine {
+                for path in &machines {
+                    add((*path).to_owned());
+                }
+            }
             // The module of installers names the host by an option, which each installer sets.
             if let Some((Kind::Installer, host)) = machine(path) {
                 add(file_of(&(Kind::Host, host)));
@@ -259,13 +275,37 @@ impl Graph {
             if references.whole {
                 whole.push(path.to_owned());
             }
+            if let Some(taken) = references.inputs {
+                inputs.push((path.to_owned(), taken));
+            }
         }
+        whole.extend(handed_over(trees));
         for (target, machine) in shared(trees) {
             let default = format!("{target}/default.nix");
-            let target = if exists(&default) { default } else { target };
-            above.entry(target).or_default().push(machine);
+            if exists(&target) || exists(&default) {
+                let target = if exists(&target) { target } else { default };
+                above.entry(target).or_default().push(machine);
+            } else if !["hosts", "images", "installers", "microvms"].contains(&target.as_str()) {
+                for path in below(&target) {
+                    above.entry(path).or_default().push(machine.clone());
+                }
+            }
         }
-        Self { above, whole }
+        Self {
+            above,
+            whole,
+            inputs,
+        }
+    }
+
+    /// The machines that reach a file which takes an input.
+    fn taking(&self, input: &str) -> BTreeSet<Machine> {
+        let takes = |taken: &Taken| match taken {
+            Taken::All => true,
+            Taken::Named(names) => names.contains(input),
+        };
+        let files = self.inputs.iter().filter(|(_, taken)| takes(taken));
+        self.up(files.map(|(path, _)| path.as_str()).collect())
     }
 
     /// The machines that reach a file.
@@ -301,13 +341,17 @@ fn shared(trees: &Trees) -> Vec<(String, String)> {
     let text = trees.new.get("flake.nix");
     let text = text.and_then(|bytes| std::str::from_utf8(bytes).ok());
     // To read the flake of a large fleet costs more than all else.
-    let Some(text) = text.filter(|text| text.contains("import ./")) else {
+    let is_needed = |text: &&str| text.contains("import ./") || !is_generated(text);
+    let Some(text) = text.filter(is_needed) else {
         return Vec::new();
     };
     let flake = Flake::read(text);
+    let own = flake.machines.values().filter(|_| !is_generated(text));
     let paths: BTreeMap<&str, Vec<String>> = flake
         .bindings
         .values()
+        .chain(own)
+        .chain(&flake.whole)
         .map(|code| {
             let found = nix::relative_paths(code).unwrap_or_default();
             let found = found.into_iter();
@@ -334,6 +378,40 @@ fn flake_name((kind, name): &Machine) -> String {
     }
 }
 
+/// Machines to which a `flake.nix` that is not generated hands the flake or its inputs otherwise than
+/// by their names: any module may use them then.
+fn handed_over(trees: &Trees) -> Vec<String> {
+    let text = trees.new.get("flake.nix");
+    let text = text.and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let Some(text) = text.filter(|text| !is_generated(text)) else {
+        return Vec::new();
+    };
+    let flake = Flake::read(text);
+    let hands = |code: &&str| {
+        let of_self = uses(code, "self").any(|used| match used.rest.as_slice() {
+            [] => !used.is_special_argument(code),
+            [set, _, ..] => set != "nixosConfigurations" && set != "inputs",
+            [_] => true,
+        });
+        let of_inputs = uses(code, "inputs").any(|used| match used.rest.as_slice() {
+            [] => !used.is_special_argument(code),
+            [name, ..] => name == "self",
+        });
+        of_self || of_inputs
+    };
+    let machines = trees.new.keys().filter_map(|path| machine(path));
+    machines
+        .filter(|machine| flake.machine(&flake_name(machine)).iter().any(hands))
+        .map(|machine| file_of(&machine))
+        .collect()
+}
+
+/// Whether a text says that it is generated.
+fn is_generated(text: &str) -> bool {
+    let mut first = text.lines().take(2);
+    first.any(|line| line.contains("Code generated by gen"))
+}
+
 /// What a file refers to.
 #[derive(Debug, Default, PartialEq)]
 struct References {
@@ -341,38 +419,182 @@ struct References {
     paths: Vec<String>,
     /// Machines of the flake.
     machines: Vec<String>,
+    /// Whether it takes the machines of the flake without naming them.
+    every_machine: bool,
+    /// The inputs of the flake that it takes.
+    inputs: Option<Taken>,
     /// Whether it takes the flake as a whole, such as an installer that carries it.
     whole: bool,
 }
 
+/// Inputs that a file takes.
+#[derive(Debug, PartialEq)]
+enum Taken {
+    Named(BTreeSet<String>),
+    All,
+}
+
 fn references(path: &str, text: &str) -> References {
     let mut found = References {
-        paths: quick_paths(path, text).unwrap_or_else(|| {
-            let all = nix::relative_paths(text).unwrap_or_default();
-            all.into_iter().map(|found| found.path).collect()
-        }),
+        paths: named_files(path, text),
         ..References::default()
     };
-    if !text.contains("self") {
-        return found;
-    }
-    for part in text.split("self.nixosConfigurations.").skip(1) {
-        let name = part.trim_start_matches('"');
-        let end = name.find(|c: char| !(c.is_alphanumeric() || "-_'".contains(c)));
-        let name = &name[..end.unwrap_or(name.len())];
-        if !name.is_empty() {
-            found.machines.push(name.to_owned());
+    if text.contains("self") && is_bound(text, "self") {
+        for used in uses(text, "self") {
+            match used.rest.as_slice() {
+                [] if used.is_special_argument(text) => {}
+                [set, name, ..] if set == "nixosConfigurations" => {
+                    found.machines.push(name.clone());
+                }
+                [set] if set == "nixosConfigurations" => found.every_machine = true,
+                // What it takes of the inputs is told below.
+                [set, ..] if set == "inputs" => {}
+                _ => found.whole = true,
+            }
         }
     }
-    let takes = [
-        "toString self",
-        "${self}",
-        "self.outPath",
-        "self.sourceInfo",
-        "self + ",
-    ];
-    found.whole = takes.iter().any(|it| text.contains(it));
+    if text.contains("inputs") && is_bound(text, "inputs") {
+        let mut names = BTreeSet::new();
+        let mut takes_all = false;
+        for used in uses(text, "inputs") {
+            match used.rest.as_slice() {
+                [] if used.is_special_argument(text) => {}
+                // Told above.
+                [name, ..] if name == "self" => {}
+                [name, ..] => {
+                    names.insert(name.clone());
+                }
+                [] => takes_all = true,
+            }
+        }
+        // The flake itself is one of them.
+        found.whole |= takes_all;
+        if takes_all {
+            found.inputs = Some(Taken::All);
+        } else if !names.is_empty() {
+            found.inputs = Some(Taken::Named(names));
+        }
+    }
     found
+}
+
+/// A place where a name stands by itself, with the attributes that are taken of it.
+#[derive(Debug)]
+struct Use {
+    /// Byte offset.
+    at: usize,
+    /// `[ "a" "b" ]` of `name.a.b`, as far as it is written out.
+    rest: Vec<String>,
+}
+
+impl Use {
+    /// Whether it is passed on to modules as what it is: they name it where they use it.
+    fn is_special_argument(&self, text: &str) -> bool {
+        let Some((before, names)) = text[..self.at].rsplit_once("inherit") else {
+            return false;
+        };
+        let is_name = |c: char| c.is_alphanumeric() || c.is_whitespace() || "-_'".contains(c);
+        let before = before.trim_end().strip_suffix('{').map(str::trim_end);
+        let before = before.and_then(|before| before.strip_suffix('='));
+        names.chars().all(is_name)
+            && before.is_some_and(|before| before.trim_end().ends_with("pecialArgs"))
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || "-_'".contains(c)
+}
+
+/// Where a name stands by itself, outside lines that are comments.
+fn words<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+    text.match_indices(name)
+        .map(|(at, _)| at)
+        .filter(move |at| {
+            let (before, after) = (&text[..*at], &text[at + name.len()..]);
+            let line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
+            let is_comment = line.trim_start().starts_with('#') && !line.contains("${");
+            !is_comment
+                && !before.chars().next_back().is_some_and(is_word)
+                && !after.chars().next().is_some_and(is_word)
+        })
+}
+
+/// Whether a name stands where arguments are named, so that it does not mean anything else there.
+fn is_argument(text: &str, at: usize, name: &str) -> bool {
+    let before = text[..at].trim_end();
+    let after = text[at + name.len()..].trim_start();
+    let opens = before.ends_with(',') || before.ends_with('{') && !before.ends_with("${");
+    // Nix has commas nowhere else.
+    after.starts_with(',')
+        || opens && after.starts_with('}')
+        || opens && after.starts_with('?')
+        || before.ends_with('@') && after.starts_with(':')
+        || after.starts_with('@')
+}
+
+/// Whether a name can be the flake's in a file: it is an argument, or taken from a set of arguments.
+/// What else it may be, such as the first argument of an overlay, was handed over by a file that
+/// names it.
+fn is_bound(text: &str, name: &str) -> bool {
+    let is_taken = |at: usize| {
+        let before = text[..at].trim_end();
+        let inherits = before.rsplit_once("inherit").is_some_and(|(_, from)| {
+            from.contains(')') && from.chars().all(|c| is_word(c) || " \n\t().".contains(c))
+        });
+        inherits || before.ends_with(['.', '"', '@'])
+    };
+    let mut words = words(text, name);
+    words.any(|at| is_argument(text, at, name) || is_taken(at)) || opens_a_set(text)
+}
+
+/// Whether names of an unknown set may stand by themselves, as in `with args;`.
+fn opens_a_set(text: &str) -> bool {
+    const KNOWN: [&str; 6] = ["builtins", "cfg", "config", "lib", "pkgs", "types"];
+    text.split("with ").skip(1).any(|rest| {
+        let end = rest.find(|c| !(is_word(c) || c == '.'));
+        let set = &rest[..end.unwrap_or(rest.len())];
+        let first = set.split('.').next().unwrap_or_default();
+        !set.is_empty() && rest[set.len()..].starts_with(';') && !KNOWN.contains(&first)
+    })
+}
+
+fn uses<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = Use> + 'a {
+    words(text, name)
+        .filter(move |at| !is_argument(text, *at, name))
+        .map(move |at| Use {
+            at,
+            rest: taken(&text[at + name.len()..]),
+        })
+}
+
+/// The attributes that are taken of what stands before.
+fn taken(mut rest: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    while let Some(next) = rest.trim_start().strip_prefix('.') {
+        let next = next.trim_start();
+        let (name, after) = if let Some(quoted) = next.strip_prefix('"') {
+            let Some(parts) = quoted.split_once('"') else {
+                break;
+            };
+            parts
+        } else {
+            next.split_at(next.find(|c| !is_word(c)).unwrap_or(next.len()))
+        };
+        if name.is_empty() || name.contains("${") {
+            break;
+        }
+        names.push(name.to_owned());
+        rest = after;
+    }
+    names
+}
+
+/// The files that a file refers to by relative paths, as written.
+pub(crate) fn named_files(path: &str, text: &str) -> Vec<String> {
+    quick_paths(path, text).unwrap_or_else(|| {
+        let all = nix::relative_paths(text).unwrap_or_default();
+        all.into_iter().map(|found| found.path).collect()
+    })
 }
 
 /// The paths of a generated file, where every one of them stands on a line of its own, as imports
@@ -406,7 +628,7 @@ fn quick_paths(path: &str, text: &str) -> Option<Vec<String>> {
 }
 
 /// Machines whose part of `flake.nix` differs, or whose inputs do.
-fn flake(trees: &Trees) -> BTreeMap<Machine, BTreeSet<String>> {
+fn flake(trees: &Trees, graph: &Graph) -> BTreeMap<Machine, BTreeSet<String>> {
     let mut found: BTreeMap<Machine, BTreeSet<String>> = BTreeMap::new();
     let changed = |path: &str| trees.changes.iter().find(|change| change.path == path);
     let text = |bytes: Option<&Vec<u8>>| {
@@ -427,13 +649,13 @@ fn flake(trees: &Trees) -> BTreeMap<Machine, BTreeSet<String>> {
     let old_lock = lock.map_or_else(|| new_lock.clone(), |change| text(change.old.as_ref()));
     let (old_locked, new_locked) = (locked(&old_lock), locked(&new_lock));
     let names: BTreeSet<&String> = old.inputs.keys().chain(new.inputs.keys()).collect();
-    let inputs: BTreeSet<&str> = names
+    let inputs: Vec<(&str, BTreeSet<Machine>)> = names
         .into_iter()
         .filter(|name| {
             old.inputs.get(*name) != new.inputs.get(*name)
                 || old_locked.get(*name) != new_locked.get(*name)
         })
-        .map(String::as_str)
+        .map(|name| (name.as_str(), graph.taking(name)))
         .collect();
     let files = trees.new.keys().filter_map(|path| machine(path));
     for machine in files {
@@ -443,8 +665,11 @@ fn flake(trees: &Trees) -> BTreeMap<Machine, BTreeSet<String>> {
         if before != after {
             because.insert("flake.nix".to_owned());
         }
-        for input in &inputs {
-            if after.iter().any(|text| mentions(text, input)) {
+        for (input, taking) in &inputs {
+            // Without either of them, what modules name so is something else.
+            let gets = |name| after.iter().any(|text| words(text, name).next().is_some());
+            let takes = || taking.contains(&machine) && (gets("inputs") || gets("self"));
+            if after.iter().any(|text| mentions(text, input)) || takes() {
                 because.insert(format!("input {input}"));
             }
         }
@@ -488,11 +713,16 @@ struct Flake {
     inputs: BTreeMap<String, String>,
     machines: BTreeMap<String, String>,
     bindings: BTreeMap<String, String>,
+    /// All of it where it is not generated: what it says of machines that it does not name.
+    whole: Option<String>,
 }
 
 impl Flake {
     fn read(text: &str) -> Self {
-        let mut flake = Self::default();
+        let mut flake = Self {
+            whole: (!is_generated(text)).then(|| text.to_owned()),
+            ..Self::default()
+        };
         let code = |item: &Item| text[item.value_start..item.end].to_owned();
         for item in nix::outline(text).unwrap_or_default() {
             let names: Vec<&str> = item.path.iter().map(String::as_str).collect();
@@ -521,7 +751,7 @@ impl Flake {
     /// What `flake.nix` says of a machine, with the bindings that it uses.
     fn machine(&self, name: &str) -> Vec<&str> {
         let Some(own) = self.machines.get(name) else {
-            return Vec::new();
+            return self.whole.iter().map(String::as_str).collect();
         };
         let mut texts = vec![own.as_str()];
         let mut used: BTreeSet<&str> = BTreeSet::new();
@@ -538,13 +768,16 @@ impl Flake {
     }
 }
 
-/// Whether a name stands in a code by itself.
+/// Whether a name stands in a code by itself, or as one of the inputs.
 fn mentions(code: &str, name: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || "-_'".contains(c);
     code.match_indices(name).any(|(at, _)| {
-        let before = code[..at].chars().next_back();
-        let after = code[at + name.len()..].chars().next();
-        !before.is_some_and(|c| is_part(c) || c == '.' || c == '/') && !after.is_some_and(is_part)
+        let (before, after) = (&code[..at], &code[at + name.len()..]);
+        let is_other = |c: char| is_word(c) || c == '.' || c == '/';
+        let of_inputs = ["inputs.", "inputs.\""]
+            .iter()
+            .any(|it| before.ends_with(it));
+        (of_inputs || !before.chars().next_back().is_some_and(is_other))
+            && !after.chars().next().is_some_and(is_word)
     })
 }
 
@@ -642,10 +875,14 @@ mod tests {
             ("hosts/b/hardware.nix", "{ }".to_owned()),
             (
                 "hosts/c/default.nix",
-                "{ v = self.nixosConfigurations.vm; s = ../../secrets/s.age; }".to_owned(),
+                "{ self, ... }: { v = self.nixosConfigurations.vm; s = ../../secrets/s.age; }"
+                    .to_owned(),
             ),
             ("microvms/vm.nix", "{ }".to_owned()),
-            ("installers/b.nix", "{ f = toString self; }".to_owned()),
+            (
+                "installers/b.nix",
+                "{ self, ... }: { f = toString self; }".to_owned(),
+            ),
             (
                 "templates/t.nix",
                 "{\n  imports = [\n    ../modules/x/y.nix\n  ];\n}\n".to_owned(),
@@ -802,6 +1039,134 @@ mod tests {
         let found = affected(&Trees::between(old, new));
         let names: Vec<_> = found.iter().map(|it| (it.kind, it.name.as_str())).collect();
         assert_eq!(names, [(Kind::Installer, "b")]);
+    }
+
+    /// Hosts that a change touches, when host `a` also has a module and the flake passes things on.
+    fn touched_with(module: &str, change: impl Fn(&mut Files)) -> Vec<String> {
+        let flake = FLAKE
+            .replace("inputs = {", "inputs = { x.url = \"x\"; y.url = \"y\";")
+            .replace(
+                "nixosSystem {",
+                "nixosSystem { specialArgs = { inherit inputs self; };",
+            );
+        let mut old = files();
+        old.retain(|path, _| !path.starts_with("installers/"));
+        set(&mut old, "flake.nix", &flake);
+        set(&mut old, "custom/n.nix", module);
+        set(&mut old, "custom/x.txt", "1");
+        let host = String::from_utf8(old["hosts/a/default.nix"].clone()).unwrap();
+        let host = host.replace("imports = [", "imports = [\n    ../../custom/n.nix");
+        set(&mut old, "hosts/a/default.nix", &host);
+        set(&mut old, "flake.lock", &lock("1", "1"));
+        let mut new = old.clone();
+        change(&mut new);
+        let found = affected(&Trees::between(old, new));
+        found.into_iter().map(|it| it.name).collect()
+    }
+
+    #[test]
+    fn inputs_and_the_flake_that_modules_take() {
+        let lock_x = |files: &mut Files| {
+            let text = lock("1", "1").replace(
+                "\"disko\": \"disko\" }",
+                "\"disko\": \"disko\", \"x\": \"x\" }",
+            );
+            let text = text.replace(
+                "\"lib\": {",
+                "\"x\": { \"locked\": { \"rev\": \"2\" } }, \"lib\": {",
+            );
+            assert!(text.contains("\"rev\": \"2\""));
+            set(files, "flake.lock", &text);
+        };
+        for module in [
+            "{ inputs, pkgs, ... }: { a = inputs.x.packages; }",
+            "{ inputs, ... }: { a = inputs.\"x\".packages; }",
+            "{ self, ... }: { a = self.inputs.x.packages; }",
+            "args: { a = args.inputs.x; }",
+            "{ ... }@args: with args; { a = inputs.x; }",
+            "{ inputs\n, pkgs\n}: { a = inputs\n  .x; }",
+            "{ inputs, ... }: { a = \"${inputs.x}/a\"; }",
+            "{ inputs, ... }: { a = with inputs; x.y; }",
+            "{ inputs, ... }: { a = map f (builtins.attrValues inputs); }",
+            "{ inputs, name, ... }: { a = inputs.${name}; }",
+            "{ inputs, ... }: let inherit (inputs) x; in { a = x; }",
+            "{ specialArgs, ... }: let inherit (specialArgs) pkgs inputs; in { a = inputs.x; }",
+            "{ inputs, ... }: import ./../custom/y.nix { inherit inputs; }",
+        ] {
+            assert_eq!(touched_with(module, lock_x), ["a"], "{module}");
+        }
+        for module in [
+            "{ inputs, pkgs, ... }: { a = inputs.y.packages; }",
+            "{ inputs, ... }: { x = { home.extraSpecialArgs = { inherit inputs; }; }; }",
+            "{ ... }: { description = \"many inputs\"; }",
+            "# Which inputs there are.\n{ inputs, ... }: { a = inputs.y.packages; }",
+        ] {
+            assert_eq!(touched_with(module, lock_x), [""; 0], "{module}");
+        }
+        let text = |files: &mut Files| set(files, "custom/x.txt", "2");
+        for module in [
+            "{ self, ... }: { a = \"${self}/custom/x.txt\"; }",
+            "{ inputs, ... }: { a = \"${inputs.self}/custom/x.txt\"; }",
+            "{ inputs, ... }: { a = inputs.self + \"/custom/x.txt\"; }",
+            "{ self, ... }: { a = builtins.readFile \"${ self }/custom/x.txt\"; }",
+            "{ self, ... }: { a = f self; }",
+            "{ self, ... }: { a = self.lib.x; }",
+            "{ inputs, ... }: { a = f inputs; }",
+        ] {
+            assert_eq!(touched_with(module, text), ["a"], "{module}");
+        }
+        for module in [
+            "{ self, ... }: { a = self.nixosConfigurations.b; }",
+            "{ inputs, self, ... }: { a = inputs.y; }",
+            "self: super: { a = self.b super.c; }",
+            "{ lib, ... }: with lib; { a = \"a long self test, and inputs\"; }",
+        ] {
+            assert_eq!(touched_with(module, text), [""; 0], "{module}");
+        }
+        let host_b = |files: &mut Files| set(files, "hosts/b/hardware.nix", "{ z = 1; }");
+        let host_c = |files: &mut Files| set(files, "hosts/c/default.nix", "{ z = 1; }");
+        for module in [
+            "{ self, ... }: { a = lib.mapAttrs f self.nixosConfigurations; }",
+            "{ inputs, ... }: { a = lib.mapAttrs f inputs.self.nixosConfigurations; }",
+            "{ self, name, ... }: { a = self.nixosConfigurations.${name}; }",
+            "{ self, ... }: let inherit (self) nixosConfigurations; in { a = nixosConfigurations; }",
+        ] {
+            assert_eq!(touched_with(module, host_b), ["a", "b"], "{module}");
+            assert_eq!(touched_with(module, host_c), ["a", "c"], "{module}");
+        }
+        let module = "{ inputs, ... }: { a = inputs.self.nixosConfigurations.b; }";
+        assert_eq!(touched_with(module, host_b), ["a", "b"]);
+        assert_eq!(touched_with(module, host_c), ["c"]);
+    }
+
+    #[test]
+    fn a_flake_of_ones_own() {
+        let edit = |flake: &str, path: &str, text: &str| {
+            let mut old = files();
+            old.retain(|path, _| !path.starts_with("installers/"));
+            set(&mut old, "flake.nix", flake);
+            set(&mut old, "custom/x.nix", "{ }");
+            let mut new = old.clone();
+            set(&mut new, path, text);
+            let found = affected(&Trees::between(old, new));
+            found.into_iter().map(|it| it.name).collect::<Vec<_>>()
+        };
+        let all = ["a", "b", "c", "vm"];
+        let of_b = |args: &str| FLAKE.replace("./hosts/b ];", &format!("./hosts/b ]; {args}"));
+        let (lock, lock_of_disko) = (lock("2", "1"), lock("1", "2"));
+        let own = of_b("specialArgs.flake = self;");
+        assert_eq!(edit(&own, "custom/x.nix", "1"), ["b"]);
+        let own = of_b("specialArgs = inputs;");
+        assert_eq!(edit(&own, "flake.lock", &lock_of_disko), ["a", "b", "c"]);
+        let own = FLAKE.replace("./hosts/b ]", "./hosts/b ./custom/x.nix ]");
+        assert_eq!(edit(&own, "custom/x.nix", "1"), ["b"]);
+        let own = FLAKE.replace("disko.nixosModules", "inputs.disko.nixosModules");
+        assert_eq!(edit(&own, "flake.lock", &lock_of_disko), ["a", "c"]);
+        let own = "{ inputs.nixpkgs.url = \"n\"; outputs = { self, nixpkgs }: { nixosConfigurations = \
+                   nixpkgs.lib.genAttrs [ \"a\" \"b\" \"c\" \"vm\" ] (name: nixpkgs.lib.nixosSystem { \
+                   modules = [ ./hosts/${name} ]; }); }; }";
+        assert_eq!(edit(own, "flake.lock", &lock), all);
+        assert_eq!(edit(own, "hosts/a/hardware.nix", "1"), ["a"]);
     }
 
     #[test]
