@@ -1,10 +1,17 @@
 //! What differs between two outputs, in the words of the spec: features, options, ports, users,
 //! secrets, packages, machines, inputs. Told from the files alone.
 
+mod codes;
+mod effects;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use nix::DefValue;
 use serde::Serialize;
+
+use codes::normal;
+use effects::{Effects, Had};
 
 use crate::affected::{Affected, Graph, How, Kind, Machine, affected_with, machine};
 use crate::modules::{below, folder, read};
@@ -26,6 +33,8 @@ pub(crate) enum Subject {
     Module,
     Disk,
     Input,
+    Interface,
+    Reader,
     Option,
     File,
 }
@@ -45,6 +54,8 @@ impl Subject {
             Self::Module => "hand-written module ",
             Self::Disk => "disk layout ",
             Self::Input => "input ",
+            Self::Interface => "interface of ",
+            Self::Reader => "reader ",
             Self::Option => "",
             Self::File => "text of ",
         }
@@ -108,8 +119,12 @@ pub(crate) struct Summary {
     pub(crate) added: Vec<String>,
     pub(crate) removed: Vec<String>,
     pub(crate) unchanged: Vec<String>,
+    /// Machines whose files differ in nothing that they have: it moved between them.
+    pub(crate) rewritten: Vec<String>,
     /// Generated files besides the machines' that differ, such as the README.
     pub(crate) others: Vec<String>,
+    /// Files that the spec wants otherwise and that gen leaves alone.
+    pub(crate) kept: Vec<String>,
 }
 
 impl Summary {
@@ -117,40 +132,68 @@ impl Summary {
         self.groups.is_empty()
             && self.added.is_empty()
             && self.removed.is_empty()
+            && self.rewritten.is_empty()
             && self.others.is_empty()
+            && self.kept.is_empty()
     }
 }
 
 /// Tells a zone by host and interface.
 pub(crate) type Zones<'a> = dyn FnMut(&str, &str) -> Option<String> + 'a;
 
+/// What a file that several machines reach says otherwise.
+struct Shared {
+    of: String,
+    path: String,
+    machines: Vec<String>,
+    changes: Vec<Line>,
+}
+
 /// Sums up what differs.
 pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> Summary {
-    let mut summary = Summary::default();
+    let mut summary = Summary {
+        kept: trees.kept.clone(),
+        ..Summary::default()
+    };
     if trees.changes.is_empty() {
         summary.unchanged = machines(&trees.new);
         return summary;
     }
     let graph = Graph::new(trees);
-    // An installer carries the whole flake, so it says nothing here.
-    let touched: Vec<Affected> = affected_with(trees, &graph)
+    // An installer carries the whole flake, so that it is touched says nothing here.
+    let (installers, touched): (Vec<Affected>, Vec<Affected>) = affected_with(trees, &graph)
         .into_iter()
-        .filter(|it| it.kind != Kind::Installer)
-        .collect();
+        .partition(|it| it.kind == Kind::Installer);
     let mut fresh: BTreeSet<&str> = BTreeSet::new();
     for it in &touched {
+        if it.how != How::Changed {
+            fresh.insert(&it.name);
+        }
+    }
+    // Those of a machine that comes or goes are told along with it.
+    let installers = installers.iter().filter(|it| !fresh.contains(&*it.name));
+    for it in touched.iter().chain(installers) {
         let name = named(&(it.kind, it.name.clone()));
         match it.how {
             How::New => summary.added.push(name),
             How::Removed => summary.removed.push(name),
-            How::Changed => continue,
+            How::Changed => {}
         }
-        fresh.insert(&it.name);
     }
+    let texts = Texts::new(trees, namespace);
     let mut own: BTreeMap<Line, BTreeSet<String>> = BTreeMap::new();
+    let mut shared: Vec<Shared> = Vec::new();
     for change in &trees.changes {
-        let scope = scope(&change.path);
-        match scope {
+        let lines = |host: &str, zones: &mut Zones<'_>| lines(&texts, change, host, zones);
+        let mut share = |of: String, machines: Vec<String>, changes: Vec<Line>| {
+            shared.push(Shared {
+                of,
+                path: change.path.clone(),
+                machines,
+                changes,
+            });
+        };
+        match scope(&change.path) {
             Scope::Machine(name) => {
                 // Everything of a new machine is new.
                 if fresh.contains(name) {
@@ -159,16 +202,18 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
                 // That a user comes or goes is told by the machine.
                 let is_user = change.path.starts_with("users/");
                 let is_whole = is_user && (change.old.is_none() || !change.is_there);
-                for line in lines(trees, change, namespace, name, zones) {
-                    if is_whole && line.subject == Subject::Option {
-                        continue;
+                for line in lines(name, zones) {
+                    // What it has of features is told by all of its files together.
+                    let is_told = is_whole && line.subject == Subject::Option
+                        || line.subject == Subject::Feature;
+                    if !is_told {
+                        own.entry(line).or_default().insert(name.to_owned());
                     }
-                    own.entry(line).or_default().insert(name.to_owned());
                 }
             }
             Scope::Shared(of) => {
-                let changes = lines(trees, change, namespace, "", zones);
-                let reached: Vec<String> = graph
+                let changes = lines("", zones);
+                let reached: BTreeSet<String> = graph
                     .reaching_directly(&change.path)
                     .into_iter()
                     .filter(|(kind, name)| {
@@ -177,35 +222,77 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
                     .map(|(_, name)| name)
                     .collect();
                 // That a file comes or goes is told by what uses it.
-                if changes.is_empty() || change.old.is_none() || !change.is_there {
-                    continue;
-                }
-                match summary.groups.iter_mut().find(|it| it.changes == changes) {
-                    // Such as two templates that extend a third.
-                    Some(group) => {
-                        let known = group.of.get_or_insert_default();
-                        *known = format!("{known}, {of}");
-                        let all = group.machines.drain(..).chain(reached);
-                        group.machines = all.collect::<BTreeSet<_>>().into_iter().collect();
-                    }
-                    None => summary.groups.push(Group {
-                        of: Some(of),
-                        machines: reached,
-                        changes,
-                    }),
+                if !(changes.is_empty() || change.old.is_none() || !change.is_there) {
+                    share(of, reached.into_iter().collect(), changes);
                 }
             }
-            Scope::Flake => {
-                let changes = inputs(trees, change);
-                if !changes.is_empty() {
-                    summary.groups.push(Group {
-                        of: Some("flake".to_owned()),
-                        machines: Vec::new(),
-                        changes,
-                    });
+            Scope::Overlay => {
+                let reached = graph.reaching_directly(&change.path).into_iter();
+                let reached: BTreeSet<String> = reached
+                    .filter(|(kind, _)| *kind != Kind::Installer)
+                    .map(|(_, name)| name)
+                    .collect();
+                let changes = packages(&texts, change);
+                share(
+                    "packages".to_owned(),
+                    reached.into_iter().collect(),
+                    changes,
+                );
+            }
+            Scope::Installer(name) => {
+                if change.old.is_some() && change.is_there {
+                    let changes = lines("", zones);
+                    share(format!("installer {name}"), Vec::new(), changes);
                 }
+            }
+            Scope::Flake => share("flake".to_owned(), Vec::new(), inputs(trees, change)),
+            Scope::Readers => {
+                share("secrets".to_owned(), Vec::new(), readers(&texts, change));
             }
             Scope::Other => summary.others.push(change.path.clone()),
+        }
+    }
+    let mut settled: BTreeSet<String> = BTreeSet::new();
+    let effects = Effects::new(&texts);
+    features(
+        &effects,
+        &graph,
+        &touched,
+        &mut shared,
+        &mut own,
+        &mut settled,
+    );
+    moved(&mut shared, &mut own, &mut settled);
+    if let Some(before) = &texts.renamed {
+        let all = touched.iter().filter(|it| it.how == How::Changed);
+        summary.groups.push(Group {
+            of: Some("options of features".to_owned()),
+            machines: all.map(|it| it.name.clone()).collect(),
+            changes: vec![Line {
+                before: Some(before.clone()),
+                after: Some(namespace.to_owned()),
+                ..Line::new(Subject::Option, "prefix")
+            }],
+        });
+    }
+    for it in shared {
+        if it.changes.is_empty() {
+            continue;
+        }
+        let same = |group: &&mut Group| group.changes == it.changes;
+        match summary.groups.iter_mut().find(same) {
+            // Such as two templates that extend a third.
+            Some(group) => {
+                let known = group.of.get_or_insert_default();
+                *known = format!("{known}, {}", it.of);
+                let all = group.machines.drain(..).chain(it.machines);
+                group.machines = all.collect::<BTreeSet<_>>().into_iter().collect();
+            }
+            None => summary.groups.push(Group {
+                of: Some(it.of),
+                machines: it.machines,
+                changes: it.changes,
+            }),
         }
     }
     let mut by_machines: BTreeMap<Vec<String>, Vec<Line>> = BTreeMap::new();
@@ -219,12 +306,135 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
         changes,
     });
     summary.groups.extend(groups);
+    for group in &summary.groups {
+        settled.retain(|name| !group.machines.contains(name));
+    }
+    summary.rewritten = settled.into_iter().collect();
     let changed: BTreeSet<&str> = touched.iter().map(|it| it.name.as_str()).collect();
     summary.unchanged = machines(&trees.new)
         .into_iter()
         .filter(|name| !changed.contains(name.as_str()))
         .collect();
     summary
+}
+
+/// Tells the features that machines win and lose by all of their files together: where a file that
+/// several reach means the same for all of them, there; else by the machine.
+fn features(
+    effects: &Effects<'_>,
+    graph: &Graph,
+    touched: &[Affected],
+    shared: &mut [Shared],
+    own: &mut BTreeMap<Line, BTreeSet<String>>,
+    settled: &mut BTreeSet<String>,
+) {
+    let changes = &effects.texts.trees.changes;
+    let configured = changes.iter().filter(|it| effects::configures(&it.path));
+    let concerned: BTreeSet<Machine> = configured
+        .flat_map(|change| graph.reaching_directly(&change.path))
+        .collect();
+    let mut had: BTreeMap<&str, Had> = BTreeMap::new();
+    for it in touched.iter().filter(|it| it.how == How::Changed) {
+        let machine = (it.kind, it.name.clone());
+        if concerned.contains(&machine) {
+            had.insert(&it.name, effects.of(&machine));
+        }
+    }
+    let mut told: BTreeSet<(&str, Line)> = BTreeSet::new();
+    for it in shared.iter_mut() {
+        if !effects::configures(&it.path) || it.machines.is_empty() {
+            continue;
+        }
+        let mut changes = std::mem::take(&mut it.changes);
+        changes.retain(|line| {
+            if line.subject != Subject::Feature {
+                return true;
+            }
+            let mut meant: Vec<(&str, Line)> = Vec::new();
+            for name in &it.machines {
+                let Some((name, had)) = had.get_key_value(name.as_str()) else {
+                    return false;
+                };
+                let mut users: Vec<&Option<String>> = had.through(&it.path).collect();
+                if users.is_empty() {
+                    return false;
+                }
+                users.dedup();
+                for user in users {
+                    let of = user.as_ref().filter(|_| !line.name.contains(" of "));
+                    let full = of.map_or_else(
+                        || line.name.clone(),
+                        |user| format!("{} of {user}", line.name),
+                    );
+                    let effect = had
+                        .changes
+                        .iter()
+                        .find(|effect| effect.name == full && effect.sign() == line.sign());
+                    let Some(effect) = effect else {
+                        return false;
+                    };
+                    meant.push((*name, effect.clone()));
+                }
+            }
+            told.extend(meant);
+            true
+        });
+        it.changes = changes;
+    }
+    // Of a user who comes or goes, the profiles say enough.
+    let users: BTreeSet<(String, String)> = own
+        .iter()
+        .filter(|(line, _)| line.subject == Subject::User)
+        .flat_map(|(line, machines)| machines.iter().map(|it| (it.clone(), line.name.clone())))
+        .collect();
+    let is_new_home = |machine: &str, line: &Line| {
+        let user = line
+            .name
+            .split_once(" of ")
+            .map(|(_, user)| user.to_owned());
+        user.is_some_and(|user| users.contains(&(machine.to_owned(), user)))
+    };
+    for (name, had) in &had {
+        if had.is_rewritten {
+            settled.insert((*name).to_owned());
+        }
+        for line in &had.changes {
+            if !told.contains(&(*name, line.clone())) && !is_new_home(name, line) {
+                let machines = own.entry(line.clone()).or_default();
+                machines.insert((*name).to_owned());
+            }
+        }
+    }
+}
+
+/// What all machines of a shared file lose there and have of their own now, or the other way round,
+/// is no change.
+fn moved(
+    shared: &mut [Shared],
+    own: &mut BTreeMap<Line, BTreeSet<String>>,
+    settled: &mut BTreeSet<String>,
+) {
+    for it in shared.iter_mut().filter(|it| !it.machines.is_empty()) {
+        let machines = &it.machines;
+        it.changes.retain(|line| {
+            let moves = matches!(line.subject, Subject::Option | Subject::Package);
+            let inverse = Line {
+                before: line.after.clone(),
+                after: line.before.clone(),
+                ..line.clone()
+            };
+            let have = own
+                .get_mut(&inverse)
+                .filter(|_| moves && line.sign() != '~');
+            let Some(have) = have.filter(|have| machines.iter().all(|it| have.contains(it))) else {
+                return true;
+            };
+            have.retain(|name| !machines.contains(name));
+            settled.extend(machines.iter().cloned());
+            false
+        });
+    }
+    own.retain(|_, machines| !machines.is_empty());
 }
 
 /// Hosts, MicroVMs and images of an output.
@@ -252,6 +462,11 @@ enum Scope<'a> {
     Machine(&'a str),
     /// All that reach it, in words: `template workstation`.
     Shared(String),
+    /// The packages that the fleet adds or takes from elsewhere.
+    Overlay,
+    Installer(&'a str),
+    /// Who can decrypt which secret.
+    Readers,
     Flake,
     Other,
 }
@@ -270,7 +485,11 @@ fn scope(path: &str) -> Scope<'_> {
         ["modules", "fleet"] => Scope::Shared("fleet".to_owned()),
         ["modules" | "home", category, name] => Scope::Shared(format!("feature {category}.{name}")),
         ["custom", ..] => Scope::Shared(format!("hand-written {}", &path["custom/".len()..])),
+        ["secrets", "recipients.txt"] => Scope::Readers,
         ["secrets", file] if !path.ends_with(".nix") => Scope::Shared(format!("secret {file}")),
+        ["overlays", "default"] => Scope::Overlay,
+        ["installers", name] => Scope::Installer(name),
+        ["pkgs", name, ..] => Scope::Shared(format!("package {name}")),
         _ => Scope::Other,
     }
 }
@@ -278,29 +497,118 @@ fn scope(path: &str) -> Scope<'_> {
 /// A definition as it is compared.
 #[derive(Clone, Debug, PartialEq)]
 struct Value {
+    /// Its code, laid out in one way.
     code: String,
     list: Option<Vec<String>>,
+    priority: Option<i64>,
     conditions: Vec<String>,
 }
 
 type Key = (Option<String>, Vec<String>);
+type Values = BTreeMap<Key, Vec<Value>>;
 
-fn values(text: &str) -> BTreeMap<Key, Vec<Value>> {
-    let mut found: BTreeMap<Key, Vec<Value>> = BTreeMap::new();
+fn values(text: &str) -> Values {
+    let mut found: Values = BTreeMap::new();
     for setting in read(text).settings {
-        let code = &text[setting.value_start..setting.end];
-        let list = match &setting.value {
+        let list: Option<Vec<String>> = match &setting.value {
             DefValue::List(items) => Some(items.iter().map(element).collect()),
             _ => None,
         };
+        let code = match &list {
+            Some(items) if items.is_empty() => "[ ]".to_owned(),
+            Some(items) => format!("[ {} ]", items.join(" ")),
+            None => normal(&text[setting.value_start..setting.end]),
+        };
         let key = (setting.user, setting.path.parts().to_vec());
         found.entry(key).or_default().push(Value {
-            code: code.to_owned(),
+            code,
             list,
+            priority: setting.priority,
             conditions: setting.conditions,
         });
     }
+    for all in found.values_mut().filter(|all| all.len() > 1) {
+        // Of several, those that stand back behind another do not count.
+        let settled = all.iter().filter(|it| it.conditions.is_empty());
+        if let Some(best) = settled.filter_map(|it| it.priority).min() {
+            all.retain(|it| it.priority.is_none_or(|priority| priority <= best));
+        }
+    }
     found
+}
+
+/// The texts of both sides, each read once.
+struct Texts<'a> {
+    trees: &'a Trees,
+    namespace: &'a str,
+    /// The prefix that options of features had, if it was another.
+    renamed: Option<String>,
+    changes: BTreeMap<&'a str, &'a Change>,
+    read: std::cell::RefCell<BTreeMap<(bool, String), Rc<Values>>>,
+}
+
+impl<'a> Texts<'a> {
+    fn new(trees: &'a Trees, namespace: &'a str) -> Self {
+        let changes = trees.changes.iter();
+        Self {
+            trees,
+            namespace,
+            renamed: former_namespace(trees, namespace),
+            changes: changes.map(|it| (it.path.as_str(), it)).collect(),
+            read: std::cell::RefCell::default(),
+        }
+    }
+
+    /// The text of a file, as it was or as it is.
+    fn text(&self, is_new: bool, path: &str) -> Option<String> {
+        let old = self.changes.get(path).filter(|_| !is_new);
+        let bytes = match old {
+            Some(change) => change.old.as_ref()?,
+            None => self.trees.new.get(path)?,
+        };
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        Some(match &self.renamed {
+            Some(before) if old.is_some() => codes::renamed(&text, before, self.namespace),
+            _ => text,
+        })
+    }
+
+    fn holds(&self, is_new: bool, path: &str, part: &str) -> bool {
+        let old = self.changes.get(path).filter(|_| !is_new);
+        let bytes = match old {
+            Some(change) => change.old.as_ref(),
+            None => self.trees.new.get(path),
+        };
+        let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
+        text.is_some_and(|text| text.contains(part))
+    }
+
+    /// What a file defines.
+    fn values(&self, is_new: bool, path: &str) -> Rc<Values> {
+        let is_new = is_new || !self.changes.contains_key(path);
+        let key = (is_new, path.to_owned());
+        if let Some(known) = self.read.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let text = self.text(is_new, path).unwrap_or_default();
+        let found = Rc::new(values(&text));
+        self.read.borrow_mut().insert(key, Rc::clone(&found));
+        found
+    }
+}
+
+/// The prefix that options of features had, where it is another now: what a module of the catalog
+/// declared.
+fn former_namespace(trees: &Trees, namespace: &str) -> Option<String> {
+    let declared = trees.changes.iter().find_map(|change| {
+        let path = change.path.strip_suffix(".nix")?.strip_prefix("modules/")?;
+        let id = path.split_once('/')?;
+        let text = std::str::from_utf8(change.old.as_ref()?).ok()?;
+        let start = text.find("  options.")? + "  options.".len();
+        let name = text[start..].split([' ', '\n']).next()?;
+        name.strip_suffix(&format!(".{}.{}", id.0, id.1))
+    })?;
+    (declared != namespace).then(|| declared.to_owned())
 }
 
 fn element(value: &DefValue) -> String {
@@ -315,7 +623,7 @@ fn element(value: &DefValue) -> String {
             format!("[ {} ]", items.join(" "))
         }
         DefValue::Attrs => "{ }".to_owned(),
-        DefValue::Expr(code) => one_line(code),
+        DefValue::Expr(code) => normal(code),
     }
 }
 
@@ -332,19 +640,8 @@ fn imports(
 }
 
 /// What differs in a file, in words.
-fn lines(
-    trees: &Trees,
-    change: &Change,
-    namespace: &str,
-    host: &str,
-    zones: &mut Zones<'_>,
-) -> Vec<Line> {
-    let text = |bytes: Option<&Vec<u8>>| -> String {
-        bytes
-            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-            .unwrap_or_default()
-    };
-    let (before, after) = (text(change.old.as_ref()), text(trees.new.get(&change.path)));
+fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) -> Vec<Line> {
+    let trees = texts.trees;
     let whole = || {
         let line = match (change.old.is_some(), change.is_there) {
             (true, true) => Line::new(Subject::File, &change.path),
@@ -355,15 +652,35 @@ fn lines(
     if !change.path.ends_with(".nix") {
         return whole();
     }
+    let side = |is_new| texts.text(is_new, &change.path).unwrap_or_default();
+    let (before, after) = (side(false), side(true));
     let mut found: BTreeSet<Line> = BTreeSet::new();
-    let (old, new) = (values(&before), values(&after));
+    let mut old = texts.values(false, &change.path);
+    let new = texts.values(true, &change.path);
+    if !host.is_empty() {
+        let moved = interfaces(host, &old, &new, zones, &mut found);
+        if !moved.is_empty() {
+            let mut values = Values::clone(&old);
+            for (from, to) in moved {
+                let is_of = |key: &Key| firewall(key).is_some_and(|(name, _)| name == from);
+                let keys: Vec<Key> = values.keys().filter(|key| is_of(key)).cloned().collect();
+                for key in keys {
+                    let value = values.remove(&key).unwrap_or_default();
+                    let mut key = key;
+                    key.1[3].clone_from(&to);
+                    values.insert(key, value);
+                }
+            }
+            old = Rc::new(values);
+        }
+    }
     let keys: BTreeSet<&Key> = old.keys().chain(new.keys()).collect();
     for key in keys {
         let (old, new) = (old.get(key), new.get(key));
         if old != new {
             let context = Context {
                 trees,
-                namespace,
+                namespace: texts.namespace,
                 host,
             };
             context.option(key, old, new, &mut found, zones);
@@ -385,7 +702,8 @@ fn lines(
         found.extend(import(it, added));
     }
     if found.is_empty() {
-        return whole();
+        let is_same = texts.renamed.is_some() || normal(&before) == normal(&after);
+        return if is_same { Vec::new() } else { whole() };
     }
     // Of what comes or goes as a whole, the parts are not told.
     let wholes: Vec<(Subject, String)> = found
@@ -404,7 +722,125 @@ fn lines(
                 parts.len() > 2 && at.contains(&parts[0]) && parts[2] == name
             })
     });
-    found.into_iter().collect()
+    disks(found.into_iter().collect())
+}
+
+/// An interface and a list of its ports in the firewall.
+fn firewall(key: &Key) -> Option<(&str, &str)> {
+    match key.1.as_slice() {
+        [a, b, c, name, list]
+            if [a, b, c] == ["networking", "firewall", "interfaces"] && is_ports(list) =>
+        {
+            Some((name, list))
+        }
+        _ => None,
+    }
+}
+
+/// Interfaces that took the place of others in their zones: what was open on the one is on the other.
+fn interfaces(
+    host: &str,
+    old: &Values,
+    new: &Values,
+    zones: &mut Zones<'_>,
+    found: &mut BTreeSet<Line>,
+) -> Vec<(String, String)> {
+    let open = |values: &Values| {
+        let mut open: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+        for (key, values) in values {
+            if let Some((name, list)) = firewall(key) {
+                let ports = elements(Some(values)).into_iter();
+                let ports = ports.map(|port| (list.to_owned(), port));
+                open.entry(name.to_owned()).or_default().extend(ports);
+            }
+        }
+        open
+    };
+    let (old, new) = (open(old), open(new));
+    let mut fresh: Vec<(&String, &BTreeSet<_>, String)> = new
+        .iter()
+        .filter(|(name, _)| !old.contains_key(*name))
+        .filter_map(|(name, ports)| Some((name, ports, zones(host, name)?)))
+        .collect();
+    let mut moved = Vec::new();
+    for (name, ports) in &old {
+        if new.contains_key(name) || zones(host, name).is_some() {
+            continue;
+        }
+        let likeness = |it: &&(&String, &BTreeSet<_>, String)| ports.intersection(it.1).count();
+        let best = fresh.iter().max_by_key(likeness);
+        let Some(best) = best.filter(|it| likeness(it) * 2 > ports.len()).cloned() else {
+            continue;
+        };
+        fresh.retain(|it| it.0 != best.0);
+        found.insert(Line {
+            before: Some(name.clone()),
+            after: Some(best.0.clone()),
+            ..Line::new(Subject::Interface, best.2)
+        });
+        moved.push((name.clone(), best.0.clone()));
+    }
+    moved
+}
+
+/// Many settings of disks in a few lines: the partitions that come and go, and what merely changes.
+fn disks(lines: Vec<Line>) -> Vec<Line> {
+    /// Settings that are told one by one.
+    const MOST: usize = 4;
+    let is_disk = |line: &Line| line.subject == Subject::Option && line.name.starts_with("disko.");
+    if lines.iter().filter(|line| is_disk(line)).count() <= MOST {
+        return lines;
+    }
+    let (disks, mut rest): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(is_disk);
+    let mut parts: BTreeMap<String, [BTreeMap<String, BTreeSet<String>>; 2]> = BTreeMap::new();
+    let mut changed = Vec::new();
+    for line in disks {
+        if line.sign() == '~' {
+            changed.push(line);
+            continue;
+        }
+        let names: Vec<&str> = line.name.split('.').collect();
+        let disk = names.get(3).copied().unwrap_or_default().to_owned();
+        let at = names.iter().position(|name| *name == "partitions");
+        let part = at.and_then(|at| names.get(at + 1)).or(names.get(4));
+        let sides = parts.entry(disk).or_default();
+        let side = &mut sides[usize::from(line.sign() == '+')];
+        let part = part.copied().unwrap_or_default();
+        let kinds = side.entry(part.to_owned()).or_default();
+        if matches!(names.last(), Some(&"type" | &"format")) {
+            let value = line.before.iter().chain(&line.after);
+            let value = value.map(|value| value.trim_matches('"').to_owned());
+            kinds.extend(value.filter(|kind| kind != "filesystem" && kind != part));
+        }
+    }
+    let shown = |side: &BTreeMap<String, BTreeSet<String>>| {
+        let all = side.iter().map(|(part, kinds)| {
+            let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+            if kinds.is_empty() {
+                part.clone()
+            } else {
+                format!("{part} ({})", kinds.join(", "))
+            }
+        });
+        let text = all.collect::<Vec<_>>().join(", ");
+        (!side.is_empty()).then(|| one_line(&text))
+    };
+    rest.extend(parts.into_iter().map(|(disk, [before, after])| Line {
+        before: shown(&before),
+        after: shown(&after),
+        ..Line::new(Subject::Disk, disk)
+    }));
+    let more = changed.len().saturating_sub(MOST);
+    changed.truncate(MOST);
+    rest.extend(changed);
+    if more > 0 {
+        rest.push(Line {
+            note: Some(format!("{more} more")),
+            ..Line::new(Subject::Option, "disko.devices")
+        });
+    }
+    rest.sort();
+    rest
 }
 
 /// What an import that comes or goes means.
@@ -466,6 +902,10 @@ impl Context<'_> {
                     line.note = (!with.is_empty()).then(|| format!("with {}", with.join(", ")));
                 } else if new.is_some() {
                     line.note = Some("switched off".to_owned());
+                }
+                if is_on(old) == added {
+                    // It was not on, and is told not to be.
+                    return;
                 }
                 found.insert(line);
                 return;
@@ -605,32 +1045,34 @@ fn changed(
         values.is_some_and(|all| all.iter().all(|value| value.list.is_some()))
     };
     let mut line = Line::new(subject, name);
-    if is_list(old) && is_list(new) {
-        let parts = difference(&elements(old), &elements(new));
-        let parts: Vec<String> = parts
-            .into_iter()
-            .map(|(element, added)| format!("{}{element}", if added { "+" } else { "-" }))
-            .collect();
-        line.note = Some(if parts.is_empty() {
-            "in another order".to_owned()
-        } else {
-            one_line(&parts.join(" "))
-        });
-        found.insert(line);
-        return;
-    }
-    let code = |values: Option<&Vec<Value>>| {
+    let codes = |values: Option<&Vec<Value>>| {
         values.map(|all| {
-            let codes: Vec<String> = all.iter().map(|it| one_line(unwrapped(&it.code))).collect();
+            let codes: Vec<&str> = all.iter().map(|it| unwrapped(&it.code)).collect();
             codes.join(", ")
         })
     };
-    line.before = code(old);
-    line.after = code(new);
-    if line.before == line.after {
-        line.note = Some("with another priority or condition, or further down".to_owned());
-        line.before = None;
-        line.after = None;
+    let (before, after) = (codes(old), codes(new));
+    if before == after {
+        let conditions = |values: Option<&Vec<Value>>| {
+            let all = values.into_iter().flatten();
+            all.map(|it| it.conditions.clone()).collect::<Vec<_>>()
+        };
+        let is_conditional = conditions(old) != conditions(new);
+        let what = if is_conditional {
+            "condition"
+        } else {
+            "priority"
+        };
+        line.note = Some(format!("with another {what}"));
+    } else if is_list(old) && is_list(new) {
+        line.note = Some(codes::list_difference(&elements(old), &elements(new)));
+    } else if let (Some(before), Some(after)) = (&before, &after) {
+        let (before, after) = codes::difference(before, after);
+        line.before = Some(before);
+        line.after = Some(after);
+    } else {
+        line.before = before.map(|code| one_line(&code));
+        line.after = after.map(|code| one_line(&code));
     }
     found.insert(line);
 }
@@ -685,6 +1127,123 @@ fn inputs(trees: &Trees, change: &Change) -> Vec<Line> {
             ..Line::new(Subject::Input, name)
         })
         .collect()
+}
+
+/// Packages that an overlay of the fleet makes otherwise.
+fn packages(texts: &Texts<'_>, change: &Change) -> Vec<Line> {
+    let facts = |is_new| {
+        let text = texts.text(is_new, &change.path).unwrap_or_default();
+        let mut found: BTreeMap<String, String> = BTreeMap::new();
+        for item in nix::outline(&text).unwrap_or_default() {
+            let code = &text[item.value_start..item.end];
+            if let (nix::Named::Attribute, [name]) = (item.named, item.path.as_slice())
+                && name != code
+            {
+                found.insert(name.clone(), normal(code));
+            }
+        }
+        found
+    };
+    let (old, new) = (facts(false), facts(true));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let differing = names.into_iter().filter(|it| old.get(*it) != new.get(*it));
+    let lines: Vec<Line> = differing
+        .map(|name| Line {
+            before: old.get(name).map(|code| one_line(code)),
+            after: new.get(name).map(|code| one_line(code)),
+            ..Line::new(Subject::Package, name)
+        })
+        .collect();
+    if lines.is_empty() {
+        return vec![Line::new(Subject::File, &change.path)];
+    }
+    lines
+}
+
+/// Who can decrypt a secret now, or cannot any more, as the list for the script tells.
+fn readers(texts: &Texts<'_>, change: &Change) -> Vec<Line> {
+    type Facts = BTreeMap<(String, String), String>;
+    let facts = |is_new| -> Facts {
+        let text = texts.text(is_new, &change.path).unwrap_or_default();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .filter_map(|line| {
+                let mut parts = line.splitn(3, ' ');
+                let (file, reader, key) = (parts.next()?, parts.next()?, parts.next()?);
+                let secret = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+                let reader = reader.replace(':', " ");
+                Some(((secret.to_owned(), reader), key.to_owned()))
+            })
+            .collect()
+    };
+    let (old, new) = (facts(false), facts(true));
+    let secrets = |facts: &Facts| -> BTreeSet<String> {
+        facts.keys().map(|(secret, _)| secret.clone()).collect()
+    };
+    let (had, has) = (secrets(&old), secrets(&new));
+    let mut lines = Vec::new();
+    let mut rekeyed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let all: BTreeSet<&(String, String)> = old.keys().chain(new.keys()).collect();
+    for it in all {
+        let (secret, reader) = it;
+        match (old.get(it), new.get(it)) {
+            (Some(before), Some(after)) if before != after => {
+                rekeyed.entry(reader).or_default().push(secret);
+            }
+            (Some(_), Some(_)) => {}
+            (before, _) => {
+                let how = if before.is_some() {
+                    "no longer readable by"
+                } else if had.contains(secret) {
+                    "now also readable by"
+                } else {
+                    "readable by"
+                };
+                let note = Some(format!("{how} {reader}"));
+                let line = match (had.contains(secret), has.contains(secret)) {
+                    (true, true) => Line::new(Subject::Secret, secret),
+                    (_, added) => Line::added(Subject::Secret, secret, added),
+                };
+                lines.push(Line { note, ..line });
+            }
+        }
+    }
+    lines.extend(rekeyed.into_iter().map(|(reader, secrets)| Line {
+        note: Some(one_line(&format!(
+            "with another key: {}",
+            secrets.join(", ")
+        ))),
+        ..Line::new(Subject::Reader, reader)
+    }));
+    // Of one that comes or goes, all readers on one line.
+    let mut merged: Vec<Line> = Vec::new();
+    for line in lines {
+        match merged.last_mut() {
+            Some(last)
+                if last.subject == Subject::Secret
+                    && last.name == line.name
+                    && last.sign() == line.sign() =>
+            {
+                let (how, reader) = split_readers(line.note.as_deref());
+                let note = last.note.get_or_insert_default();
+                if note.starts_with(how) {
+                    note.push_str(", ");
+                    note.push_str(reader);
+                } else {
+                    merged.push(line);
+                }
+            }
+            _ => merged.push(line),
+        }
+    }
+    merged
+}
+
+/// `readable by` and who.
+fn split_readers(note: Option<&str>) -> (&str, &str) {
+    let note = note.unwrap_or_default();
+    let at = note.find(" by ").map_or(0, |at| at + " by ".len());
+    (&note[..at], &note[at..])
 }
 
 /// The address of each input in `flake.nix`.

@@ -3,10 +3,11 @@
 //! What was is the output folder as it is, or as a revision of the repository has it; where a
 //! revision has no output, the spec of that revision is generated.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use diag::Diagnostics;
+use output::Hash;
 use rayon::prelude::*;
 use sha1::{Digest as _, Sha1};
 use walkdir::WalkDir;
@@ -42,6 +43,9 @@ pub(crate) struct Trees {
     pub(crate) changes: Vec<Change>,
     /// The spec, for what the files do not say.
     pub(crate) sources: Sources,
+    /// Files that the spec wants otherwise and that gen leaves alone: they were ejected, edited by
+    /// hand, or never its own.
+    pub(crate) kept: Vec<String>,
 }
 
 impl Trees {
@@ -67,7 +71,7 @@ impl Trees {
         Self {
             new,
             changes,
-            sources: Sources::default(),
+            ..Self::default()
         }
     }
 }
@@ -75,9 +79,9 @@ impl Trees {
 /// Reads both sides. With errors in the spec they are reported, and there is nothing to compare.
 pub(crate) fn compare(app: &App, since: Option<&str>) -> anyhow::Result<Result<Trees, Status>> {
     let sources = app.load()?;
-    let kept = sources.clone();
+    let spec = sources.clone();
     Ok(trees(app, since, sources)?.map(|trees| Trees {
-        sources: kept,
+        sources: spec,
         ..trees
     }))
 }
@@ -125,6 +129,7 @@ fn trees(
         });
         (disk, generated, committed)
     });
+    let mut kept = Vec::new();
     let new = if let Some(mut generated) = generated {
         let Some(tree) = generated.tree.take() else {
             console::report(app.format, &generated.diagnostics, &generated.sources)?;
@@ -132,44 +137,77 @@ fn trees(
         };
         // Nobody waits until a large fleet is taken apart.
         rayon::spawn(move || drop(generated));
-        let owned: BTreeSet<&str> = manifest
-            .iter()
-            .flat_map(|manifest| manifest.files.keys().map(String::as_str))
-            .collect();
-        let mut new: Files = tree
+        let new = tree
             .into_iter()
             .map(|(path, file)| (path, file.bytes))
             .collect();
-        // What is not ours stays: the lock file, encrypted files, what was added by hand.
-        for (path, bytes) in &disk {
-            if !owned.contains(path.as_str()) && !new.contains_key(path) {
-                new.insert(path.clone(), bytes.clone());
-            }
-        }
-        new
+        applied(new, &disk, manifest.as_ref(), &mut kept)
     } else {
         disk.clone()
     };
     let (Some(repository), Some(committed)) = (repository, committed) else {
-        return Ok(Ok(Trees::between(disk, new)));
+        let trees = Trees::between(disk, new);
+        return Ok(Ok(Trees { kept, ..trees }));
     };
     let committed = committed?;
     if committed.keys().any(|path| path.ends_with("flake.nix")) {
-        return Ok(Ok(against(&repository, committed, new)?));
+        let trees = against(&repository, committed, new)?;
+        return Ok(Ok(Trees { kept, ..trees }));
     }
-    let old = match at_revision(app, &repository)? {
+    let mut old = match at_revision(app, &repository)? {
         Ok(old) => old,
         Err(status) => return Ok(Err(status)),
     };
     // What is not generated is not known of then; it counts as it is.
-    let mut old = old;
-    let foreign = new.iter().filter(|(path, _)| is_foreign(path));
-    let foreign: Vec<_> = foreign
-        .filter(|(path, _)| !old.contains_key(*path))
+    let is_ejected = |path: &str| {
+        let manifest = manifest.as_ref();
+        old.contains_key(path) && manifest.is_some_and(|it| it.ejected.contains_key(path))
+    };
+    let foreign: Vec<_> = new
+        .iter()
+        .filter(|(path, _)| is_ejected(path) || is_foreign(path) && !old.contains_key(*path))
         .map(|(path, bytes)| (path.clone(), bytes.clone()))
         .collect();
     old.extend(foreign);
-    Ok(Ok(Trees::between(old, new)))
+    let trees = Trees::between(old, new);
+    Ok(Ok(Trees { kept, ..trees }))
+}
+
+/// The folder as applying a generated tree leaves it. What is not ours stays: the lock file, encrypted
+/// files, what was added by hand, and what was generated once and is the user's since.
+fn applied(
+    mut new: Files,
+    disk: &Files,
+    manifest: Option<&output::Manifest>,
+    kept: &mut Vec<String>,
+) -> Files {
+    let owned = |path: &str| manifest.and_then(|manifest| manifest.files.get(path));
+    for (path, bytes) in disk {
+        let Some(wanted) = new.get_mut(path) else {
+            let is_removed = owned(path).is_some_and(|owned| owned.hash == Hash::of(bytes));
+            if !is_removed {
+                new.insert(path.clone(), bytes.clone());
+            }
+            continue;
+        };
+        if wanted == bytes {
+            continue;
+        }
+        let ejected = manifest.and_then(|manifest| manifest.ejected.get(path));
+        let is_ours = owned(path).is_some_and(|owned| owned.hash == Hash::of(bytes));
+        if ejected.is_some() || !is_ours {
+            // An ejected file is not missed until the spec has come to want something else.
+            if ejected != Some(&Hash::of(wanted)) {
+                kept.push(path.clone());
+            }
+            wanted.clone_from(bytes);
+        }
+    }
+    let ejected = manifest.iter().flat_map(|manifest| manifest.ejected.keys());
+    for path in ejected.filter(|path| !disk.contains_key(*path)) {
+        new.remove(path);
+    }
+    new
 }
 
 /// Files of the output that gen does not write.
@@ -242,7 +280,7 @@ fn against(
     Ok(Trees {
         new,
         changes,
-        sources: Sources::default(),
+        ..Trees::default()
     })
 }
 

@@ -328,3 +328,418 @@ fn what_cannot_be_compared() {
         project.run(&["affected", "--since", "main"])
     );
 }
+
+/// What is said of a change before it is generated.
+fn stale(project: &Project) -> String {
+    project.clean(&["affected", "--since", "HEAD"]).stdout
+}
+
+fn told(project: &Project) -> String {
+    project.run(&["diff", "--summary"]).stdout
+}
+
+#[test]
+fn ejected_files() {
+    let project = repository();
+    project.clean(&["eject", "hosts/h2/default.nix"]);
+    commit(&project);
+    edit(
+        &project,
+        "generated/hosts/h2/default.nix",
+        "system.stateVersion",
+        "services.nginx.enable = true;\n  system.stateVersion",
+    );
+    let h1 = "    network: { address: 10.0.0.1";
+    let fstrim = |line: &str| {
+        let host = line.trim_start();
+        format!("    settings: {{ services.fstrim.enable: true }}\n    {host}")
+    };
+    edit(&project, "spec/hosts.yaml", h1, &fstrim(h1));
+    assert_eq!(stale(&project), "host h1\nhost h2\n");
+    let run = project.clean(&["diff", "--summary", "--since", "HEAD"]);
+    assert!(
+        run.stdout.contains("h2\n+ services.nginx.enable = true"),
+        "{run}"
+    );
+    project.clean(&[]);
+    assert_eq!(stale(&project), "host h1\nhost h2\n");
+    commit(&project);
+    // What the spec wants in the file of another is not what happens.
+    let h2 = "    network: { address: 10.0.0.2";
+    edit(&project, "spec/hosts.yaml", h2, &fstrim(h2));
+    assert_eq!(stale(&project), "");
+    assert_snapshot!("summary_kept", project.run(&["diff", "--summary"]));
+    let json = project
+        .run(&["diff", "--summary", "--format", "json"])
+        .stdout;
+    assert!(json.contains("hosts/h2/default.nix"), "{json}");
+    let markdown = project
+        .run(&["diff", "--summary", "--format", "markdown"])
+        .stdout;
+    assert!(markdown.contains("hosts/h2/default.nix"), "{markdown}");
+}
+
+#[test]
+fn files_edited_by_hand() {
+    let project = repository();
+    edit(
+        &project,
+        "generated/hosts/h2/default.nix",
+        "system.stateVersion",
+        "services.nginx.enable = true;\n  system.stateVersion",
+    );
+    assert_eq!(stale(&project), "host h2\n");
+    assert!(told(&project).contains("hosts/h2/default.nix"));
+    // Also one that is no longer generated stays.
+    project.write("spec/hosts.yaml", hosts(1));
+    let run = project.clean(&["affected", "--since", "HEAD"]).stdout;
+    assert_eq!(run, "host h2\nhost h3 (removed)\nhost h4 (removed)\n");
+}
+
+#[test]
+fn what_hand_written_modules_take_of_the_flake() {
+    let project = repository();
+    let module = "{ inputs, ... }:\n{\n  environment.etc.a.source = inputs.foo;\n}\n";
+    project.write("spec/nix/extra.nix", module);
+    project.write(
+        "spec/inputs.yaml",
+        "inputs:\n  foo: { url: \"github:example/foo\", follows: [nixpkgs] }\n",
+    );
+    edit(
+        &project,
+        "spec/hosts.yaml",
+        "  h2:\n    template: desk\n",
+        "  h2:\n    template: desk\n    modules: [nix/extra.nix]\n",
+    );
+    project.clean(&[]);
+    let lock = |rev: &str| {
+        format!(
+            r#"{{"version":7,"root":"root","nodes":{{"root":{{"inputs":{{"nixpkgs":"nixpkgs","foo":"foo"}}}},"nixpkgs":{{"locked":{{"rev":"n"}}}},"foo":{{"locked":{{"rev":"{rev}"}}}}}}}}"#
+        )
+    };
+    project.write("generated/flake.lock", lock("1"));
+    commit(&project);
+    project.write("generated/flake.lock", lock("2"));
+    let run = project.clean(&["affected", "--since", "HEAD", "--because"]);
+    assert_eq!(run.stdout, "host h2\n  input foo\n");
+    commit(&project);
+    let whole = "{ inputs, ... }:\n{\n  environment.etc.a.source = \"${inputs.self}/custom/nix/extra.nix\";\n}\n";
+    project.write("spec/nix/extra.nix", whole);
+    project.clean(&[]);
+    commit(&project);
+    edit(&project, "spec/fleet.yaml", "name: lab", "name: labs");
+    assert_eq!(affected(&project), "host h2\n");
+}
+
+/// A repository in which the two hosts have another file than the common one.
+fn fleet(files: &[(&str, &str)]) -> Project {
+    let mut project = Project::empty();
+    for (path, text) in files {
+        project = project.file(path, *text);
+    }
+    project.clean(&[]);
+    project
+}
+
+const SMALL: &str = r#"version: 1
+fleet:
+  name: lab
+  stateVersion: "25.11"
+  system: x86_64-linux
+  zones: [lan]
+features:
+  web.server:
+    summary: Small web server
+    options:
+      jobs: { type: { list: anything }, default: [], description: What it does }
+    requires: [web.log]
+    nixos: { services.caddy.enable: true }
+  web.log:
+    summary: Log of the web server
+    nixos: { services.caddy.logFormat: level INFO }
+  web.watch:
+    summary: Watches the web server
+    ports: [{ port: 9000, zones: [lan] }, { port: 9001, zones: [lan] }]
+    nixos: { services.caddy.group: watch }
+templates:
+  base:
+    features: { web: [server, watch] }
+  bare: { settings: { services.fwupd.enable: true } }
+hosts:
+  a: { template: base, hardware: { cpu: none, platform: lxc }, network: { zones: { lan: [eth0] } } }
+  b: { template: base, hardware: { cpu: none, platform: lxc }, network: { zones: { lan: [eth0] } } }
+  c: { template: bare, hardware: { cpu: none, platform: lxc } }
+"#;
+
+#[test]
+fn features_are_told_by_what_machines_have() {
+    let path = "spec/fleet.yaml";
+    let (base, bare) = ("{ web: [server, watch] }", "{ web: [server] }");
+    let own = |name: &str, feature: &str| {
+        (
+            format!("  {name}: {{ template: base,"),
+            format!("  {name}: {{ template: base, features: {{ web: [{feature}] }},"),
+        )
+    };
+    // From the template into both of its hosts: nothing.
+    let project = fleet(&[(path, SMALL)]);
+    edit(&project, path, base, bare);
+    for name in ["a", "b"] {
+        let (from, to) = own(name, "watch");
+        edit(&project, path, &from, &to);
+    }
+    let moved = told(&project);
+    assert!(!moved.contains("web.watch"), "{moved}");
+    assert!(
+        moved.contains("with nothing won or lost: a, b\n"),
+        "{moved}"
+    );
+    // Into one of them: the other lost it.
+    let project = fleet(&[(path, SMALL)]);
+    edit(&project, path, base, bare);
+    let (from, to) = own("a", "watch");
+    edit(&project, path, &from, &to);
+    assert!(
+        told(&project).starts_with("b\n- feature web.watch\n"),
+        "{}",
+        told(&project)
+    );
+    // Another template that has the same, and what it has by requirement alone.
+    let project = fleet(&[(path, SMALL)]);
+    edit(
+        &project,
+        path,
+        "  bare: {",
+        "  more: { extends: base, features: { web: [log] } }\n  bare: {",
+    );
+    edit(
+        &project,
+        path,
+        "  a: { template: base",
+        "  a: { template: more",
+    );
+    let same = told(&project);
+    assert!(
+        same.starts_with("a\n- template base\n+ template more\n\n"),
+        "{same}"
+    );
+    // Another template altogether.
+    let project = fleet(&[(path, SMALL)]);
+    edit(
+        &project,
+        path,
+        "  a: { template: base",
+        "  a: { template: bare",
+    );
+    let run = told(&project);
+    let lost = "a\n+ template bare\n- template base\n- feature web.server\n- feature web.watch\n";
+    assert!(run.starts_with(lost), "{run}");
+    // Switched off by one host, and by the template.
+    let project = fleet(&[(path, SMALL)]);
+    edit(
+        &project,
+        path,
+        "  a: { template: base,",
+        "  a: { template: base, features: { web: { watch: false } },",
+    );
+    assert!(told(&project).starts_with("a\n- feature web.watch, switched off\n"));
+    let project = fleet(&[(path, SMALL)]);
+    edit(&project, path, base, bare);
+    assert!(told(&project).starts_with("template base (a, b)\n- feature web.watch\n"));
+}
+
+#[test]
+fn settings_that_move_between_files() {
+    let path = "spec/fleet.yaml";
+    let project = fleet(&[(path, SMALL)]);
+    edit(
+        &project,
+        path,
+        "bare: { settings: { services.fwupd.enable: true } }",
+        "bare: { settings: { services.fstrim.enable: true } }",
+    );
+    edit(
+        &project,
+        path,
+        "  c: { template: bare,",
+        "  c: { template: bare, settings: { services.fwupd.enable: true },",
+    );
+    let run = told(&project);
+    assert!(!run.contains("fwupd"), "{run}");
+    assert!(run.contains("services.fstrim.enable = true"), "{run}");
+}
+
+#[test]
+fn long_values_are_compared_whole() {
+    let path = "spec/fleet.yaml";
+    let job = |name: &str, target: &str| {
+        format!(
+            "{{ name: {name}, description: a long text so that this part of it cannot stand on one line with the rest, target: {target} }}"
+        )
+    };
+    let spec = |target: &str, unfree: &str, also: &str| {
+        let jobs = format!("[{}, {}]", job("x", "one"), job("z", target));
+        let script = "!lines |\n          if true; then\n            echo a\n          fi\n";
+        SMALL
+            .replace("{ web: [server, watch] }", &format!("{{ web: {{ server: {{ jobs: {jobs} }}, watch: true }} }}"))
+            .replace("  zones: [lan]\n", &format!("  zones: [lan]\n  packages: {{ unfree: [aaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbbbbbbbb, cccccccccccccccccccc, dddddddddddddddd, {unfree}zzzz] }}\n"))
+            .replace("  c: { template: bare, hardware: { cpu: none, platform: lxc } }\n", &format!("  c:\n    template: bare\n    hardware: {{ cpu: none, platform: lxc }}\n    settings:\n{also}      systemd.services.x.script: {script}"))
+    };
+    let project = fleet(&[(path, &spec("two", "", ""))]);
+    project.write(path, spec("three", "", ""));
+    let run = told(&project);
+    assert!(run.contains("web.server.jobs: -"), "{run}");
+    assert!(run.contains("target = \"two\""), "{run}");
+    assert!(run.contains("target = \"three\""), "{run}");
+    assert!(!run.contains("order"), "{run}");
+    let project = fleet(&[(path, &spec("two", "", ""))]);
+    project.write(path, spec("two", "mmmm, ", ""));
+    let run = told(&project);
+    assert!(run.contains("\"mmmm\" …"), "{run}");
+    assert!(!run.contains("priority"), "{run}");
+    // Further in, since it has a neighbour now; the script is what it was.
+    let project = fleet(&[(path, &spec("two", "", ""))]);
+    project.write(
+        path,
+        spec("two", "", "      systemd.services.x.enable: false\n"),
+    );
+    let run = told(&project);
+    assert!(
+        run.starts_with("c\n+ systemd.services.x.enable = false\n\n"),
+        "{run}"
+    );
+}
+
+#[test]
+fn interfaces_and_ports() {
+    let path = "spec/fleet.yaml";
+    let project = fleet(&[(path, SMALL)]);
+    edit(
+        &project,
+        path,
+        "  a: { template: base, hardware: { cpu: none, platform: lxc }, network: { zones: { lan: [eth0] } } }",
+        "  a: { template: base, hardware: { cpu: none, platform: lxc }, network: { zones: { lan: [eth9] } } }",
+    );
+    let run = told(&project);
+    assert!(
+        run.starts_with("a\n~ interface of lan: eth0 → eth9\n\n"),
+        "{run}"
+    );
+    let project = fleet(&[(path, SMALL)]);
+    edit(
+        &project,
+        path,
+        "  a: { template: base,",
+        "  a: { template: base, settings: { networking.firewall.interfaces.eth0.allowedTCPPorts: !force [80] },",
+    );
+    let run = told(&project);
+    let closed = "a\n+ port 80/tcp opened on lan\n- port 9000/tcp closed on lan\n- port 9001/tcp closed on lan\n";
+    assert!(run.starts_with(closed), "{run}");
+    let markdown = project
+        .run(&["diff", "--summary", "--format", "markdown"])
+        .stdout;
+    assert!(
+        markdown.contains("\n- port `9000/tcp` closed on lan\n"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn another_namespace_is_one_line() {
+    let path = "spec/fleet.yaml";
+    let project = fleet(&[(path, SMALL)]);
+    edit(
+        &project,
+        path,
+        "  name: lab\n",
+        "  name: lab\n  namespace: my\n",
+    );
+    let run = told(&project);
+    assert!(
+        run.starts_with("options of features (a, b)\n~ prefix: features → my\n\n"),
+        "{run}"
+    );
+    assert!(!run.contains("web."), "{run}");
+}
+
+#[test]
+fn packages_disks_secrets_and_installers() {
+    let path = "spec/fleet.yaml";
+    // Those of the example fleet.
+    let rules = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../generated/secrets/secrets.nix"
+    ))
+    .unwrap();
+    let keys: Vec<&str> = rules
+        .split('"')
+        .filter(|text| text.starts_with("ssh-ed25519 "))
+        .collect();
+    let key = |n: usize| keys[n];
+    let spec = |packages: &str, disk: &str, hosts: &str, key_of_b: usize, installer: &str| {
+        format!(
+            r#"version: 1
+fleet: {{ name: lab, stateVersion: "25.11", system: x86_64-linux, packages: {{ unstable: true, pins: {{ {packages} }} }} }}
+inputs: {{ other: {{ url: "github:NixOS/nixpkgs/nixos-25.05" }} }}
+users: {{ alice: {{ fullName: Alice Example, admin: true, sshKeys: ["{} alice@example"] }} }}
+disks: {{ d: {disk} }}
+secrets:
+  keys: {{ hosts: {{ a: "{}", b: "{}" }}, users: {{ alice: "{}" }} }}
+  items: {{ token: {{ hosts: {hosts} }} }}
+hosts:
+  a: {{ installer: {installer}, users: {{ alice: [] }}, hardware: {{ cpu: intel, boot: {{ loader: systemd-boot }}, disks: d }} }}
+  b: {{ hardware: {{ cpu: none, platform: lxc }} }}
+"#,
+            key(0),
+            key(2),
+            key(key_of_b),
+            key(3),
+        )
+    };
+    let disk = "{ layout: ext4, device: /dev/sda, swap: 8G }";
+    let before = spec("jq: unstable", disk, "[a]", 1, "true");
+    let summed = |after: &str| {
+        let project = Project::empty().file(path, before.as_str());
+        project.write("generated/secrets/token.age", "age-encryption.org/v1");
+        project.run(&[]);
+        project.write(path, after);
+        told(&project)
+    };
+    let run = summed(&spec("jq: unstable", disk, "[a, b]", 1, "true"));
+    assert!(
+        run.contains("secrets\n~ secret token, now also readable by host b\n"),
+        "{run}"
+    );
+    assert!(!run.contains("recipients"), "{run}");
+    let run = summed(&spec(
+        "jq: unstable, hello: unstable",
+        disk,
+        "[a]",
+        3,
+        "true",
+    ));
+    assert!(run.starts_with("packages (a, b)\n+ package hello"), "{run}");
+    let luks = "{ layout: luks-btrfs, device: /dev/sdb, swap: 4G }";
+    let run = summed(&spec("jq: unstable", luks, "[a]", 1, "true"));
+    assert!(run.starts_with("disk layout d (a)\n~ disk layout d: root (ext4), swap → luks (btrfs)\n~ disko.devices.disk.d.device: \"/dev/sda\" → \"/dev/sdb\"\n\n"), "{run}");
+    let run = summed(&spec("jq: unstable", disk, "[a]", 1, "false"));
+    assert!(
+        run.starts_with("- installer a (removed)\n\nalso: "),
+        "{run}"
+    );
+    let run = summed(&before.replace("alice@example", "alice@home"));
+    assert!(
+        run.contains("installer a\n~ users.users.root.openssh.authorizedKeys.keys: "),
+        "{run}"
+    );
+    let both = spec("jq: unstable", disk, "[a, b]", 1, "true");
+    let project = Project::empty().file(path, both);
+    project.write("generated/secrets/token.age", "age-encryption.org/v1");
+    project.run(&[]);
+    project.write(path, spec("jq: unstable", disk, "[a, b]", 4, "true"));
+    let run = told(&project);
+    assert!(
+        run.contains("~ reader host b, with another key: token\n"),
+        "{run}"
+    );
+}

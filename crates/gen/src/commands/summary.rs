@@ -85,7 +85,8 @@ fn names(all: &[String]) -> String {
 
 fn title(group: &Group) -> String {
     match (&group.of, group.machines.as_slice()) {
-        (Some(of), []) if of == "flake" => of.clone(),
+        (Some(of), []) if of == "flake" || of == "secrets" => of.clone(),
+        (Some(of), []) if of.starts_with("installer ") => of.clone(),
         (Some(of), []) => format!("{of} (no machine has it)"),
         (Some(of), machines) => format!("{of} ({})", names(machines)),
         (None, machines) => names(machines),
@@ -142,12 +143,22 @@ fn human(found: &Summary) -> String {
             );
         }
     }
-    if !found.others.is_empty() {
-        let _ = writeln!(text, "\nalso: {}", names(&found.others));
-    }
-    if !found.unchanged.is_empty() {
-        let _ = writeln!(text, "\nunchanged: {}", unchanged(&found.unchanged));
-    }
+    let mut last = |word: &str, names: &str| {
+        if !names.is_empty() {
+            let apart = if text.is_empty() { "" } else { "\n" };
+            let _ = writeln!(text, "{apart}{word}: {names}");
+        }
+    };
+    last(
+        "moved in the files, with nothing won or lost",
+        &names(&found.rewritten),
+    );
+    last(
+        "kept, though the spec wants something else there",
+        &names(&found.kept),
+    );
+    last("also", &names(&found.others));
+    last("unchanged", &unchanged(&found.unchanged));
     text
 }
 
@@ -179,6 +190,8 @@ fn markdown(found: &Summary) -> String {
         let _ = writeln!(text, "\n**{}**\n", title(group));
         for line in &group.changes {
             let how = match line.sign() {
+                // Their notes say it.
+                _ if line.subject == Subject::Port => "",
                 '+' => "added: ",
                 '-' => "removed: ",
                 _ => "",
@@ -188,11 +201,21 @@ fn markdown(found: &Summary) -> String {
             let _ = writeln!(text, "- {how}{}`{name}`{values}", line.subject.word());
         }
     }
-    if !found.others.is_empty() {
-        let _ = writeln!(text, "\nAlso: {}.", names(&found.others));
-    }
-    if !found.unchanged.is_empty() {
-        let _ = writeln!(text, "\nUnchanged: {}.", unchanged(&found.unchanged));
+    for (word, names) in [
+        (
+            "Moved in the files, with nothing won or lost",
+            names(&found.rewritten),
+        ),
+        (
+            "Kept, though the spec wants something else there",
+            names(&found.kept),
+        ),
+        ("Also", names(&found.others)),
+        ("Unchanged", unchanged(&found.unchanged)),
+    ] {
+        if !names.is_empty() {
+            let _ = writeln!(text, "\n{word}: {names}.");
+        }
     }
     text
 }
