@@ -352,14 +352,11 @@ fn features(
             }
             let mut meant: Vec<(&str, Line)> = Vec::new();
             for name in &it.machines {
+                // Such as a host that runs a guest which has the file.
                 let Some((name, had)) = had.get_key_value(name.as_str()) else {
-                    return false;
+                    continue;
                 };
-                let mut users: Vec<&Option<String>> = had.through(&it.path).collect();
-                if users.is_empty() {
-                    return false;
-                }
-                users.dedup();
+                let users: BTreeSet<&Option<String>> = had.through(&it.path).collect();
                 for user in users {
                     let of = user.as_ref().filter(|_| !line.name.contains(" of "));
                     let full = of.map_or_else(
@@ -887,7 +884,11 @@ impl Context<'_> {
         };
         if let Some([category, name, rest @ ..]) = names.strip_prefix(space.as_slice()) {
             let id = format!("{category}.{name}");
-            if let ["enable"] = rest {
+            let is_said = |values: Option<&Vec<Value>>| {
+                let mut all = values.into_iter().flatten();
+                all.all(|it| matches!(unwrapped(&it.code), "true" | "false"))
+            };
+            if rest == ["enable"] && is_said(old) && is_said(new) {
                 let is_on = |values: Option<&Vec<Value>>| {
                     values.is_some_and(|all| all.iter().any(|it| unwrapped(&it.code) == "true"))
                 };

@@ -85,7 +85,7 @@ fn names(all: &[String]) -> String {
 
 fn title(group: &Group) -> String {
     match (&group.of, group.machines.as_slice()) {
-        (Some(of), []) if of == "flake" || of == "secrets" => of.clone(),
+        (Some(of), []) if matches!(of.as_str(), "flake" | "packages" | "secrets") => of.clone(),
         (Some(of), []) if of.starts_with("installer ") => of.clone(),
         (Some(of), []) => format!("{of} (no machine has it)"),
         (Some(of), machines) => format!("{of} ({})", names(machines)),

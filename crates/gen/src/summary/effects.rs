@@ -82,7 +82,12 @@ impl<'a> Effects<'a> {
             let old = self.switches(false, was, path);
             let new = self.switches(true, is, path);
             let names = old.keys().chain(new.keys());
-            let differing = names.filter(|it| old.get(*it) != new.get(*it));
+            // What is computed is told as it is written.
+            let is_said = |id: &Feature| {
+                let mut all = old.get(id).into_iter().chain(new.get(id)).flatten();
+                all.all(|(_, value)| value.is_some())
+            };
+            let differing = names.filter(|it| old.get(*it) != new.get(*it) && is_said(it));
             candidates.extend(differing.map(|(home, id)| {
                 let user = home.clone().or_else(|| user.clone());
                 (user, id.clone())
@@ -143,11 +148,12 @@ impl<'a> Effects<'a> {
             let own = switches.get(&(key.clone(), id.clone()));
             let nested = switches.get(&(user.clone(), id.clone()));
             for (priority, value) in own.or(nested).into_iter().flatten() {
+                let value = value.unwrap_or(true);
                 let is_better = best.is_none_or(|(known, was)| {
-                    *priority < known || *priority == known && *value && !was
+                    *priority < known || *priority == known && value && !was
                 });
                 if is_better {
-                    best = Some((*priority, *value));
+                    best = Some((*priority, value));
                 }
             }
         }
@@ -198,7 +204,9 @@ impl<'a> Effects<'a> {
             let may = by != id && category != "profiles" && self.texts.holds(is_new, path, name);
             let switches = may.then(|| self.values(is_new, path, 1))?;
             let on = switches.get(&(None, id.to_owned()))?;
-            on.iter().any(|(_, value)| *value).then_some(by)
+            on.iter()
+                .any(|(_, value)| *value == Some(true))
+                .then_some(by)
         });
         let found: Rc<Vec<String>> = Rc::new(found.collect());
         self.requirers.borrow_mut().insert(key, Rc::clone(&found));
@@ -211,36 +219,36 @@ impl<'a> Effects<'a> {
         is_new: bool,
         is_there: bool,
         path: &str,
-    ) -> BTreeMap<Feature, Vec<(i64, bool)>> {
+    ) -> BTreeMap<Feature, Vec<(i64, Option<bool>)>> {
         if is_there {
-            self.values(is_new, path, 0)
+            self.values(is_new, path, usize::MAX)
         } else {
             BTreeMap::new()
         }
     }
 
-    /// The same, with what stands below so many conditions.
+    /// The same, without what stands below more conditions than these.
     fn values(
         &self,
         is_new: bool,
         path: &str,
         conditions: usize,
-    ) -> BTreeMap<Feature, Vec<(i64, bool)>> {
+    ) -> BTreeMap<Feature, Vec<(i64, Option<bool>)>> {
         let space: Vec<&str> = self.texts.namespace.split('.').collect();
-        let mut found: BTreeMap<Feature, Vec<(i64, bool)>> = BTreeMap::new();
+        let mut found: BTreeMap<Feature, Vec<(i64, Option<bool>)>> = BTreeMap::new();
         for ((user, path), values) in self.texts.values(is_new, path).iter() {
             let names: Vec<&str> = path.iter().map(String::as_str).collect();
             let Some([category, name, "enable"]) = names.strip_prefix(space.as_slice()) else {
                 continue;
             };
             let settled = values.iter().filter(|it| it.conditions.len() <= conditions);
-            let all = settled.filter_map(|it| {
+            let all = settled.map(|it| {
                 let value = match unwrapped(&it.code) {
-                    "true" => true,
-                    "false" => false,
-                    _ => return None,
+                    "true" => Some(true),
+                    "false" => Some(false),
+                    _ => None,
                 };
-                Some((it.priority.unwrap_or(100), value))
+                (it.priority.unwrap_or(100), value)
             });
             let key = (user.clone(), format!("{category}.{name}"));
             found.entry(key).or_default().extend(all);
