@@ -41,7 +41,13 @@
     let
       # What every package set allows.
       config = {
-        allowUnfreePredicate = package: builtins.elem (nixpkgs.lib.getName package) [ "terraform" ];
+        allowUnfreePredicate =
+          package:
+          builtins.elem (nixpkgs.lib.getName package) [
+            "steam"
+            "steam-unwrapped"
+            "terraform"
+          ];
       };
 
       # A second package set for packages that must be newer; one instance for each platform.
@@ -82,6 +88,14 @@
             microvm.nixosModules.host
             disko.nixosModules.disko
             home-manager.nixosModules.home-manager
+            withPackages
+          ];
+        };
+
+        games = nixpkgs.lib.nixosSystem {
+          modules = [
+            ./hosts/games
+            disko.nixosModules.disko
             withPackages
           ];
         };
@@ -135,6 +149,7 @@
             touch $out
           '';
           evaluates-box = evaluates "box";
+          evaluates-games = evaluates "games";
           evaluates-guest = evaluates "guest";
           package-greet = self.packages.x86_64-linux.greet;
           package-greet-all = self.packages.x86_64-linux.greet-all;
@@ -165,6 +180,7 @@
         acme-banner = ./modules/acme/banner.nix;
         acme-base = ./modules/acme/base.nix;
         default = ./modules;
+        gaming-steam = ./modules/gaming/steam.nix;
         tools-clock = ./modules/tools/clock.nix;
       };
 

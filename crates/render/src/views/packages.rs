@@ -15,7 +15,10 @@ pub(crate) struct View {
     arguments: Option<Code>,
     /// Name and value.
     packages: Vec<(Code, Code)>,
-    has_pins: bool,
+    /// Packages of other sets, which are instantiated for the fleet's platforms only: name and value.
+    pins: Vec<(Code, Code)>,
+    /// One of those sets. All of them are there for the same platforms.
+    set: Option<Code>,
     overlays: Vec<Code>,
 }
 
@@ -32,7 +35,7 @@ pub(crate) fn sets(fleet: &Fleet) -> Vec<(String, &str)> {
 /// What the file is called with in the flake; nothing where it is no function of that.
 pub(crate) fn argument(fleet: &Fleet) -> String {
     let mut parts: Vec<String> = Vec::new();
-    if !fleet.overlays.is_empty() {
+    if takes_lib(fleet) {
         parts.push("inherit (nixpkgs) lib;".to_owned());
     }
     let names: Vec<String> = sets(fleet).into_iter().map(|(name, _)| name).collect();
@@ -46,6 +49,10 @@ pub(crate) fn argument(fleet: &Fleet) -> String {
     }
 }
 
+fn takes_lib(fleet: &Fleet) -> bool {
+    !fleet.overlays.is_empty() || !fleet.pins.is_empty()
+}
+
 /// The view of the overlay.
 pub(crate) fn view(fleet: &Fleet, header: Code) -> Result<View> {
     let mut packages = Vec::new();
@@ -55,14 +62,15 @@ pub(crate) fn view(fleet: &Fleet, header: Code) -> Result<View> {
         packages.push((Code::name(name), Code::new(value)));
     }
     let sets = sets(fleet);
+    let mut pins = Vec::new();
     for (name, pin) in &fleet.pins {
         let set = sets.iter().find(|(_, input)| *input == pin.input);
         let set = set.map_or("", |(set, _)| set.as_str());
         let value = format!("{set}.${{system}}.{}", pin.attribute);
-        packages.push((Code::name(name), Code::new(value)));
+        pins.push((Code::name(name), Code::new(value)));
     }
-    packages.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
-    let lib = (!fleet.overlays.is_empty()).then(|| "lib".to_owned());
+    let set = sets.first().map(|(name, _)| Code::new(name.clone()));
+    let lib = takes_lib(fleet).then(|| "lib".to_owned());
     let names: Vec<String> = lib
         .into_iter()
         .chain(sets.into_iter().map(|(name, _)| name))
@@ -71,7 +79,8 @@ pub(crate) fn view(fleet: &Fleet, header: Code) -> Result<View> {
         header,
         arguments: (!names.is_empty()).then(|| Code::new(format!("{{ {} }}", names.join(", ")))),
         packages,
-        has_pins: !fleet.pins.is_empty(),
+        pins,
+        set,
         overlays: fleet
             .overlays
             .iter()

@@ -3,6 +3,7 @@
   imports = [
     ./acme/banner.nix
     ./acme/base.nix
+    ./gaming/steam.nix
     ./tools/clock.nix
   ];
 }

@@ -7,17 +7,22 @@
 }:
 lib.composeManyExtensions [
   (
-    final: _prev:
+    final: prev:
     let
-      inherit (final.stdenv.hostPlatform) system;
+      inherit (prev.stdenv.hostPlatform) system;
     in
     {
       greet = final.callPackage ../custom/packages/greet/package.nix { };
       greet-all = final.callPackage ../custom/nix/greet-all.nix { };
-      jq = from-nixpkgs-stable.${system}.jq;
-      old-hello = from-nixpkgs-stable.${system}.hello;
-      terraform = unstable.${system}.terraform;
     }
+    //
+      # Sets of other platforms, such as `pkgsi686Linux`, keep the packages of nixpkgs.
+      lib.optionalAttrs (from-nixpkgs-stable ? ${system}) {
+        jq = from-nixpkgs-stable.${system}.jq;
+        mesa = unstable.${system}.mesa;
+        old-hello = from-nixpkgs-stable.${system}.hello;
+        terraform = unstable.${system}.terraform;
+      }
   )
   (import ../custom/nix/overlay.nix)
 ]
