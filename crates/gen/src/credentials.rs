@@ -88,6 +88,11 @@ fn report(span: Span, message: String, name: Option<&str>, d: &mut Diagnostics) 
         Some("initialPassword" | "password") => {
             format!("{declare}: `passwordFile: !secret NAME`, of an account `hashedPasswordFile`")
         }
+        Some(name) if name.ends_with("psk") || name.ends_with("pskRaw") => {
+            format!(
+                "{declare}: of `networking.wireless` that is `secretsFile`, and `pskRaw: ext:NAME` here"
+            )
+        }
         Some(name) if name.bytes().all(|b| b.is_ascii_alphanumeric()) => {
             format!(
                 "{declare}: `{name}File: !secret NAME`, or what the option of the file is called"

@@ -169,6 +169,8 @@ fn kind(name: &str) -> Option<Kind> {
         "passphrase",
         "adminpass",
         "presharedkey",
+        "psk",
+        "pskraw",
     ]) {
         return Some(Kind::Password);
     }
@@ -190,7 +192,7 @@ fn kind(name: &str) -> Option<Kind> {
 fn is_placeholder(text: &str, kind: Kind) -> bool {
     let least = if kind == Kind::Token { 12 } else { 1 };
     let marks = [
-        "$", "@", "<", "%", "{", "!", "*", "ENC[", "file:", "env:", "vault:",
+        "$", "@", "<", "%", "{", "!", "*", "ENC[", "file:", "env:", "vault:", "ext:",
     ];
     let is_marked = marks.iter().any(|mark| text.starts_with(mark));
     let is_path = text.starts_with('/') || text.starts_with("~/") || text.starts_with("./");
