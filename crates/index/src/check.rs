@@ -452,7 +452,11 @@ impl<'a> Walk<'a> {
         };
         let facts = options.facts(place.option?);
         let alias = facts.alias_of.as_deref()?;
-        let (full, target) = alias_target(options, &facts.name, alias)?;
+        let (full, target) = match alias_target(options, &facts.name, alias) {
+            Some((full, place)) => (full, vec![Spot::Index(options, place)]),
+            // It went into a set that takes any name, which is no option of its own.
+            None => (alias.to_owned(), Self::below_an_option(frame, alias)),
+        };
         // Names stand where the index has placeholders.
         let mut shown: Vec<String> = crate::options::segments(&full)
             .into_iter()
@@ -478,7 +482,19 @@ impl<'a> Walk<'a> {
             attr.start,
             attr.end,
         );
-        Some(vec![Spot::Index(options, target)])
+        Some(target)
+    }
+
+    /// Where a path leads that need not be an option; anywhere if it leads nowhere.
+    fn below_an_option(frame: &Frame<'a>, path: &str) -> Vec<Spot<'a>> {
+        let mut spots = frame.root.clone();
+        for name in crate::options::segments(path) {
+            spots = Self::step(&spots, Some(name.trim_matches('"')));
+        }
+        if spots.is_empty() {
+            spots.push(Spot::Open);
+        }
+        spots
     }
 
     /// Reports an option that was removed or may only be read.
