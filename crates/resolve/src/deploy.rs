@@ -11,9 +11,10 @@ use spec::ast::{self, Deploy, Text};
 
 use crate::host::{self, Base, Kind, Partial};
 use crate::lower::made;
+use crate::shut;
 use crate::world::{World, unknown_name};
 
-const SSH_SERVER: &str = "security.ssh-server";
+pub(crate) const SSH_SERVER: &str = "security.ssh-server";
 
 /// How the hosts are reached and deployed.
 pub(crate) fn resolve(
@@ -63,8 +64,9 @@ pub(crate) fn resolve(
             Some(own) => own.enable.as_ref().is_none_or(|e| e.value),
             None => all,
         };
+        let said = Said::of(base, fleet, host);
+        let span = own.and_then(|o| o.span).unwrap_or(partial.place);
         if is_node {
-            let span = own.and_then(|o| o.span).unwrap_or(partial.place);
             if address.is_none() && !item.broken {
                 d.push(
                     Diagnostic::error(
@@ -85,9 +87,10 @@ pub(crate) fn resolve(
                 remote_build: reached.remote_build,
                 interactive_sudo: reached.interactive_sudo,
             };
-            deployed.check(&Said::of(base, fleet, host), d);
+            deployed.check(&said, d);
             nodes.insert(name.clone(), own_settings);
         }
+        shut::check(world, partial, &said, is_node.then_some(span), d);
         reach.insert(name.clone(), reached);
     }
     if !nodes.is_empty() && defaults.user.is_none() {
@@ -450,9 +453,10 @@ impl Deployed<'_> {
 }
 
 /// What is said about a host besides its features.
-struct Said<'a> {
-    definitions: Vec<&'a Definition>,
-    by_hand: bool,
+pub(crate) struct Said<'a> {
+    pub(crate) definitions: Vec<&'a Definition>,
+    /// Hand-written modules.
+    pub(crate) modules: Vec<&'a str>,
 }
 
 impl<'a> Said<'a> {
@@ -464,20 +468,21 @@ impl<'a> Said<'a> {
         let definitions = own
             .chain(template.into_iter().flat_map(|t| &t.definitions))
             .collect();
-        let modules = [
-            &fleet.modules,
-            &host.modules,
-            template.map_or(&host.modules, |t| &t.modules),
-        ];
+        let modules = fleet.modules.iter().chain(&host.modules);
+        let modules = modules.chain(template.into_iter().flat_map(|t| &t.modules));
         Self {
             definitions,
-            by_hand: modules.iter().any(|modules| !modules.is_empty()),
+            modules: modules.map(String::as_str).collect(),
         }
+    }
+
+    fn by_hand(&self) -> bool {
+        !self.modules.is_empty()
     }
 
     /// Whether anything at or below a path may be set.
     fn anything(&self, path: &[&str]) -> bool {
-        self.by_hand
+        self.by_hand()
             || self.definitions.iter().any(|definition| {
                 let parts = definition.path.parts();
                 parts.iter().zip(path).all(|(part, wanted)| part == wanted)
@@ -490,7 +495,7 @@ impl<'a> Said<'a> {
             nix::Value::Str(name) => name == user || name == "@wheel" || name == "*",
             _ => true,
         };
-        self.by_hand
+        self.by_hand()
             || self.definitions.iter().any(|definition| {
                 let path = definition.path.to_string();
                 match (path.as_str(), &definition.value) {

@@ -39,6 +39,16 @@ pub(crate) struct Partial<'a> {
     pub(crate) kind: Kind<'a>,
     /// What its features listen on, open or not.
     pub(crate) listens: Vec<Listens>,
+    /// Ports of its features that open on none of its interfaces.
+    pub(crate) shut: Vec<Shut>,
+}
+
+/// A port that a feature would open, if the host had an interface for it.
+pub(crate) struct Shut {
+    pub(crate) feature: FeatureId,
+    pub(crate) protocols: &'static [Protocol],
+    pub(crate) numbers: PortNumbers,
+    pub(crate) zones: Vec<String>,
 }
 
 /// What a machine is besides being a host.
@@ -312,6 +322,7 @@ pub(crate) fn resolve<'a>(
     }
     let mut hardware = hardware(world, spec, &mut uses, d);
     let system = system(world, spec.system.as_ref(), d);
+    check_cpu(spec, &system, d);
     let of_template = template.map_or(&[][..], |t| t.model.definitions.as_slice());
     let said = definitions.iter().chain(of_template);
     let is_on = |id: &str| enabled.contains_key(id);
@@ -416,6 +427,7 @@ pub(crate) fn resolve<'a>(
         place,
         kind,
         listens: Vec::new(),
+        shut: Vec::new(),
     };
     check(world, &partial, template, d);
     partial
@@ -503,6 +515,36 @@ fn system(world: &World<'_>, own: Option<&ast::Text>, d: &mut Diagnostics) -> St
         d.push(unknown_word(&text.value, text.span, "a platform", SYSTEMS));
     }
     text.value.clone()
+}
+
+/// Microcode and kernel modules of a vendor are for its platform only.
+fn check_cpu(spec: &ast::Host, system: &str, d: &mut Diagnostics) {
+    let Some(cpu) = &spec.hardware.cpu else {
+        return;
+    };
+    let right = match cpu.value.as_str() {
+        "intel" | "amd" => "x86_64-linux",
+        "arm" => "aarch64-linux",
+        _ => return,
+    };
+    if system != right && SYSTEMS.contains(&system) {
+        let message = format!("`cpu: {}` does not go with `{system}`", cpu.value);
+        let cpu = match right {
+            "x86_64-linux" => "arm",
+            _ => "amd` or `cpu: intel",
+        };
+        d.push(
+            Diagnostic::error(
+                "bad-value",
+                spec.hardware.cpu.as_ref().map(|c| c.span),
+                message,
+            )
+            .related(spec.system.as_ref().map(|s| s.span), "the platform")
+            .help(format!(
+                "say `cpu: {cpu}`, or `system: {right}` of the host"
+            )),
+        );
+    }
 }
 
 fn zones(
@@ -1209,7 +1251,7 @@ pub(crate) fn unmet(need: &NeedKind, host: &Host) -> Option<String> {
         NeedKind::Zone(zones) => {
             let missing: Vec<String> = zones
                 .iter()
-                .filter(|z| !host.zones.contains_key(*z))
+                .filter(|z| host.zones.get(*z).is_none_or(Vec::is_empty))
                 .cloned()
                 .collect();
             (!missing.is_empty()).then(|| format!("an interface in zone {}", list(&missing)))
@@ -2013,13 +2055,15 @@ pub(crate) fn effective(
 fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics) {
     let mut claimed: Vec<Listens> = Vec::new();
     let mut open: BTreeSet<OpenPort> = BTreeSet::new();
+    let mut shut: Vec<Shut> = Vec::new();
+    let chosen = open_zones(world, partial, d);
     for id in partial.host.enabled.keys() {
         let Some(definition) = world.table.get(id) else {
             continue;
         };
         for port in &definition.feature.ports {
             let numbers = port_numbers(world, partial, id, port, d);
-            let protocols: &[Protocol] = match port.protocol {
+            let protocols: &'static [Protocol] = match port.protocol {
                 ast::Protocol::Tcp => &[Protocol::Tcp],
                 ast::Protocol::Udp => &[Protocol::Udp],
                 ast::Protocol::Both => &[Protocol::Tcp, Protocol::Udp],
@@ -2030,7 +2074,18 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
                     Some(nix::Value::Bool(false))
                 )
             });
+            for zone in port.zones.iter().filter(|_| opened) {
+                if !world.zones.contains(&zone.value) && !definition.builtin {
+                    d.push(unknown_zone(&world.zones, &zone.value, zone.span));
+                }
+            }
+            let zones: &[ast::Text] = match chosen.get(id) {
+                _ if !opened => &[],
+                Some(zones) => zones,
+                None => &port.zones,
+            };
             for numbers in numbers {
+                let before = open.len();
                 for protocol in protocols {
                     let (from, to) = match numbers {
                         PortNumbers::One(number) => (number, number),
@@ -2045,10 +2100,7 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
                         span,
                     };
                     claim(partial, &mut claimed, new, d);
-                    for zone in port.zones.iter().filter(|_| opened) {
-                        if !world.zones.contains(&zone.value) && !definition.builtin {
-                            d.push(unknown_zone(&world.zones, &zone.value, zone.span));
-                        }
+                    for zone in zones {
                         for interface in partial.host.zones.get(&zone.value).into_iter().flatten() {
                             open.insert(OpenPort {
                                 interface: interface.clone(),
@@ -2060,11 +2112,63 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
                         }
                     }
                 }
+                // A zone that nobody declared has been reported, except for the catalog's.
+                let mut zones: Vec<String> = zones.iter().map(|zone| zone.value.clone()).collect();
+                zones.retain(|zone| definition.builtin || world.zones.contains(zone));
+                if open.len() == before && !zones.is_empty() {
+                    shut.push(Shut {
+                        feature: id.clone(),
+                        protocols,
+                        numbers,
+                        zones,
+                    });
+                }
             }
         }
     }
     partial.host.ports = open.into_iter().collect();
     partial.listens = claimed;
+    partial.shut = shut;
+}
+
+/// The zones in which the host opens the ports of a feature, where it says so.
+fn open_zones<'a>(
+    world: &World<'_>,
+    partial: &Partial<'a>,
+    d: &mut Diagnostics,
+) -> BTreeMap<FeatureId, &'a [ast::Text]> {
+    let mut chosen = BTreeMap::new();
+    for (feature, zones) in &partial.spec.open {
+        for zone in zones {
+            if !world.zones.contains(&zone.value) {
+                d.push(unknown_zone(&world.zones, &zone.value, zone.span));
+            }
+        }
+        let has_ports = |id: &&FeatureId| {
+            let definition = world.table.get(*id);
+            definition.is_some_and(|definition| !definition.feature.ports.is_empty())
+        };
+        let mut here = partial.host.enabled.keys().filter(has_ports);
+        if let Some(id) = here.find(|id| id.as_str() == feature.value) {
+            chosen.insert(id.clone(), zones.as_slice());
+        } else if !partial.spec.broken {
+            let here = partial.host.enabled.keys().filter(has_ports);
+            let here: Vec<&str> = here.map(FeatureId::as_str).collect();
+            let diagnostic = Diagnostic::error(
+                "bad-value",
+                feature.span,
+                format!(
+                    "`{}` is no feature of `{}` that has ports",
+                    feature.value, partial.host.name
+                ),
+            );
+            d.push(match diag::did_you_mean(&feature.value, here) {
+                Some(help) => diagnostic.help(help),
+                None => diagnostic.help("remove the line"),
+            });
+        }
+    }
+    chosen
 }
 
 fn claim(partial: &Partial<'_>, claimed: &mut Vec<Listens>, new: Listens, d: &mut Diagnostics) {

@@ -32,6 +32,7 @@ mod profile;
 mod programs;
 mod schema;
 mod secrets;
+mod shut;
 mod table;
 mod tasks;
 mod template;

@@ -51,6 +51,19 @@ impl<'a> World<'a> {
                         .help("choose another, such as `features` or `my`"),
                     );
                 }
+                if MODULE_NAMES.contains(&text.value.as_str()) {
+                    d.push(
+                        Diagnostic::error(
+                            "bad-name",
+                            text.span,
+                            format!(
+                                "`{}` is a name that modules keep for themselves",
+                                text.value
+                            ),
+                        )
+                        .help("choose another, such as `features` or `my`"),
+                    );
+                }
                 text.value.clone()
             },
         );
@@ -88,6 +101,20 @@ impl<'a> World<'a> {
         }
     }
 }
+
+/// What a module may hold besides options.
+const MODULE_NAMES: &[&str] = &[
+    "_class",
+    "_file",
+    "_module",
+    "config",
+    "disabledModules",
+    "freeformType",
+    "imports",
+    "key",
+    "options",
+    "require",
+];
 
 const TOP_LEVEL_OPTIONS: &[&str] = &[
     "age",
@@ -154,12 +181,7 @@ pub(crate) fn unknown_word(word: &str, span: Span, what: &str, words: &[&str]) -
 /// An error that a zone is not declared.
 pub(crate) fn unknown_zone(zones: &BTreeSet<String>, name: &str, span: Span) -> Diagnostic {
     let zones: Vec<String> = zones.iter().cloned().collect();
-    let diagnostic = unknown_name("unknown-zone", "zone", name, span, &zones);
-    if zones.is_empty() {
-        diagnostic.help("declare it in `fleet.zones`")
-    } else {
-        diagnostic
-    }
+    unknown_name("unknown-zone", "zone", name, span, &zones).help("declare it in `fleet.zones`")
 }
 
 /// An error that a name is not defined.

@@ -593,6 +593,8 @@ pub struct Host {
     pub address: Option<Text>,
     /// Zone → interfaces.
     pub zones: Vec<(Text, Vec<Text>)>,
+    /// Feature → zones in which its ports open here.
+    pub open: Vec<(Text, Vec<Text>)>,
     /// Users.
     pub users: Named<Composition>,
     /// Features.

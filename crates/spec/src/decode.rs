@@ -531,6 +531,13 @@ fn decode_host(node: &Node, d: &mut Diagnostics) -> Option<Host> {
                     .push((zone.clone(), texts(node, "interfaces", d)));
             }
         }
+        if let Some(node) = f.take("open")
+            && let Some(entries) = entries(node, "`open`", d)
+        {
+            for (feature, node) in entries {
+                host.open.push((feature.clone(), texts(node, "zones", d)));
+            }
+        }
         f.finish(d);
     }
     f.section("users", &mut host.users, "user", decode_composition, d);

@@ -85,6 +85,9 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
     }
     close(definitions, "HostUsers", &names.users);
     close(definitions, "HostZones", &names.zones);
+    if !ids.is_empty() {
+        close(definitions, "OpenIn", &ids);
+    }
     close(definitions, "HostKeys", &names.machines());
     close(definitions, "Installers", &names.hosts);
     if !names.features.is_empty() {

@@ -497,9 +497,15 @@ fn host(name: &str, spec: &Spec) -> String {
         None => "# users: { alice: [] } # { user: [profile, …] }".to_owned(),
     };
     let fleet = spec.fleet.as_ref().map(|item| &item.value);
-    let zone = fleet
-        .and_then(|fleet| fleet.zones.first())
-        .map_or("lan", |zone| zone.value.as_str());
+    let network = match fleet.and_then(|fleet| fleet.zones.first()) {
+        Some(zone) => format!(
+            "network:
+      # address: 192.168.1.20 # the address that others use
+      zones: {{ {zone}: [enp1s0] }} # its interfaces, as `ip -br link` names them",
+            zone = zone.value
+        ),
+        None => "# network: { address: 192.168.1.20 } # the address that others use".to_owned(),
+    };
     format!(
         "hosts:
   {name}:
@@ -510,9 +516,7 @@ fn host(name: &str, spec: &Spec) -> String {
       # gpu: [{{ vendor: amd }}]
       disks: {name}-disk
       boot: {{ loader: systemd-boot }}
-    # network:
-    #   address: 192.168.1.20 # the address that others use
-    #   zones: {{ {zone}: [enp1s0] }}
+    {network}
     {user}
     features: {{}} # {{ virtualization: [docker], gaming: {{ steam: false }} }}
     settings: {{}} # any NixOS option

@@ -29,6 +29,7 @@ const TWO: &str = "hosts:
   two:
     template: base
     hardware: { cpu: none, platform: lxc }
+    network: { zones: { lan: [eth0] } }
     settings: { time.timeZone: Europe/Paris }
 ";
 

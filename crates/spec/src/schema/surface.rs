@@ -996,13 +996,19 @@ struct Boot {
 struct Network {
     /// The address that others use for it.
     address: Option<String>,
-    /// Interfaces of each zone.
+    /// Interfaces of each zone; an empty list says that the host has none there.
     zones: Option<HostZones>,
+    /// Zones in which the ports of features open here, instead of the features' own.
+    open: Option<OpenIn>,
 }
 
 /// Interfaces of each zone.
 #[derive(JsonSchema)]
 struct HostZones(BTreeMap<String, Option<Many<String>>>);
+
+/// Zones by feature.
+#[derive(JsonSchema)]
+struct OpenIn(BTreeMap<String, Option<Many<ZoneName>>>);
 
 /// A disk layout.
 #[derive(JsonSchema)]

@@ -15,4 +15,9 @@
     enable = true;
     signingKeyFile = "/run/keys/cache";
   };
+
+  networking.firewall.interfaces.eth0.allowedTCPPorts = [
+    # services.binary-cache
+    5000
+  ];
 }

@@ -29,4 +29,9 @@
       sudo.enable = true;
     };
   };
+
+  networking.firewall.interfaces.ens3.allowedTCPPorts = [
+    # security.ssh-server
+    22
+  ];
 }

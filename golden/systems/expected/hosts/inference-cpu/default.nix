@@ -19,4 +19,9 @@
       ollamaUrl = "http://127.0.0.1:11434";
     };
   };
+
+  networking.firewall.interfaces.eth0.allowedTCPPorts = [
+    # ai.open-webui
+    8080
+  ];
 }

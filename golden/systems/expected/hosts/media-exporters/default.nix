@@ -22,4 +22,11 @@
       apiKeyFile = "/run/keys/tautulli";
     };
   };
+
+  networking.firewall.interfaces.eth0.allowedTCPPorts = [
+    # monitoring.nzbget-exporter
+    9103
+    # monitoring.plex-exporter
+    9104
+  ];
 }

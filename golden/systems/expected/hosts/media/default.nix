@@ -28,4 +28,36 @@
     sonarr.enable = true;
     tautulli.enable = true;
   };
+
+  networking.firewall.interfaces.eth0 = {
+    allowedTCPPorts = [
+      # media.bazarr
+      6767
+      # media.lidarr
+      8686
+      # media.nzbget
+      6789
+      # media.plex
+      32400
+      # media.prowlarr
+      9696
+      # media.radarr
+      7878
+      # media.sonarr
+      8989
+      # media.tautulli
+      8181
+    ];
+    allowedUDPPortRanges = [
+      # media.plex
+      {
+        from = 32412;
+        to = 32414;
+      }
+    ];
+    allowedUDPPorts = [
+      # media.plex
+      32410
+    ];
+  };
 }

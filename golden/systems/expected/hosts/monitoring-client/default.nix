@@ -15,4 +15,13 @@
     alloy.lokiUrl = "http://monitoring-server:3100";
     stack.enable = true;
   };
+
+  networking.firewall.interfaces.eth0.allowedTCPPorts = [
+    # monitoring.nixos-exporter
+    9101
+    # monitoring.node-exporter
+    9100
+    # monitoring.systemd-exporter
+    9102
+  ];
 }

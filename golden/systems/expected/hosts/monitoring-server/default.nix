@@ -81,4 +81,21 @@
       mode = "server";
     };
   };
+
+  networking.firewall.interfaces.eth0.allowedTCPPorts = [
+    # monitoring.alertmanager
+    9093
+    # monitoring.grafana
+    3001
+    # monitoring.loki
+    3100
+    # monitoring.nixos-exporter
+    9101
+    # monitoring.node-exporter
+    9100
+    # monitoring.prometheus
+    9090
+    # monitoring.systemd-exporter
+    9102
+  ];
 }
