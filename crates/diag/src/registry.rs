@@ -218,6 +218,10 @@ codes! {
         "The file was given to you by `gen eject` and is left alone. Since then the spec has come to give something else there. Bring the change over by hand and eject the file again to say that it is settled, or have it generated again with `gen --overwrite FILE`.";
     "output-ejected-missing": "a file that is yours is gone",
         "The file was given to you by `gen eject`, and what is generated around it may name it still. Bring it back, or have it generated again with `gen --overwrite FILE`.";
+    "output-ejected-names": "a file that is yours names one that is no longer generated",
+        "The file that is named would have been removed. Since a file that was given to you by `gen eject` names it, it stays and becomes yours as well, with what it names in turn. Take it out of the file that names it to do without it, and remove it with `gen --overwrite FILE`.";
+    "output-ejected-orphan": "a file that is yours has no place in the spec any more",
+        "The file was given to you by `gen eject`. Since then what it was generated for was removed from the spec or was given another name by hand (`gen rename` takes such files along), so nothing that is generated uses it. Move it over the new file and eject that one, delete it, or run `gen eject FILE` to keep it where it is without gen.";
     "output-manifest": "the manifest cannot be used",
         "`.gen/manifest.json` says which files belong to gen. Without it nothing can be written or removed safely. After a merge conflict take either side and run gen, which writes it anew. If it is lost, delete it: files that are just as gen writes them become its own again, all others are kept and reported.";
     "output-missing": "a generated file was deleted by hand",

@@ -19,6 +19,7 @@ use crate::load::tidy;
 use crate::panic;
 use crate::progress::Progress;
 use crate::status::Status;
+use crate::typed;
 use crate::{Generated, Sources, check, generate, load};
 
 /// Describe a NixOS fleet in YAML, get a plain flake.
@@ -40,15 +41,20 @@ pub(crate) struct Cli {
     command: Option<Command>,
 }
 
+/// The folder of the spec, unless one is given.
+const SPEC: &str = "spec";
+/// The folder of the output, unless one is given.
+const OUT: &str = "generated";
+
 /// Options of every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
     /// Folder of the spec
-    #[arg(long, global = true, value_name = "DIR", default_value = "spec")]
+    #[arg(long, global = true, value_name = "DIR", default_value = SPEC)]
     spec: Utf8PathBuf,
     /// Folder of the generated flake
-    #[arg(long, global = true, value_name = "DIR", default_value = "generated")]
+    #[arg(long, global = true, value_name = "DIR", default_value = OUT)]
     out: Utf8PathBuf,
     /// Folder of the index of options and packages [default: `index`, beside the spec]
     #[arg(long, global = true, value_name = "DIR")]
@@ -402,6 +408,15 @@ fn parse_and_run(args: Vec<OsString>) -> Status {
         console::failure(message, &[]);
         return Status::Failure;
     }
+    let given = |path: &Utf8PathBuf, usual: &str| (path != usual).then(|| path.clone());
+    typed::remember(
+        directory.as_deref(),
+        &[
+            ("--spec", given(&spec, SPEC).as_deref()),
+            ("--out", given(&out, OUT).as_deref()),
+            ("--index", index.as_deref()),
+        ],
+    );
     let app = App {
         format: format.into(),
         shape,

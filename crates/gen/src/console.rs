@@ -7,6 +7,8 @@ use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
 use diag::{Diagnostics, Format, SourceMap};
 
+use crate::typed;
+
 const ERROR: Style = AnsiColor::BrightRed.on_default().bold();
 const HELP: Style = AnsiColor::BrightCyan.on_default().bold();
 const ADDED: Style = AnsiColor::Green.on_default();
@@ -29,6 +31,11 @@ pub(crate) fn out(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// Prints a result in which commands stand in backticks, for the user to type.
+pub(crate) fn guide(text: &str) -> io::Result<()> {
+    out(&typed::text(text))
 }
 
 /// Prints a result as JSON.
@@ -72,7 +79,7 @@ pub(crate) fn ask(question: &str) -> io::Result<Option<bool>> {
 
 /// Says a line on standard error.
 pub(crate) fn say(line: &str) {
-    complain(&format!("{line}\n"));
+    complain(&format!("{}\n", typed::text(line)));
 }
 
 /// Reports findings: to people on standard error, to programs on standard output.
@@ -85,7 +92,16 @@ pub(crate) fn report(
         color: stderr_has_color(),
         width: width(),
     };
-    let text = diag::render(diagnostics, sources, format, style);
+    let mut told = Diagnostics::new();
+    for diagnostic in diagnostics {
+        let mut diagnostic = diagnostic.clone();
+        diagnostic.message = typed::text(&diagnostic.message);
+        for line in &mut diagnostic.help {
+            *line = typed::text(line);
+        }
+        told.push(diagnostic);
+    }
+    let text = diag::render(&told, sources, format, style);
     if format == Format::Human {
         complain(&text);
         Ok(())
@@ -96,10 +112,11 @@ pub(crate) fn report(
 
 /// Reports that the tool could not do its work.
 pub(crate) fn failure(message: &str, help: &[String]) {
+    let message = typed::text(message);
     let mut text = format!("{ERROR}error{ERROR:#}: {message}\n");
     for line in help {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{HELP}help{HELP:#}: {line}");
+        let _ = writeln!(text, "{HELP}help{HELP:#}: {}", typed::text(line));
     }
     complain(&text);
 }

@@ -29,6 +29,7 @@ mod formatting;
 mod generate;
 mod git;
 mod indexes;
+mod kept;
 mod linting;
 mod load;
 mod modules;
@@ -42,6 +43,7 @@ mod summary;
 mod table;
 mod text;
 mod trees;
+mod typed;
 mod whence;
 mod yaml;
 

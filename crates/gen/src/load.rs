@@ -80,6 +80,8 @@ impl Sources {
 
     /// Sorts files into the spec's own and those of catalogs.
     fn assemble(&mut self, mut files: BTreeMap<String, Vec<u8>>, outside: &Outside<'_>) {
+        // Made of the spec, so that it is no part of it.
+        files.remove(crate::commands::schema::FILE);
         let mut inside: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
         for (name, place) in catalogs::declared(&files) {
             let own = resolve::catalog_folder(&name);

@@ -30,6 +30,8 @@ pub struct Meta {
     pub clean: bool,
     /// Files that become the user's with this run, and the hash of what is generated there.
     pub ejected: BTreeMap<String, Hash>,
+    /// Files that were the user's, or are no longer generated, and that the tool forgets.
+    pub forgotten: BTreeSet<String>,
 }
 
 /// What to do when files are kept that the generator wants otherwise.
@@ -47,6 +49,8 @@ pub enum OnConflict {
 pub struct Options<'a> {
     /// What to do about kept files.
     pub on_conflict: OnConflict,
+    /// Whether findings of one kind are told in one, when there are many.
+    pub brief: bool,
     /// How long to wait for another run.
     pub wait: Duration,
     /// Called before each step.
@@ -57,6 +61,7 @@ impl Default for Options<'_> {
     fn default() -> Self {
         Self {
             on_conflict: OnConflict::Refuse,
+            brief: false,
             wait: Duration::from_secs(2),
             hooks: &NoHooks,
         }
@@ -67,6 +72,7 @@ impl std::fmt::Debug for Options<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("on_conflict", &self.on_conflict)
+            .field("brief", &self.brief)
             .field("wait", &self.wait)
             .finish_non_exhaustive()
     }
@@ -125,7 +131,11 @@ pub fn apply(
         updated: Vec::new(),
         removed: Vec::new(),
         kept: paths(|e| e.is_conflict() || e.state == State::KeepOrphanEdited),
-        diagnostics: plan.diagnostics(),
+        diagnostics: if options.brief {
+            plan.brief()
+        } else {
+            plan.diagnostics()
+        },
     };
     let refuses = options.on_conflict == OnConflict::Refuse && plan.has_conflicts();
     if plan.is_obstructed() || refuses {

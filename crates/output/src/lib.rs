@@ -2,7 +2,7 @@
 //!
 //! The way through: [`recover`] completes or drops what a killed run left, [`read_manifest`] says
 //! what the last run wrote, [`plan`] compares three sides (manifest, disk, new tree) and [`apply`]
-//! puts the new tree in place.
+//! puts the new tree in place. [`moves`] plans for files of the user's that get another path.
 //!
 //! Invariants:
 //! - A file whose bytes are not known to be ours is never overwritten or removed unless the user
@@ -23,6 +23,7 @@ mod hooks;
 mod journal;
 mod lock;
 mod manifest;
+mod moves;
 mod plan;
 mod report;
 mod target;
@@ -35,6 +36,7 @@ pub use hash::Hash;
 pub use hooks::{Hooks, NoHooks, Operation};
 pub use journal::{Recovered, needs_recovery, recover};
 pub use manifest::{Manifest, ManifestProblem, Owned, read_manifest, verify};
+pub use moves::{Move, MoveError, Moves, moves};
 pub use plan::{Counts, Entry, Obstacle, ObstacleKind, Plan, State, Yours, plan};
 pub use target::Target;
 pub use tree::{File, FileTree, PathError, PathProblem};

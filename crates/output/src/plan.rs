@@ -47,6 +47,10 @@ pub enum Yours {
     Differs,
     /// The file is gone, while others may name it.
     Missing,
+    /// It is no longer generated, and a file of the user's names it, so that it becomes the user's.
+    Named,
+    /// The generator has no file there any more.
+    Orphan,
 }
 
 /// What stands in the way of a file.
@@ -155,12 +159,32 @@ pub struct Plan {
     pub(crate) shown: Utf8PathBuf,
     /// Files named for overwriting of which there is nothing to overwrite.
     pub(crate) unmatched: Vec<String>,
+    /// Files that are no longer generated, and the file of the user's that names each.
+    pub(crate) named: BTreeMap<String, String>,
 }
 
 impl Plan {
     /// The files, sorted by path.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Keeps files that are no longer generated and that a file of the user's names, by path and with
+    /// the path of that file; they become the user's. What is the user's already and `used` by such a
+    /// file is as it should be.
+    pub fn keep(&mut self, named: BTreeMap<String, String>, used: &BTreeSet<String>) {
+        for entry in &mut self.entries {
+            match &entry.state {
+                State::Remove if named.contains_key(&entry.path) => {
+                    entry.state = State::Yours(Yours::Named);
+                }
+                State::Yours(Yours::Orphan) if used.contains(&entry.path) => {
+                    entry.state = State::Yours(Yours::Settled);
+                }
+                _ => {}
+            }
+        }
+        self.named = named;
     }
 
     /// Whether every file is as it should be: nothing to write, nothing to report.
@@ -243,12 +267,16 @@ impl Plan {
         };
         let before = self.base.as_ref().map(|base| &base.ejected);
         let still = |entry: &Entry| {
-            let hash = before?.get(&entry.path)?;
+            let hash = match (&entry.state, entry.owned) {
+                (State::Yours(Yours::Named), Some(owned)) => owned.hash,
+                _ => *before?.get(&entry.path)?,
+            };
             (matches!(entry.state, State::Yours(_)) || entry.is_obstructed())
-                .then(|| (entry.path.clone(), *hash))
+                .then(|| (entry.path.clone(), hash))
         };
         let mut ejected: BTreeMap<String, Hash> = self.entries.iter().filter_map(still).collect();
         ejected.extend(meta.ejected.clone());
+        ejected.retain(|path, _| !meta.forgotten.contains(path));
         let unsettled = |entry: &Entry| {
             let settled = State::Yours(Yours::Settled);
             matches!(entry.state, State::Yours(_)) && entry.state != settled
@@ -266,7 +294,9 @@ impl Plan {
                 .entries
                 .iter()
                 .filter_map(owned)
-                .filter(|(path, _)| !meta.ejected.contains_key(path))
+                .filter(|(path, _)| {
+                    !meta.ejected.contains_key(path) && !meta.forgotten.contains(path)
+                })
                 .collect(),
             ejected,
         }
@@ -322,6 +352,14 @@ pub fn plan(
             })
             .owned = Some(*owned);
     }
+    for path in manifest.iter().flat_map(|manifest| manifest.ejected.keys()) {
+        items.entry(path).or_insert(Item {
+            path,
+            new: None,
+            owned: None,
+            allowed: false,
+        });
+    }
     let mut unmatched = Vec::new();
     for name in overwrite {
         let mut matched = false;
@@ -352,14 +390,17 @@ pub fn plan(
         base: manifest.cloned(),
         shown: target.shown.clone(),
         unmatched,
+        named: BTreeMap::new(),
     })
 }
 
 /// A file that was given to the user stays, unless the user names it.
 fn give(entry: &mut Entry, manifest: &Manifest) {
-    let (Some(then), Some(new), false) =
-        (manifest.ejected.get(&entry.path), entry.new, entry.allowed)
-    else {
+    let (Some(then), false) = (manifest.ejected.get(&entry.path), entry.allowed) else {
+        return;
+    };
+    let Some(new) = entry.new else {
+        entry.state = State::Yours(Yours::Orphan);
         return;
     };
     if entry.is_obstructed() {
@@ -405,6 +446,7 @@ fn is_below(path: &str, wanted: &str) -> bool {
 }
 
 /// A file to be looked at.
+#[derive(Clone)]
 pub(crate) struct Item<'a> {
     pub(crate) path: &'a str,
     pub(crate) new: Option<Owned>,

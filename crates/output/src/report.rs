@@ -1,17 +1,101 @@
 //! The findings of a plan, each with the ways forward.
 
 use camino::Utf8Path;
-use diag::{Diagnostic, Diagnostics};
+use diag::{Diagnostic, Diagnostics, Severity};
 
 use crate::plan::{Entry, Obstacle, ObstacleKind, Plan, State, Yours};
 use crate::{Target, target};
 
+/// Findings of one kind that are told one by one; of more, there is one about all.
+const MOST: usize = 5;
+/// Files that a finding about many names.
+const EXAMPLES: usize = 3;
+
 impl Plan {
-    /// What the user has to know or to settle.
+    /// What the user has to know or to settle: each file by itself.
     pub fn diagnostics(&self) -> Diagnostics {
+        self.findings(&[])
+    }
+
+    /// The same, with one finding for many files of which the same is to be said.
+    pub fn brief(&self) -> Diagnostics {
+        let mut many: Vec<State> = Vec::new();
+        for entry in &self.entries {
+            let same = self.entries.iter().filter(|it| it.state == entry.state);
+            if manifold(&entry.state).is_some()
+                && !many.contains(&entry.state)
+                && same.count() > MOST
+            {
+                many.push(entry.state.clone());
+            }
+        }
+        let mut diagnostics = self.findings(&many);
+        for diagnostic in many.iter().filter_map(|state| self.about_all(state)) {
+            diagnostics.push(diagnostic);
+        }
+        diagnostics
+    }
+
+    /// One finding about all files of a state.
+    fn about_all(&self, state: &State) -> Option<Diagnostic> {
+        let kind = manifold(state)?;
+        let paths: Vec<&str> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.state == *state)
+            .map(|entry| entry.path.as_str())
+            .collect();
+        let examples: Vec<String> = paths
+            .iter()
+            .take(EXAMPLES)
+            .map(|path| format!("`{}`", target::show(&self.shown, path)))
+            .collect();
+        let message = format!(
+            "{} files {}: {} and {} more",
+            paths.len(),
+            kind.message,
+            examples.join(", "),
+            paths.len() - examples.len()
+        );
+        let diagnostic = match kind.severity {
+            Severity::Error => Diagnostic::error(kind.code, None, message),
+            Severity::Warning => Diagnostic::warning(kind.code, None, message),
+            Severity::Note => Diagnostic::note(kind.code, None, message),
+        };
+        let folder = common_folder(&paths);
+        let word = quote(target::show(&self.shown, folder).as_str());
+        let is_below = |path: &str| {
+            folder.is_empty()
+                || path
+                    .strip_prefix(folder)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        };
+        // What names the folder is about everything in it.
+        let alone = self.entries.iter().all(|entry| {
+            let is_kept = entry.is_conflict()
+                || matches!(entry.state, State::KeepOrphanEdited | State::Yours(_));
+            !is_kept || entry.state == *state || !is_below(&entry.path)
+        });
+        let help = match kind.help {
+            Some((what, command)) if alone => {
+                diagnostic.help(format!("{what}, run `gen {command} {word}`"))
+            }
+            Some((what, command)) => diagnostic.help(format!(
+                "{what}, run `gen {command} FILE` for each, or for a folder"
+            )),
+            None => diagnostic,
+        };
+        Some(help.help("to see each of them, run `gen check --format json`"))
+    }
+
+    /// The findings, without those about files of these states.
+    fn findings(&self, without: &[State]) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let mut obstacles: Vec<&Obstacle> = Vec::new();
         for entry in &self.entries {
+            if without.contains(&entry.state) {
+                continue;
+            }
             match &entry.state {
                 // One link or file may stand in the way of many files.
                 State::Obstructed(obstacle) if obstacles.contains(&obstacle) => {}
@@ -20,7 +104,8 @@ impl Plan {
                     diagnostics.push(obstacle(&self.shown, found));
                 }
                 _ => {
-                    if let Some(diagnostic) = finding(&self.shown, entry) {
+                    let by = self.named.get(&entry.path).map(String::as_str);
+                    if let Some(diagnostic) = finding(&self.shown, entry, by) {
                         diagnostics.push(diagnostic);
                     }
                 }
@@ -37,7 +122,93 @@ impl Plan {
     }
 }
 
-fn finding(shown: &Utf8Path, entry: &Entry) -> Option<Diagnostic> {
+/// What is said of many files at once.
+struct Manifold {
+    code: &'static str,
+    severity: Severity,
+    message: &'static str,
+    /// What for, and the command, which the folder follows.
+    help: Option<(&'static str, &'static str)>,
+}
+
+/// What is said of many files in a state, if there is something to be said.
+fn manifold(state: &State) -> Option<Manifold> {
+    use Severity::{Error, Note, Warning};
+    let (code, severity, message, help) = match state {
+        State::KeepEdited => (
+            "output-edited",
+            Error,
+            "were changed by hand",
+            Some(("to make them yours", "eject")),
+        ),
+        State::KeepOrphanEdited => (
+            "output-orphan-edited",
+            Warning,
+            "are no longer generated but were changed by hand, so they are kept",
+            Some(("to discard them", "--overwrite")),
+        ),
+        State::BlockedUnowned => (
+            "output-unowned",
+            Error,
+            "are in the way: gen did not write them",
+            Some(("to replace them all", "--overwrite")),
+        ),
+        State::Missing => (
+            "output-missing",
+            Note,
+            "were deleted by hand and are written again",
+            None,
+        ),
+        State::Yours(Yours::Differs) => (
+            "output-ejected-differs",
+            Warning,
+            "are yours, and the spec gives something else for them now",
+            Some((
+                "when they are as you want them (`gen diff` shows what differs)",
+                "eject",
+            )),
+        ),
+        State::Yours(Yours::Missing) => (
+            "output-ejected-missing",
+            Error,
+            "are yours and are gone, but other files may name them",
+            Some(("to have them generated again", "--overwrite")),
+        ),
+        State::Yours(Yours::Orphan) => (
+            "output-ejected-orphan",
+            Warning,
+            "are yours, but the spec has no files there any more",
+            Some(("to keep them there without gen (or delete them)", "eject")),
+        ),
+        _ => return None,
+    };
+    Some(Manifold {
+        code,
+        severity,
+        message,
+        help,
+    })
+}
+
+/// The folder that all files are in.
+fn common_folder<'a>(paths: &[&'a str]) -> &'a str {
+    let folder = |path: &'a str| path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut common = paths.first().map_or("", |path| folder(path));
+    for path in paths {
+        let inside = |common: &str| {
+            common.is_empty()
+                || path
+                    .strip_prefix(common)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        };
+        while !inside(common) {
+            common = folder(common);
+        }
+    }
+    common
+}
+
+fn finding(shown: &Utf8Path, entry: &Entry, by: Option<&str>) -> Option<Diagnostic> {
     let path = target::show(shown, &entry.path);
     let word = quote(path.as_str());
     match entry.state {
@@ -51,6 +222,9 @@ fn finding(shown: &Utf8Path, entry: &Entry) -> Option<Diagnostic> {
                 "to keep the change, move it to the spec: a setting of the host or feature, or a \
                      hand-written module listed under `modules:`",
             )
+            .help(format!(
+                "to keep it in the file, run `gen eject {word}`: the file is yours then"
+            ))
             .help(format!("to see what would be lost, run `gen diff {word}`"))
             .help(format!(
                 "to discard the change, run `gen --overwrite {word}` or `git checkout -- {word}`"
@@ -100,6 +274,37 @@ fn finding(shown: &Utf8Path, entry: &Entry) -> Option<Diagnostic> {
             )
             .help(format!(
                 "bring it back, or have it generated again: `gen --overwrite {word}`"
+            )),
+        ),
+        State::Yours(Yours::Named) => {
+            let by = target::show(shown, by?);
+            Some(
+                Diagnostic::warning(
+                    "output-ejected-names",
+                    None,
+                    format!("`{path}` is no longer generated, but `{by}`, which is yours, names it"),
+                )
+                .help("it stays, and is yours as well")
+                .help(format!(
+                    "to do without it, take it out of `{by}`, then run `gen --overwrite {word}`"
+                )),
+            )
+        }
+        State::Yours(Yours::Orphan) => Some(
+            Diagnostic::warning(
+                "output-ejected-orphan",
+                None,
+                format!("`{path}` is yours, but the spec has no file there any more"),
+            )
+            .help(
+                "if what it is for has another name now, move it over the new file and run `gen eject` \
+                 for that one",
+            )
+            .help(format!(
+                "if it is not needed, delete it or run `gen --overwrite {word}`"
+            ))
+            .help(format!(
+                "to keep it there without gen, run `gen eject {word}`"
             )),
         ),
         State::Missing => Some(

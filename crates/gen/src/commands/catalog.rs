@@ -190,7 +190,8 @@ fn update(app: &App, sources: &Sources, spec: &Spec, args: &UpdateArgs) -> anyho
                 crate::text::list(&edited)
             ));
             console::say(&format!(
-                "bring the change to where the catalog is kept, or discard it: gen catalog update --force {name}"
+                "bring the change to where the catalog is kept, or discard it: {}",
+                crate::typed::command(&format!("gen catalog update --force {name}"))
             ));
             status = Status::Findings;
             continue;
@@ -247,7 +248,7 @@ fn update(app: &App, sources: &Sources, spec: &Spec, args: &UpdateArgs) -> anyho
     } else if status == Status::Clean {
         text.push_str("next: `gen diff`, then `gen`; commit the copies with the spec\n");
     }
-    console::out(&text)?;
+    console::guide(&text)?;
     Ok(status)
 }
 
@@ -274,7 +275,8 @@ fn wanted<'s>(spec: &'s Spec, args: &UpdateArgs) -> anyhow::Result<Vec<(&'s str,
     if args.names.is_empty() {
         ensure!(
             args.rev.is_none(),
-            "`--rev` is for one catalog: name it\nhelp: gen catalog update --rev main NAME"
+            "`--rev` is for one catalog: name it\nhelp: {}",
+            crate::typed::command("gen catalog update --rev main NAME")
         );
         for item in spec.catalogs.values() {
             if let CatalogSource::Git(pin) = &item.value.source {

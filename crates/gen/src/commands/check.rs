@@ -6,6 +6,7 @@ use output::{Entry, FileTree, Plan, State};
 use crate::Generated;
 use crate::cli::App;
 use crate::console;
+use crate::kept;
 use crate::linting;
 use crate::status::Status;
 use crate::text::count;
@@ -33,7 +34,7 @@ pub(crate) fn run(app: &App) -> anyhow::Result<Status> {
             );
         }
         let manifest = output::read_manifest(&target)?;
-        let plan = output::plan(&target, tree, manifest.as_ref(), &[])?;
+        let plan = kept::plan(&target, tree, manifest.as_ref(), &[])?;
         diagnostics.extend(drift(app, &plan)?);
     }
     console::report(app.format, &diagnostics, &sources)?;
@@ -52,7 +53,12 @@ pub(crate) fn run(app: &App) -> anyhow::Result<Status> {
 /// What the output lacks. People get a list and one finding, programs a finding for each file.
 fn drift(app: &App, plan: &Plan) -> anyhow::Result<Diagnostics> {
     let mut diagnostics: Diagnostics = Diagnostics::new();
-    for diagnostic in plan.diagnostics() {
+    let findings = if app.format == Format::Human {
+        plan.brief()
+    } else {
+        plan.diagnostics()
+    };
+    for diagnostic in findings {
         // Files that are gone are among the stale ones.
         if diagnostic.code != "output-missing" {
             diagnostics.push(diagnostic);

@@ -7,6 +7,7 @@ use crate::Generated;
 use crate::cli::App;
 use crate::commands::summary;
 use crate::console;
+use crate::kept;
 use crate::status::Status;
 
 /// Arguments.
@@ -54,7 +55,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     };
     let target = app.target();
     let manifest = output::read_manifest(&target)?;
-    let plan = output::plan(&target, &tree, manifest.as_ref(), &[])?;
+    let plan = kept::plan(&target, &tree, manifest.as_ref(), &[])?;
     let text = if args.stat {
         output::stat(&plan, &tree, &target)?
     } else if args.paths.is_empty() {

@@ -16,6 +16,7 @@ use crate::commands::generate;
 use crate::console;
 use crate::evaluation::{Blame, Evaluator, Inputs, Machine, Outcome, Said, findings, machines};
 use crate::facts;
+use crate::kept;
 use crate::progress::Progress;
 use crate::status::Status;
 use crate::table::Table;
@@ -61,7 +62,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     };
     let wanted = wanted(&generated, &args.names)?;
     let target = app.target();
-    let plan = output::plan(&target, tree, output::read_manifest(&target)?.as_ref(), &[])?;
+    let plan = kept::plan(&target, tree, output::read_manifest(&target)?.as_ref(), &[])?;
     if plan.entries().iter().any(output::Entry::has_work) {
         bail!(
             "{} is not what the spec gives; run `gen` first",

@@ -1,6 +1,7 @@
 //! `gen`: generate and apply.
 
 use clap::ValueEnum;
+use diag::Format;
 use output::{Applied, FileTree, Manifest, Meta, Options, Outcome, Plan};
 
 use crate::cli::App;
@@ -8,7 +9,7 @@ use crate::commands::schema;
 use crate::console;
 use crate::status::Status;
 use crate::text::{count, shell_word};
-use crate::{Generated, fingerprint, git};
+use crate::{Generated, fingerprint, git, kept, typed};
 
 /// New files that are named one by one; of more, the folder is.
 const MOST_NAMED: usize = 4;
@@ -48,7 +49,10 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         return emit(app, stage);
     }
     let target = app.target();
-    let options = Options::default();
+    let options = Options {
+        brief: app.format == Format::Human,
+        ..Options::default()
+    };
     let recovered = output::recover(&target, &options)?;
     if recovered.completed {
         console::say("completed a run that was stopped half-way");
@@ -87,7 +91,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         clean: diagnostics.is_empty(),
         ..Meta::default()
     };
-    let plan = output::plan(&target, &tree, manifest.as_ref(), &args.overwrite)?;
+    let plan = kept::plan(&target, &tree, manifest.as_ref(), &args.overwrite)?;
     let applied = output::apply(&target, &plan, &tree, &meta, &options)?;
     diagnostics.extend(recovered.diagnostics);
     diagnostics.extend(applied.diagnostics.clone());
@@ -160,9 +164,9 @@ pub(crate) fn untracked(app: &App, tree: &FileTree) -> Option<String> {
             .collect()
     };
     let files = count(ours.len(), "new file");
+    let add = typed::command(&format!("git add -N {}", words.join(" ")));
     Some(format!(
-        "git does not track {files} yet, so Nix does not see them: git add -N {}",
-        words.join(" ")
+        "git does not track {files} yet, so Nix does not see them: {add}"
     ))
 }
 
@@ -177,10 +181,6 @@ fn emit(app: &App, stage: Stage) -> anyhow::Result<Status> {
         }
     }
     // The stage has standard output for itself.
-    console::report(
-        diag::Format::Human,
-        &generated.diagnostics,
-        &generated.sources,
-    )?;
+    console::report(Format::Human, &generated.diagnostics, &generated.sources)?;
     Ok(Status::of(&generated.diagnostics))
 }

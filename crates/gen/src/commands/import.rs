@@ -127,7 +127,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     if !args.dry_run {
         text.push_str("\nNext: `gen check`, then `gen`\n");
     }
-    console::out(&text)?;
+    console::guide(&text)?;
     Ok(Status::Clean)
 }
 

@@ -11,7 +11,7 @@ use crate::cli::App;
 use crate::commands::schema;
 use crate::console;
 use crate::status::Status;
-use crate::text::shell_word;
+use crate::typed;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -86,18 +86,15 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         write_new(&args.dir.join(path), content)?;
         wrote.push(format!("wrote {}", shown(&args.dir, path)));
     }
-    let there = match args.dir.as_str() {
-        "." => String::new(),
-        dir => format!(" -C {}", shell_word(dir)),
-    };
+    let program = typed::program_in(&args.dir);
     let text = format!(
         "{}
 
 Next:
   edit {}/hosts/desktop.yaml
-  gen{there}                  write the flake
-  gen{there} explain desktop  see what the host comes to
-  gen{there} list features    see what can be switched on
+  {program}                  write the flake
+  {program} explain desktop  see what the host comes to
+  {program} list features    see what can be switched on
 ",
         wrote.join("\n"),
         shown(&args.dir, &app.spec),

@@ -137,7 +137,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             let _ = writeln!(text, "  {line}");
         }
     }
-    console::out(&text)?;
+    console::guide(&text)?;
     Ok(if is_to_do || !left.is_empty() {
         Status::Findings
     } else {

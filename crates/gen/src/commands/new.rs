@@ -108,7 +108,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         Kind::Profile => "fill it in and name it below a user of a host, then run `gen`",
         Kind::Host | Kind::Vm => "",
     };
-    console::out(&format!("wrote {path}\n{next}\n"))?;
+    console::guide(&format!("wrote {path}\n{next}\n"))?;
     Ok(Status::Clean)
 }
 
@@ -118,11 +118,11 @@ fn steps_of(app: &App, name: &str) -> anyhow::Result<Status> {
     if let Some(host) = generated.fleet.hosts.get(name) {
         let steps = steps::of(app, steps::Known::new(&generated), host)?;
         console::out(&format!("\n{}", steps::draw(name, &steps)))?;
-        console::out(&format!(
+        console::guide(&format!(
             "\n`gen explain {name} --steps` says it again, with what is done by then\n"
         ))?;
     } else {
-        console::out(&format!(
+        console::guide(&format!(
             "`gen check` says what is wrong with the spec, then `gen explain {name} --steps` what is to be done\n"
         ))?;
     }

@@ -20,6 +20,7 @@ use crate::status::Status;
 use crate::text::count;
 use crate::{Sources, generate};
 
+mod ejected;
 mod state;
 
 /// Arguments.
@@ -215,6 +216,8 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         return Ok(Status::Findings);
     }
 
+    let ejected = ejected::find(app, (old, new), before.tree.as_ref(), after.tree.as_ref())?;
+
     let mut places: Vec<String> = edits.spans().map(|span| sources.map.place(*span)).collect();
     places.dedup();
     let mut text = String::new();
@@ -239,7 +242,15 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     for (from, to) in &files {
         let _ = writeln!(text, "  {from} → {to}");
     }
+    for (from, to) in &ejected.places {
+        let _ = if from == to {
+            writeln!(text, "  {from}")
+        } else {
+            writeln!(text, "  {from} → {to}")
+        };
+    }
     if !args.dry_run {
+        ejected.apply(app)?;
         for (id, changed) in &texts {
             edit::write_changed(app, &sources, *id, changed)?;
         }
@@ -264,6 +275,9 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         &before.fleet,
         &after.fleet,
     ));
+    warnings.extend(ejected.unmended.iter().map(|path| {
+        format!("`{path}` is yours, and was changed where the name stands: after `gen`, see `gen diff {path}`")
+    }));
     if !warnings.is_empty() {
         text.push_str("\nWhat does not move by itself:\n");
         for warning in warnings {
@@ -273,7 +287,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     if !args.dry_run {
         text.push_str("\nNext: `gen diff`, then `gen`\n");
     }
-    console::out(&text)?;
+    console::guide(&text)?;
     Ok(Status::Clean)
 }
 

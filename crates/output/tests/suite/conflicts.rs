@@ -12,6 +12,7 @@ use crate::lab::{Lab, codes, content, meta, set_mode, states, tree};
 
 const SKIP: Options<'_> = Options {
     on_conflict: OnConflict::Skip,
+    brief: false,
     wait: std::time::Duration::ZERO,
     hooks: &output::NoHooks,
 };

@@ -39,6 +39,7 @@ fn side(name: &str) -> FileTree {
 
 fn run(lab: &Lab, name: &str) -> output::Applied {
     let options = Options {
+        brief: false,
         on_conflict: OnConflict::Skip,
         wait: Duration::from_secs(5),
         hooks: &NoHooks,

@@ -341,10 +341,35 @@ fn files_that_were_given_away() {
     assert!(lab.manifest().unwrap().ejected.is_empty());
     assert_eq!(lab.read("a.nix"), "# header\nc\n");
 
-    // What is no longer generated is the user's, and nobody's business.
+    // One that is no longer generated is told by every run, until it is forgotten.
     run(&mine, &["a.nix"], &give("# header\nc\n"));
     let less = tree(&[("b.nix", "b\n")]);
-    lab.run(&less).unwrap();
-    assert_eq!(lab.read("a.nix"), "a\n");
+    for _ in 0..2 {
+        let applied = lab.run(&less).unwrap();
+        assert_eq!(codes(&applied.diagnostics), ["output-ejected-orphan"]);
+        assert_eq!(lab.read("a.nix"), "a\n");
+        assert!(lab.manifest().unwrap().ejected.contains_key("a.nix"));
+        assert!(lab.manifest().unwrap().fingerprint.is_empty());
+    }
+    let forget = Meta {
+        forgotten: ["a.nix".to_owned()].into(),
+        ..meta()
+    };
+    run(&less, &[], &forget);
     assert!(lab.manifest().unwrap().ejected.is_empty());
+    assert_eq!(lab.read("a.nix"), "a\n");
+
+    // What one of the user's names stays, and is the user's from then on.
+    let named = [("b.nix".to_owned(), "a.nix".to_owned())];
+    let none = tree(&[]);
+    let mut plan = lab.plan_with(&none, &[]);
+    plan.keep(named.into(), &[].into());
+    let applied = apply(&lab.target, &plan, &none, &meta(), &Options::default()).unwrap();
+    assert_eq!(codes(&applied.diagnostics), ["output-ejected-names"]);
+    assert_eq!(lab.read("b.nix"), "b\n");
+    assert!(lab.manifest().unwrap().ejected.contains_key("b.nix"));
+    let mut plan = lab.plan_with(&none, &[]);
+    assert_eq!(codes(&plan.diagnostics()), ["output-ejected-orphan"]);
+    plan.keep([].into(), &["b.nix".to_owned()].into());
+    assert!(plan.is_clean());
 }

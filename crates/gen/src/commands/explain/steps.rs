@@ -430,7 +430,7 @@ pub(crate) fn draw(host: &str, steps: &[Step]) -> String {
         let _ = writeln!(text, "           {}{place}", step.because);
         if step.done != Some(true) {
             for command in &step.commands {
-                let _ = writeln!(text, "             {command}");
+                let _ = writeln!(text, "             {}", crate::typed::command(command));
             }
         }
     }

@@ -1,0 +1,267 @@
+//! What is the user's stays the user's: ejected files under other names, and commands in messages that
+//! do what they say.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests read files"
+)]
+
+mod support;
+
+use std::process::Command;
+
+use insta::assert_snapshot;
+use support::Project;
+
+fn generated() -> Project {
+    let project = Project::new();
+    project.clean(&[]);
+    project
+}
+
+/// A line by hand in a file, which is ejected.
+fn ejected(project: &Project, path: &str) {
+    project.clean(&["eject", path]);
+    let text = project.read(path);
+    project.write(path, format!("{text}# HAND\n"));
+}
+
+#[test]
+fn ejected_files_go_with_a_new_name() {
+    let project = generated();
+    project.clean(&["eject", "one"]);
+    ejected(&project, "generated/hosts/one/default.nix");
+    ejected(&project, "generated/flake.nix");
+    let dry = project.clean(&["rename", "host", "one", "first", "--dry-run"]);
+    assert_snapshot!("rename_ejected_dry", dry.to_string());
+    assert!(project.path("generated/hosts/one/default.nix").exists());
+
+    let run = project.clean(&["rename", "host", "one", "first"]);
+    assert!(
+        run.stdout
+            .contains("generated/hosts/one/default.nix → generated/hosts/first/default.nix"),
+        "{run}"
+    );
+    let text = project.read("generated/hosts/first/default.nix");
+    assert!(text.ends_with("# HAND\n"), "{text}");
+    assert!(text.contains("networking.hostName = \"first\""), "{text}");
+    assert!(!project.path("generated/hosts/one/default.nix").exists());
+    // What names the host in another file of the user's follows as well.
+    let flake = project.read("generated/flake.nix");
+    assert!(flake.ends_with("# HAND\n"), "{flake}");
+    assert!(
+        flake.contains("./hosts/first") && !flake.contains("./hosts/one"),
+        "{flake}"
+    );
+    project.clean(&[]);
+    project.clean(&["check"]);
+    assert!(!project.path("generated/hosts/one").exists());
+    assert!(
+        project
+            .read("generated/hosts/first/default.nix")
+            .ends_with("# HAND\n")
+    );
+}
+
+#[test]
+fn a_change_where_the_name_stands_is_told() {
+    let project = generated();
+    let path = "generated/hosts/one/default.nix";
+    project.clean(&["eject", path]);
+    let text = project.read(path);
+    let mine = text.replace("../../users/alice", "../../users/alice # mine");
+    assert_ne!(text, mine);
+    project.write(path, &mine);
+    let run = project.clean(&["rename", "user", "alice", "carol"]);
+    assert!(
+        run.stdout.contains(&format!("see `gen diff {path}`")),
+        "{run}"
+    );
+    assert_eq!(project.read(path), mine);
+
+    // What it names stays, though nobody else does.
+    let run = project.run(&[]);
+    assert_eq!(run.code, 1, "{run}");
+    assert_snapshot!("rename_ejected_names", run.to_string());
+    assert!(project.path("generated/users/alice/default.nix").exists());
+    let again = project.run(&["check"]);
+    assert!(again.stderr.contains("output-ejected-differs"), "{again}");
+    assert!(!again.stderr.contains("output-ejected-names"), "{again}");
+
+    // Once nothing names it, it is told, and can go.
+    project.write(path, mine.replace("users/alice", "users/carol"));
+    project.clean(&["eject", path]);
+    let run = project.run(&[]);
+    assert_eq!(run.code, 1, "{run}");
+    assert!(run.stderr.contains("output-ejected-orphan"), "{run}");
+    project.clean(&["--overwrite", "generated/users/alice"]);
+    assert!(!project.path("generated/users/alice").exists());
+    project.clean(&["check"]);
+}
+
+#[test]
+fn a_name_that_is_taken_on_disk_is_refused() {
+    let project = generated();
+    ejected(&project, "generated/hosts/one/default.nix");
+    project.write("generated/hosts/first/default.nix", "{ }\n");
+    let before = project.state("spec");
+    let run = project.run(&["rename", "host", "one", "first"]);
+    assert_eq!(run.code, 2, "{run}");
+    assert!(run.stderr.contains("is in the way of a file"), "{run}");
+    assert_eq!(project.state("spec"), before);
+}
+
+#[test]
+fn an_ejected_file_without_a_place_is_told() {
+    let project = generated();
+    ejected(&project, "generated/hosts/one/default.nix");
+    let text = support::HOSTS.replace("  one:", "  two:");
+    project.write("spec/hosts.yaml", text);
+    let check = project.run(&["check"]);
+    assert_eq!(check.code, 1, "{check}");
+    for code in ["output-ejected-orphan", "output-ejected-names"] {
+        assert!(check.stderr.contains(code), "{check}");
+    }
+    let run = project.run(&[]);
+    assert_snapshot!("ejected_orphan", run.to_string());
+    assert!(project.path("generated/hosts/one/hardware.nix").exists());
+    let again = project.run(&[]);
+    assert_eq!(again.code, 1, "{again}");
+    assert!(again.stderr.contains("output-ejected-orphan"), "{again}");
+
+    // To eject it once more is to forget it, and it stays.
+    project.clean(&["eject", "generated/hosts/one"]);
+    project.clean(&["check"]);
+    assert!(
+        project
+            .read("generated/hosts/one/default.nix")
+            .ends_with("# HAND\n")
+    );
+}
+
+#[test]
+fn a_change_elsewhere_blocks_no_ejection() {
+    let project = generated();
+    project.write("generated/README.md", "x\n");
+    let edited = project.run(&[]);
+    assert!(
+        edited
+            .stderr
+            .contains("run `gen eject generated/README.md`"),
+        "{edited}"
+    );
+    project.clean(&["eject", "one"]);
+    assert_eq!(project.read("generated/README.md"), "x\n");
+    assert!(
+        !project
+            .read("generated/hosts/one/default.nix")
+            .contains("DO NOT EDIT")
+    );
+    let still = project.run(&[]);
+    assert!(still.stderr.contains("output-edited"), "{still}");
+    project.clean(&["eject", "generated/README.md"]);
+    project.clean(&[]);
+    assert_eq!(project.read("generated/README.md"), "x\n");
+}
+
+#[test]
+fn a_second_run_writes_nothing_after_new_names() {
+    let project = Project::empty();
+    project.clean(&["init"]);
+    project.clean(&[]);
+    project.clean(&["new", "host", "x"]);
+    let run = project.clean(&[]);
+    assert!(run.stderr.contains("updated spec/.schema.json"), "{run}");
+    let before = project.state("generated");
+    let again = project.clean(&[]);
+    assert!(again.stderr.contains("unchanged: 38 files"), "{again}");
+    assert_eq!(project.state("generated"), before);
+}
+
+/// The commands of a text that stand in backticks.
+fn commands(text: &str) -> Vec<&str> {
+    let parts = text.split('`').skip(1).step_by(2);
+    parts
+        .filter(|part| part.starts_with("gen ") || part.starts_with("git "))
+        .filter(|part| !part.ends_with(" index"))
+        .collect()
+}
+
+#[test]
+fn commands_repeat_what_was_given() {
+    let project = Project::empty();
+    project.clean(&["init"]);
+    project.clean(&["--out", "."]);
+    project.write("README.md", "x\n");
+    let edited = project.run(&["--out", "."]);
+    assert_eq!(edited.code, 1, "{edited}");
+    assert_eq!(
+        commands(&edited.stderr),
+        [
+            "gen --out . eject README.md",
+            "gen --out . diff README.md",
+            "gen --out . --overwrite README.md",
+            "git checkout -- README.md"
+        ]
+    );
+    // Done literally, it mends this and writes nothing elsewhere.
+    project.clean(&["--out", ".", "--overwrite", "README.md"]);
+    assert!(!project.path("generated").exists());
+    project.clean(&["--out", ".", "check"]);
+    let json = project.run(&["--out", ".", "--format", "json"]);
+    assert_eq!(json.code, 0, "{json}");
+
+    let project = Project::empty();
+    let root = project.path("a b");
+    std::fs::create_dir(&root).unwrap();
+    let init = project.clean(&["init", "--spec", "fleet", "-C", "a b", "deep"]);
+    assert!(
+        init.stdout.contains("gen -C 'a b'/deep --spec fleet  "),
+        "{init}"
+    );
+    let at = ["-C", "a b/deep", "--spec", "fleet", "--out", "o"];
+    project.clean(&at);
+    project.write("a b/deep/o/README.md", "x\n");
+    let edited = project.run(&at);
+    assert_eq!(
+        commands(&edited.stderr),
+        [
+            "gen -C 'a b/deep' --spec fleet --out o eject o/README.md",
+            "gen -C 'a b/deep' --spec fleet --out o diff o/README.md",
+            "gen -C 'a b/deep' --spec fleet --out o --overwrite o/README.md",
+            "git -C 'a b/deep' checkout -- o/README.md"
+        ]
+    );
+    let rename = project.clean(&[&at[..], &["rename", "host", "desktop", "tower"]].concat());
+    assert!(
+        rename
+            .stdout
+            .contains("Next: `gen -C 'a b/deep' --spec fleet --out o diff`"),
+        "{rename}"
+    );
+    let git = Command::new("git").args(["init", "-q"]).arg(&root).status();
+    assert!(git.unwrap().success());
+    project.clean(&[&at[..], &["--overwrite", "o"]].concat());
+    project.clean(&[&at[..], &["new", "host", "x"]].concat());
+    let run = project.clean(&at);
+    assert!(run.stderr.contains("git -C 'a b/deep' add -N o"), "{run}");
+}
+
+#[test]
+fn many_findings_of_a_kind_are_one() {
+    let project = generated();
+    std::fs::remove_dir_all(project.path("generated/.gen")).unwrap();
+    for (path, _, _) in project.state("generated") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("{text}\n")).unwrap();
+    }
+    let run = project.run(&[]);
+    assert_eq!(run.code, 1, "{run}");
+    assert_snapshot!("many_unowned", run.to_string());
+    let json = project.run(&["--format", "json"]);
+    assert!(json.stdout.matches("output-unowned").count() > 5, "{json}");
+    project.clean(&["--overwrite", "generated"]);
+    project.clean(&["check"]);
+}
