@@ -265,3 +265,102 @@ fn many_findings_of_a_kind_are_one() {
     project.clean(&["--overwrite", "generated"]);
     project.clean(&["check"]);
 }
+
+/// A fleet whose modules by hand name what is renamed.
+const BY_HAND: &str = r#"
+secrets:
+  keys: { hosts: { one: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBFQslC0YFEQ7HS+syuWP+gG4Dp8hsiUN0XXahCJl0Du } }
+  items:
+    token: { hosts: [one], owner: alice }
+features:
+  own.names:
+    summary: Names of others
+    options:
+      people: { type: { list: string }, default: [], description: Who may }
+      first: { type: string, derive: "host.name if host.name == 'one' else ''", description: First }
+    nixos:
+      users.users.alice.description: The admin
+"#;
+
+#[test]
+fn names_in_code_by_hand_follow() {
+    let hosts = support::HOSTS
+        .replace("users: { alice: [] }", "users: { alice: [] }\n    modules: [own.nix]\n    features: { own: { names: { people: [alice] } } }")
+        .replace(
+            "settings: { services.fwupd.enable: false }",
+            "settings:\n      users.users.alice.linger: true\n      home-manager.users: { alice: { home.stateVersion: \"25.11\" } }\n      environment.etc.who.text: !nix config.users.users.alice.home",
+        );
+    let project = Project::new()
+        .file("spec/hosts.yaml", hosts)
+        .file("spec/names.yaml", BY_HAND)
+        .file(
+            "spec/own.nix",
+            "{ inputs, config, ... }:\n{\n  # alice is the admin of one\n  users.users.alice.extraGroups = [ \"wheel\" ];\n  environment.etc.a.text = \"${inputs.self.nixosConfigurations.one.config.networking.hostName} ${config.users.users.alice.home}\";\n}\n",
+        )
+        .file("spec/notes.md", "The machine of alice is one.\n")
+        .file("spec/tool.sh", "#!/bin/sh\nssh one true\n");
+    let before = project.run(&[]);
+    assert!(!before.stderr.contains("error"), "{before}");
+    let user = project.clean(&["rename", "user", "alice", "carol"]);
+    assert_snapshot!("rename_user_by_hand", user.to_string());
+    let host = project.clean(&["rename", "host", "one", "first"]);
+    assert_snapshot!("rename_host_by_hand", host.to_string());
+    assert_snapshot!(
+        "rename_by_hand_files",
+        ["spec/hosts.yaml", "spec/names.yaml", "spec/own.nix"]
+            .map(|path| format!("# {path}\n{}", project.read(path)))
+            .concat()
+    );
+    let after = project.run(&[]);
+    assert!(!after.stderr.contains("error"), "{after}");
+}
+
+#[test]
+fn a_feature_of_a_catalog_keeps_its_name() {
+    let project = Project::new()
+        .file(
+            "spec/catalogs.yaml",
+            "catalogs: { shared: { path: ../shared } }\n",
+        )
+        .file(
+            "shared/motd.yaml",
+            "features:\n  shared.motd:\n    summary: Message\n    nixos: { users.motd: Hello }\n",
+        );
+    let run = project.run(&["rename", "feature", "shared.motd", "shared.hello"]);
+    assert_eq!(run.code, 2, "{run}");
+    assert!(
+        run.stderr.contains("belongs to a catalog") && run.stderr.contains("shared/motd.yaml:2"),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_folder_inside_of_a_fleet() {
+    let project = Project::empty();
+    project.clean(&["init"]);
+    std::fs::create_dir_all(project.path("spec/hosts/deep")).unwrap();
+    for (folder, up) in [("spec", ".."), ("spec/hosts/deep", "../../..")] {
+        let run = project.run(&["-C", folder]);
+        assert_eq!(run.code, 2, "{run}");
+        assert!(!run.stderr.contains("gen init"), "{run}");
+        assert!(
+            run.stderr.contains(&format!("run `gen -C {folder}/{up}`")),
+            "{run}"
+        );
+        let mut here = project.command(&["check"]);
+        here.current_dir(project.path(folder));
+        let run = support::finish(here);
+        assert!(run.stderr.contains(&format!("run `gen -C {up}`")), "{run}");
+        let before = project.state(".");
+        for args in [&["init"][..], &["init", "new"]] {
+            let mut here = project.command(args);
+            here.current_dir(project.path(folder));
+            let run = support::finish(here);
+            assert_eq!(run.code, 2, "{run}");
+            assert!(run.stderr.contains("is a part of the fleet"), "{run}");
+        }
+        assert_eq!(project.state("."), before);
+    }
+    // Beside the spec there may well be another fleet.
+    project.clean(&["init", "other"]);
+}

@@ -6,7 +6,7 @@
 //! - [`Expr`] is Nix code that has been checked; nothing else becomes code.
 //! - [`AttrPath`] is a path of attribute names, read and written the way Nix writes it.
 //! - [`syntax`], [`parse_problems`], [`free_variables`], [`definitions`], [`read_module`],
-//!   [`outline`] and [`relative_paths`] read Nix text.
+//!   [`outline`], [`steps`] and [`relative_paths`] read Nix text.
 //!
 //! Every function refuses text that is nested deeper than [`MAX_DEPTH`] instead of overflowing the
 //! stack. Positions are byte offsets into the text that was passed in.
@@ -26,6 +26,7 @@ mod plain;
 mod relative_paths;
 mod render;
 mod scope;
+mod steps;
 mod string;
 mod value;
 
@@ -44,5 +45,6 @@ pub use plain::{Plain, lay_out_plain};
 pub use relative_paths::{RelativePath, relative_paths};
 pub use render::{RenderError, render, render_bindings};
 pub use scope::{FreeVariables, free_variables, module_arguments};
+pub use steps::{Step, steps};
 pub use string::{indented, static_text, string};
 pub use value::Value;

@@ -21,6 +21,7 @@ use crate::text::count;
 use crate::{Sources, generate};
 
 mod ejected;
+mod names;
 mod state;
 
 /// Arguments.
@@ -107,6 +108,7 @@ impl Kind {
                 "secrets.keys.users.@",
                 "secrets.groups.*.[]",
                 "secrets.items.*.users.[]",
+                "secrets.items.*.owner",
             ],
             Self::Feature => &[
                 "features.*.requires.[]",
@@ -157,6 +159,11 @@ pub(crate) const USES: &[&str] = &[
     "microvms.*.users.*.features",
 ];
 
+/// Bytes of a file by hand that is searched for the name.
+const LARGEST_MENTION: usize = 1 << 20;
+/// Lines of a file that are listed.
+const MOST_MENTIONS: usize = 30;
+
 /// Renames.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let Args { kind, old, new, .. } = args;
@@ -177,6 +184,12 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         let builtin = *kind == Kind::Feature && catalog::entry(old).is_some();
         if builtin {
             anyhow::bail!("feature `{old}` is the catalog's, and keeps its name");
+        }
+        if let Some(place) = place_in_catalog(&sources, *kind, old) {
+            anyhow::bail!(
+                "{} `{old}` belongs to a catalog, and keeps its name here: it is renamed where the catalog is kept ({place})",
+                kind.word()
+            );
         }
         anyhow::bail!("there is no {} `{old}`{help}", kind.word());
     }
@@ -200,7 +213,12 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         let Some(text) = std::str::from_utf8(bytes).ok().filter(|_| is_code) else {
             continue;
         };
-        let changed = in_code(*kind, text, old, new);
+        let mut changed = in_code(*kind, text, old, new);
+        if path.ends_with(".nix") {
+            changed = names::in_nix(*kind, &changed, old, new);
+        } else {
+            changed = names::in_template(*kind, &changed, old, new);
+        }
         if changed != text {
             assets.insert(path.clone(), changed.into_bytes());
         }
@@ -213,6 +231,13 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     if errors(&after.diagnostics) > errors(&before.diagnostics) {
         console::report(app.format, &after.diagnostics, &after.sources)?;
         console::say("nothing was renamed: the spec would have errors that it does not have now");
+        let mentions = mentions(&sources, &texts, &assets, old);
+        if !mentions.is_empty() {
+            console::say(&format!(
+                "These name it as well and would not follow; change what has to, then rename:\n  {}",
+                mentions.join("\n  ")
+            ));
+        }
         return Ok(Status::Findings);
     }
 
@@ -261,7 +286,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             fs::rename(from, to).with_context(|| format!("cannot rename `{from}`"))?;
         }
     }
-    let mentions = mentions(&sources, &texts, old);
+    let mentions = mentions(&sources, &texts, &assets, old);
     if !mentions.is_empty() {
         text.push_str("\nThese name it as well, and were left as they are:\n");
         for place in mentions {
@@ -289,6 +314,33 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     }
     console::guide(&text)?;
     Ok(Status::Clean)
+}
+
+/// Where a catalog has it.
+fn place_in_catalog(sources: &Sources, kind: Kind, name: &str) -> Option<String> {
+    let mut map = SourceMap::new();
+    for files in sources.catalogs.values() {
+        for (path, text) in &files.yaml {
+            let id = map.add(format!("{}/{path}", files.shown), text.clone());
+            let Some(node) = spec::node::parse(&map, id, &mut Diagnostics::new()) else {
+                continue;
+            };
+            let mut place = None;
+            for pattern in kind.sections() {
+                edit::find(&node, pattern, &mut |item| {
+                    if let Found::Key(key) = item
+                        && key.value == name
+                    {
+                        place = Some(map.place(key.span));
+                    }
+                });
+            }
+            if place.is_some() {
+                return place;
+            }
+        }
+    }
+    None
 }
 
 fn errors(diagnostics: &Diagnostics) -> usize {
@@ -353,6 +405,7 @@ fn collect(
             }
         }
     }
+    names::in_keys(kind, node, sources, (old, new), edits);
     let mut derived: Vec<&Node> = Vec::new();
     for pattern in [
         "features.*.options.*.derive",
@@ -377,11 +430,15 @@ fn collect(
     });
     for value in derived {
         let Some(text) = scalar(value) else { continue };
-        let raw = in_code(kind, text, old, new);
-        if raw != text {
-            // Names need no escapes, so the written text changes as the read one does.
-            let written = sources.slice(value.span);
-            edits.replace(value.span, in_code(kind, written, old, new));
+        // Names need no escapes, so the written text changes as the read one does.
+        let written = sources.slice(value.span);
+        let mut changed = in_code(kind, written, old, new);
+        changed = match value.tag.as_ref().map(|tag| tag.value.as_str()) {
+            Some("nix") => names::in_written_nix(kind, text, &changed, old, new),
+            _ => names::in_template(kind, &changed, old, new),
+        };
+        if changed != written {
+            edits.replace(value.span, changed);
         }
     }
 }
@@ -490,25 +547,48 @@ fn rename_secret_files(kind: Kind, old: &str, new: &str, files: &mut BTreeSet<St
     }
 }
 
-/// Lines that still hold the old name as a word, after the change.
-fn mentions(sources: &Sources, texts: &BTreeMap<FileId, String>, old: &str) -> Vec<String> {
-    let part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+/// Lines that still hold the old name as a word, after the change: of YAML, and of code and prose by
+/// hand.
+fn mentions(
+    sources: &Sources,
+    texts: &BTreeMap<FileId, String>,
+    assets: &BTreeMap<String, Vec<u8>>,
+    old: &str,
+) -> Vec<String> {
     let mut found = Vec::new();
     for id in &sources.yaml {
         let file = sources.map.file(*id);
         let text = texts.get(id).unwrap_or(&file.text);
-        for (index, line) in text.lines().enumerate() {
-            let names = line.match_indices(old).any(|(at, _)| {
-                let before = line[..at].chars().next_back();
-                let behind = line[at + old.len()..].chars().next();
-                before.is_none_or(|c| !part(c)) && behind.is_none_or(|c| !part(c))
-            });
-            if names {
-                found.push(format!("{}:{}: {}", file.path, index + 1, line.trim()));
-            }
+        mentions_in(&file.path, text, old, &mut found);
+    }
+    for (path, bytes) in &sources.around.assets {
+        let bytes = assets.get(path).unwrap_or(bytes);
+        if bytes.len() > LARGEST_MENTION {
+            continue;
+        }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            mentions_in(&format!("{}/{path}", sources.root), text, old, &mut found);
         }
     }
     found
+}
+
+fn mentions_in(path: &str, text: &str, old: &str, found: &mut Vec<String>) {
+    let part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let mut lines = text.lines().enumerate().filter(|(_, line)| {
+        line.match_indices(old).any(|(at, _)| {
+            let before = line[..at].chars().next_back();
+            let behind = line[at + old.len()..].chars().next();
+            before.is_none_or(|c| !part(c)) && behind.is_none_or(|c| !part(c))
+        })
+    });
+    for (index, line) in lines.by_ref().take(MOST_MENTIONS) {
+        found.push(format!("{path}:{}: {}", index + 1, line.trim()));
+    }
+    let more = lines.count();
+    if more > 0 {
+        found.push(format!("{path}: {} more", count(more, "line")));
+    }
 }
 
 /// What a new name does not change.
