@@ -24,6 +24,8 @@ pub enum Unformatted {
     Broken,
     /// A line is indented too deep for the formatter.
     Deep,
+    /// A text that keeps the blank lines at its end (`|+`), in this line, cannot be laid out.
+    Kept(usize),
     /// The layout would change what it says.
     Unsafe,
 }
@@ -46,11 +48,14 @@ pub fn format_yaml(text: &str) -> Result<String, Unformatted> {
         return Err(Unformatted::Deep);
     }
     let comments = spec::node::comments(text);
+    let (guarded, keeps) = guard(text);
     // Blanks at the ends of lines go, unless they are part of a text.
     for trims in [true, false] {
-        let Some(laid_out) = settled(text, &options(trims)) else {
+        let Some(laid_out) = settled(&guarded, &options(trims)) else {
             continue;
         };
+        let laid_out = laid_out.replace(GUARD, "");
+        let laid_out = without_blanks_alone(&laid_out, &guarded);
         let says_the_same = match (&before, read(&laid_out).0) {
             (Some(before), Some(after)) => before.same(&after),
             (None, None) => true,
@@ -60,7 +65,100 @@ pub fn format_yaml(text: &str) -> Result<String, Unformatted> {
             return Ok(laid_out);
         }
     }
-    Err(Unformatted::Unsafe)
+    Err(keeps.map_or(Unformatted::Unsafe, Unformatted::Kept))
+}
+
+/// Stands in blank lines that are a part of a text while it is laid out. It is for private use, so that
+/// no text has it.
+const GUARD: char = '\u{F8FF}';
+
+/// A text in which the blank lines that end a block (`|+`) are marked, and the line of the first such
+/// block.
+fn guard(text: &str) -> (String, Option<usize>) {
+    let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+    let mut first = None;
+    let mut at = 0;
+    while at < lines.len() {
+        let Some((parent, keeps)) = block_header(&lines[at]) else {
+            at += 1;
+            continue;
+        };
+        let is_blank = |line: &String| line.trim().is_empty();
+        let start = at + 1;
+        let inside = |line: &String| is_blank(line) || columns(line) >= parent;
+        let end = lines[start..]
+            .iter()
+            .position(|line| !inside(line))
+            .map_or(lines.len(), |length| start + length);
+        let content = lines[start..end].iter().rposition(|line| !is_blank(line));
+        if keeps {
+            first.get_or_insert(at + 1);
+            let is_open = lines[end - 1].ends_with('\n');
+            if let Some(last) = content
+                && is_open
+            {
+                let own = lines[start..end].iter().find(|line| !is_blank(line));
+                let indent = " ".repeat(own.map_or(0, |line| columns(line)));
+                for line in &mut lines[start + last + 1..end] {
+                    let rest = line.trim_start_matches(' ');
+                    *line = format!("{indent}{GUARD}{rest}");
+                }
+            }
+        }
+        at = end.max(start);
+    }
+    if text.contains(GUARD) {
+        return (text.to_owned(), first);
+    }
+    (lines.concat(), first)
+}
+
+/// Lines that hold nothing but the indentation of what was marked are empty.
+fn without_blanks_alone(text: &str, guarded: &str) -> String {
+    if !guarded.contains(GUARD) {
+        return text.to_owned();
+    }
+    let lines = text.split_inclusive('\n');
+    lines
+        .map(|line| match line.trim_end_matches(['\r', '\n']) {
+            blanks if !blanks.is_empty() && blanks.trim().is_empty() => &line[blanks.len()..],
+            _ => line,
+        })
+        .collect()
+}
+
+fn columns(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+/// Of a line that a block text follows: the columns that its lines have at least, and whether it keeps
+/// the blank lines at its end.
+fn block_header(line: &str) -> Option<(usize, bool)> {
+    let line = line.trim_end();
+    let line = line.split(" #").next().unwrap_or(line).trim_end();
+    let (before, header) = line.rsplit_once([' ', '\t'])?;
+    let mut signs = header.chars();
+    let is_header = matches!(signs.next(), Some('|' | '>'))
+        && signs
+            .clone()
+            .all(|c| c == '+' || c == '-' || c.is_ascii_digit());
+    if !is_header || before.trim_start().starts_with('#') {
+        return None;
+    }
+    let mut parent = columns(before);
+    let mut rest = &before[parent..];
+    while let Some(inner) = rest
+        .strip_prefix('-')
+        .filter(|inner| inner.starts_with(' '))
+    {
+        let inner = inner.trim_start_matches(' ');
+        if !inner.contains(':') {
+            break;
+        }
+        parent = before.len() - inner.len();
+        rest = inner;
+    }
+    Some((parent + 1, signs.any(|c| c == '+')))
 }
 
 /// The layout that is not changed a second time.
@@ -130,6 +228,67 @@ mod tests {
     fn an_empty_file_and_one_of_comments() {
         assert_eq!(format_yaml("").unwrap(), "");
         assert_eq!(format_yaml("#  later\n").unwrap(), "#  later\n");
+    }
+
+    /// Every kind of block text, before and behind every kind of neighbour: it says the same, and a
+    /// second run changes nothing.
+    #[test]
+    fn block_texts_stay_what_they_are() {
+        let headers = [
+            "|",
+            "|-",
+            "|+",
+            ">",
+            ">-",
+            ">+",
+            "|2+",
+            "|+ # note",
+            "!nix |+",
+        ];
+        let texts = ["x\n", "x\n\n  y\n", "x: |+\n\ny\n", "# no comment\nx\n"];
+        let behind = ["", "b: 1\n", "# note\nb: 1\n", "b:   2  # late\n"];
+        for (header, text) in headers.iter().flat_map(|h| texts.map(|t| (*h, t))) {
+            for (blanks, behind) in (0..4).flat_map(|n| behind.map(|b| (n, b))) {
+                for around in ["top", "list", "items", "crlf"] {
+                    let indent = |by: &str, text: &str| -> String {
+                        let line = |line: &str| match line.trim() {
+                            "" => line.to_owned(),
+                            _ => format!("{by}{line}"),
+                        };
+                        text.split_inclusive('\n').map(line).collect()
+                    };
+                    let inner = indent("  ", text) + &"\n".repeat(blanks);
+                    let whole = match around {
+                        "list" => format!(
+                            "l:\n    - a: {header}\n{}{}",
+                            indent("      ", &inner),
+                            indent("      ", behind)
+                        ),
+                        "items" => format!("- {header}\n{inner}-   z\n"),
+                        _ => format!("a:   {header}\n{inner}{behind}"),
+                    };
+                    let whole = if around == "crlf" {
+                        whole.replace('\n', "\r\n")
+                    } else {
+                        whole
+                    };
+                    let (before, is_broken) = read(&whole);
+                    assert!(!is_broken, "{whole}");
+                    let laid_out = match format_yaml(&whole) {
+                        Ok(laid_out) => laid_out,
+                        // The indentation would be another one; it is told.
+                        Err(Unformatted::Kept(2)) if header == "|2+" && around == "list" => {
+                            continue;
+                        }
+                        Err(other) => panic!("{other:?}: {whole:?}"),
+                    };
+                    let after = read(&laid_out).0;
+                    let same = before.zip(after).is_some_and(|(a, b)| a.same(&b));
+                    assert!(same, "{whole:?} became {laid_out:?}");
+                    assert_eq!(format_yaml(&laid_out).unwrap(), laid_out, "{whole:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -166,6 +166,12 @@ fn complain(path: &Utf8Path, text: &str, problem: &Unformatted, broken: &mut Bro
             console::failure(&message, &["indent by two blanks".to_owned()]);
             Status::Failure
         }
+        Unformatted::Kept(line) => {
+            console::say(&format!(
+                "`{path}` stays as it is: the text in line {line} keeps blank lines at its end (`|+`), which the layout would lose; with `|` it has none"
+            ));
+            Status::Clean
+        }
         Unformatted::Unsafe => {
             console::failure(
                 &format!("`{path}` stays as it is: it cannot be laid out without changing it"),

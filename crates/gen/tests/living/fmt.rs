@@ -106,7 +106,9 @@ fn holds(name: &str, text: &str) -> bool {
             assert!(text.contains(&" ".repeat(64)), "{name}: nothing is deep");
             return false;
         }
-        Err(Unformatted::Unsafe) => panic!("{name}: it cannot be laid out:\n{text}"),
+        Err(Unformatted::Kept(_) | Unformatted::Unsafe) => {
+            panic!("{name}: it cannot be laid out:\n{text}")
+        }
     };
     let (Ok(before), Ok(after)) = (before, node(&laid_out)) else {
         panic!("{name}: it cannot be read:\n{laid_out}");
