@@ -11,6 +11,7 @@ use resolve::Surroundings;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::catalogs::{self, Place};
+use crate::typed;
 
 /// Bytes that a file of the spec may have.
 const LARGEST_YAML: u64 = 16 << 20;
@@ -235,11 +236,17 @@ pub fn load_as(spec: &Utf8Path, out: &Utf8Path, shown: &Utf8Path) -> Sources {
             return sources;
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            sources.find(
-                Diagnostic::error("spec-missing", None, format!("there is no folder `{root}`"))
+            let missing =
+                Diagnostic::error("spec-missing", None, format!("there is no folder `{root}`"));
+            sources.find(match above(spec) {
+                Some(above) => missing.help(format!(
+                    "this folder is in the one of a fleet: run `{}`, or go to `{above}`",
+                    typed::program_in(&above)
+                )),
+                None => missing
                     .help("to start a fleet here, run `gen init`")
                     .help("for a spec elsewhere, say `-C DIR` or `--spec DIR`"),
-            );
+            });
             return sources;
         }
         Err(error) => {
@@ -267,6 +274,26 @@ pub fn load_as(spec: &Utf8Path, out: &Utf8Path, shown: &Utf8Path) -> Sources {
         );
     }
     sources
+}
+
+/// The folder above this one that has such a spec: `..`, `../..` and so on.
+fn above(spec: &Utf8Path) -> Option<Utf8PathBuf> {
+    if spec.is_absolute() {
+        return None;
+    }
+    let here = std::env::current_dir().ok()?;
+    let folder = here
+        .ancestors()
+        .skip(1)
+        .position(|folder| is_spec(&folder.join(spec)))?;
+    Some(vec![".."; folder + 1].join("/").into())
+}
+
+/// Whether a folder looks like a spec: it holds YAML.
+pub(crate) fn is_spec(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.any(|name| is_yaml(&name) && !is_passed_over(&name))
 }
 
 /// The files below a folder, which is a real path; what cannot be read is reported.

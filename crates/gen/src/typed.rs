@@ -53,6 +53,8 @@ pub(crate) fn command(line: &str) -> String {
     };
     let (program, rest) = line.split_at(line.find(' ').unwrap_or(line.len()));
     match (program, &given.directory) {
+        // It says where already.
+        ("gen" | "git", _) if rest.starts_with(" -C ") => line.to_owned(),
         ("gen", _) => format!("{}{rest}", program_in(Utf8Path::new("."))),
         ("git", Some(directory)) => format!("git -C {directory}{rest}"),
         _ => line.to_owned(),

@@ -11,6 +11,7 @@ use crate::cli::App;
 use crate::commands::schema;
 use crate::console;
 use crate::status::Status;
+use crate::text::shell_word;
 use crate::typed;
 
 /// Arguments.
@@ -59,6 +60,13 @@ const COMMON: &[&str] = &[".gitignore", ".vscode/settings.json"];
 
 /// Writes the files of a fleet; all are refused if one of the spec is there.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
+    if let Some(fleet) = inside(app, &args.dir) {
+        anyhow::bail!(
+            "`{}` is a part of the fleet in `{fleet}`: nothing was written; run `gen -C {}` for that one",
+            args.dir,
+            shell_word(fleet.as_str())
+        );
+    }
     let files = files(&app.spec)?;
     let (kept, files): (Vec<_>, Vec<_>) = files
         .into_iter()
@@ -101,6 +109,26 @@ Next:
     );
     console::out(&text)?;
     Ok(Status::Clean)
+}
+
+/// The folder of a fleet whose spec or output a folder is, or is in.
+fn inside(app: &App, dir: &Utf8Path) -> Option<Utf8PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let here = Utf8PathBuf::from_path_buf(here).ok()?.join(dir);
+    // What is not there yet is where its folder is.
+    let real = here
+        .ancestors()
+        .find_map(|folder| folder.canonicalize_utf8().ok())?;
+    if app.spec.is_absolute() {
+        return None;
+    }
+    let mut fleets = real.ancestors().skip(1);
+    let fleet = fleets.find(|fleet| {
+        let is_below = |folder: &Utf8Path| real.starts_with(fleet.join(folder));
+        crate::load::is_spec(fleet.join(&app.spec).as_std_path())
+            && (is_below(&app.spec) || is_below(&app.out))
+    })?;
+    Some(fleet.to_owned())
 }
 
 fn files(spec: &Utf8Path) -> anyhow::Result<Vec<(Utf8PathBuf, String)>> {
