@@ -137,6 +137,15 @@ pub(crate) fn generate_some(
     }
 }
 
+/// Some files of a fleet.
+pub(crate) fn files(
+    fleet: &Fleet,
+    assets: &BTreeMap<String, Vec<u8>>,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<BTreeMap<String, Vec<u8>>, render::RenderError> {
+    render::render_some(fleet, assets, LAYOUTS, wanted)
+}
+
 /// The files of a fleet that has errors, as far as they can be printed, to check them nonetheless.
 pub(crate) fn draft(fleet: &Fleet, assets: &BTreeMap<String, Vec<u8>>) -> Option<FileTree> {
     let files = render::render(fleet, assets, LAYOUTS).ok()?;

@@ -83,6 +83,9 @@ fn a_host_and_a_folder() {
 #[test]
 fn all_of_it() {
     let project = generated();
+    // What was changed by hand keeps the change.
+    let readme = project.read("generated/README.md");
+    project.write("generated/README.md", format!("{readme}\nMine.\n"));
     let run = project.clean(&["eject", "--all"]);
     assert_snapshot!("eject_all", run.to_string());
     assert!(!project.path("generated/.gen").exists());
@@ -90,6 +93,36 @@ fn all_of_it() {
         let text = String::from_utf8(bytes).unwrap();
         assert!(!text.contains("DO NOT EDIT"), "{}", path.display());
     }
+    assert!(project.read("generated/README.md").ends_with("\nMine.\n"));
+    for (path, bytes, _) in project.state("generated") {
+        let text = String::from_utf8(bytes).unwrap();
+        // Comments for the linter stay: they are for whoever has it.
+        let is_about_gen = text
+            .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_')
+            .any(|word| ["gen", "gen-check", "gen-diff", "GEN_SPEC"].contains(&word));
+        assert!(!is_about_gen, "{}: {text}", path.display());
+    }
+    let justfile = project.read("generated/Justfile");
+    assert!(
+        justfile.contains("several check-syntax format-check flake-check-fast"),
+        "{justfile}"
+    );
+    for script in ["check", "hosts", "manage-secrets"] {
+        let path = project.path(&format!("generated/scripts/{script}.sh"));
+        if path.exists() {
+            let bash = std::process::Command::new("bash")
+                .arg("-n")
+                .arg(&path)
+                .status();
+            assert!(bash.unwrap().success(), "{script}");
+        }
+    }
+    let check = std::process::Command::new("bash")
+        .arg(project.path("generated/scripts/check.sh"))
+        .arg("several")
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(check.stdout).unwrap(), "all is well: \n");
     // What a user owns is never overwritten.
     let run = project.run(&[]);
     assert_eq!(run.code, 1, "{run}");
