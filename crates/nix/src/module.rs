@@ -545,7 +545,7 @@ fn references(root: &SyntaxNode, module: &mut Module) {
             }
             SyntaxKind::NODE_INHERIT => {
                 if let Some(inherit) = ast::Inherit::cast(node) {
-                    inherited(&inherit, module);
+                    inherited(&inherit, &aliases, module);
                 }
             }
             SyntaxKind::NODE_WITH => {
@@ -701,24 +701,38 @@ fn binds(lambda: &ast::Lambda, wanted: &str) -> bool {
     }
 }
 
-fn inherited(inherit: &ast::Inherit, module: &mut Module) {
+fn inherited(inherit: &ast::Inherit, aliases: &Aliases, module: &mut Module) {
     let (root, prefix) = match inherit.from().and_then(|from| from.expr()) {
         Some(ast::Expr::Ident(ident)) => (ident.syntax().text().to_string(), Vec::new()),
         Some(ast::Expr::Select(select)) => match selected_whole(&select) {
-            Some(found) => found,
-            None => return,
+            Some(found) if select.default_expr().is_none() => found,
+            _ => return,
         },
         _ => return,
     };
-    if root != "pkgs" && root != "pkgs-unstable" {
+    let is_package = root == "pkgs" || root == "pkgs-unstable";
+    let is_config = root == "config" || root == "osConfig";
+    let (root, prefix) = if is_package || is_config && is_module_argument(inherit.syntax(), &root) {
+        (root, prefix)
+    } else if let Some((variable, above)) = aliases.get(&root)
+        && !is_rebound(inherit.syntax(), &root)
+    {
+        let path = above.iter().cloned().chain(prefix).collect();
+        (variable.clone(), path)
+    } else {
         return;
-    }
+    };
+    let found = if is_package {
+        &mut module.packages
+    } else {
+        &mut module.reads
+    };
     for attr in inherit.attrs() {
         let Some(name) = static_name(&attr) else {
             continue;
         };
         let range = attr.syntax().text_range();
-        module.packages.push(Reference {
+        found.push(Reference {
             root: root.clone(),
             path: prefix.iter().cloned().chain([name]).collect(),
             start: range.start().into(),
@@ -922,6 +936,20 @@ mod tests {
                 &["config x.y", "config x.y.c", "config x.y.f"],
             ),
             ("{ a = { config, ... }: { b = config.c; }; }", &[]),
+            (
+                "{ config, ... }: let cfg = config.x; in { inherit (cfg) a; b = { inherit (cfg.c) d; inherit (config) e; }; }",
+                &[
+                    "config x",
+                    "config x.a",
+                    "config x.c.d",
+                    "config x.c",
+                    "config e",
+                ],
+            ),
+            (
+                "{ inherit (config) a; b = cfg: { inherit (cfg) c; }; }",
+                &[],
+            ),
             (
                 "let x = 1; in { config, ... }: { b = config.c; }",
                 &["config c"],
