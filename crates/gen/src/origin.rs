@@ -1,7 +1,7 @@
 //! Origins in words, and values as Nix.
 
 use diag::SourceMap;
-use model::{Layer, Origin, Reason};
+use model::{Fleet, Layer, Origin, Reason};
 use nix::Value;
 use serde::Serialize;
 
@@ -18,17 +18,17 @@ pub(crate) struct Place {
 
 impl Place {
     /// The place of an origin.
-    pub(crate) fn of(origin: &Origin, sources: &SourceMap) -> Self {
+    pub(crate) fn of(origin: &Origin, fleet: &Fleet, sources: &SourceMap) -> Self {
         Self {
-            layer: layer(&origin.layer),
+            layer: layer(&origin.layer, fleet),
             place: origin.span.map(|span| sources.place(span)),
         }
     }
 
     /// The reason why a feature is on.
-    pub(crate) fn of_reason(reason: &Reason, sources: &SourceMap) -> Self {
+    pub(crate) fn of_reason(reason: &Reason, fleet: &Fleet, sources: &SourceMap) -> Self {
         match reason {
-            Reason::Named(origin) => Self::of(origin, sources),
+            Reason::Named(origin) => Self::of(origin, fleet, sources),
             Reason::RequiredBy { feature } => Self {
                 layer: format!("required by {feature}"),
                 place: None,
@@ -51,7 +51,7 @@ impl std::fmt::Display for Place {
 }
 
 /// A layer in words: `host p620`.
-pub(crate) fn layer(layer: &Layer) -> String {
+pub(crate) fn layer(layer: &Layer, fleet: &Fleet) -> String {
     match layer {
         Layer::Default(feature) => format!("default of {feature}"),
         Layer::Derived(feature) => format!("derived by {feature}"),
@@ -60,6 +60,8 @@ pub(crate) fn layer(layer: &Layer) -> String {
         Layer::Template(name) => format!("template {name}"),
         Layer::Profile(name) => format!("profile {name}"),
         Layer::User(name) => format!("user {name}"),
+        Layer::Host(name) if fleet.microvms.contains_key(name) => format!("microvm {name}"),
+        Layer::Host(name) if fleet.images.contains_key(name.as_str()) => format!("image {name}"),
         Layer::Host(name) => format!("host {name}"),
     }
 }

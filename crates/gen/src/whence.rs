@@ -2,9 +2,10 @@
 //! template behind it.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use diag::{SourceMap, Span};
-use model::{Definition, Enabled, FeatureId, Fleet, Host, PortNumbers, Reason};
+use model::{Definition, FeatureId, Fleet, Host, Layer, PortNumbers, Reason};
 use nix::{Item, Named};
 
 use crate::Generated;
@@ -12,7 +13,7 @@ use crate::behind::{home_path, machine, matching};
 use crate::modules::{folder, joined};
 use crate::origin;
 use crate::places::Places;
-use crate::yaml::Yaml;
+use crate::yaml::{Yaml, stands_in};
 
 /// What a place has to do with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +22,8 @@ pub(crate) enum Role {
     Sets,
     /// It gave another value, or a part of a list.
     Under,
+    /// It is a fact that the value is computed from.
+    Reads,
     /// It is why the line is there.
     Causes,
 }
@@ -36,7 +39,12 @@ pub(crate) struct Cause {
     pub(crate) place: Option<String>,
     /// The line there.
     pub(crate) line: Option<String>,
+    /// The very place.
+    span: Option<Span>,
 }
+
+/// So many layers that switch a feature on are named.
+const MOST_LAYERS: usize = 3;
 
 /// Answers where things come from.
 pub(crate) struct Whence<'a> {
@@ -44,6 +52,12 @@ pub(crate) struct Whence<'a> {
     fleet: &'a Fleet,
     sources: &'a SourceMap,
     yaml: Yaml<'a>,
+    /// The machine, and the user on it, that is asked about.
+    asked: Option<(&'a Host, Option<String>)>,
+    /// The machine and the user that a file belongs to.
+    at: Option<(&'a Host, Option<String>)>,
+    /// The code that is asked about.
+    code: String,
 }
 
 impl<'a> Whence<'a> {
@@ -53,7 +67,16 @@ impl<'a> Whence<'a> {
             fleet: &generated.fleet,
             sources: &generated.sources,
             yaml: Yaml::new(&generated.sources, &generated.yaml),
+            asked: None,
+            at: None,
+            code: String::new(),
         }
+    }
+
+    /// Answers for one machine, or for the home of a user there.
+    pub(crate) fn of_host(mut self, host: &'a Host, user: Option<&str>) -> Self {
+        self.asked = Some((host, user.map(str::to_owned)));
+        self
     }
 
     fn places(&self) -> Places<'a> {
@@ -77,6 +100,8 @@ impl<'a> Whence<'a> {
         if path.first().is_some_and(|name| name == "config") && path.len() > 1 {
             path.remove(0);
         }
+        self.at = self.belongs(file, &path);
+        code.clone_into(&mut self.code);
         let mut causes = if path.last().is_some_and(|name| name == "imports") {
             match element {
                 Some(element) => self.import(file, &path, element),
@@ -93,7 +118,145 @@ impl<'a> Whence<'a> {
         if causes.is_empty() {
             causes = self.owner(file);
         }
+        causes = self.sharpened(causes, &path, code, element.is_some());
+        causes.extend(self.switches(file));
         dedup(causes)
+    }
+
+    /// The machine that a file belongs to, and the user in whose part a path stands.
+    fn belongs(&self, file: &str, path: &[String]) -> Option<(&'a Host, Option<String>)> {
+        let parts: Vec<&str> = file.trim_end_matches(".nix").split('/').collect();
+        let (name, user) = match parts.as_slice() {
+            ["hosts" | "microvms" | "images", name, ..] => (*name, None),
+            ["users", user, name] if *name != "default" => (*name, Some(*user)),
+            _ => return None,
+        };
+        let user = match path {
+            [first, second, user, ..]
+                if [first, second] == ["home-manager", "users"]
+                    || [first, second] == ["users", "users"] =>
+            {
+                Some(user.as_str())
+            }
+            _ => user,
+        };
+        Some((machine(self.fleet, name)?, user.map(str::to_owned)))
+    }
+
+    /// Causes at the very lines that the literals of a piece of code stand on, where they are written
+    /// below or beside the place that is known.
+    fn sharpened(
+        &mut self,
+        causes: Vec<Cause>,
+        path: &[String],
+        code: &str,
+        is_element: bool,
+    ) -> Vec<Cause> {
+        let words = literals(code, is_element);
+        // A set: the name that it has, or one before that only a spec can give.
+        let names: Vec<&String> = match path.split_last() {
+            Some((last, above)) if words.is_empty() && !is_element => {
+                let given = above.iter().rev();
+                let given = given.filter(|name| name.contains(['/', '.', ' ']));
+                std::iter::once(last).chain(given).collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut sharp = Vec::new();
+        let mut is_found = false;
+        for cause in causes {
+            let (Some(span), false) = (cause.span, cause.role == Role::Causes) else {
+                sharp.push((false, cause));
+                continue;
+            };
+            let line = cause.line.as_deref().unwrap_or_default();
+            let mut found: Vec<Span> = Vec::new();
+            for word in &words {
+                if stands_in(line, word) {
+                    found.push(span);
+                } else if let Some(at) = self.yaml.near(span, path, word) {
+                    found.push(at);
+                }
+            }
+            for name in &names {
+                if !found.is_empty() || stands_in(line, name) {
+                    break;
+                }
+                found.extend(self.yaml.near(span, path, name));
+            }
+            if found.is_empty() {
+                sharp.push((false, cause));
+                continue;
+            }
+            is_found = true;
+            for at in found {
+                let role = match cause.role {
+                    Role::Under if is_element => Role::Sets,
+                    role => role,
+                };
+                sharp.push((true, self.cause(role, &cause.layer, Some(at))));
+            }
+        }
+        // Of layers that add to a list, those that do not name the element have nothing to do with it.
+        let others = |(is_sharp, cause): &(bool, Cause)| {
+            *is_sharp || !is_found || !is_element || cause.role > Role::Under
+        };
+        sharp.retain(others);
+        sharp.into_iter().map(|(_, cause)| cause).collect()
+    }
+
+    /// Who switches on the feature whose module a file is.
+    fn switches(&mut self, file: &str) -> Vec<Cause> {
+        let parts: Vec<&str> = file.trim_end_matches(".nix").split('/').collect();
+        let [half @ ("modules" | "home"), category, name] = parts.as_slice() else {
+            return Vec::new();
+        };
+        let id = format!("{category}.{name}");
+        if *category == "profiles" || !self.fleet.features.contains_key(id.as_str()) {
+            return Vec::new();
+        }
+        self.switched(&id, *half == "home")
+    }
+
+    /// Who switches a feature on: for the machine that is asked about, else the first layers that do.
+    fn switched(&mut self, id: &str, is_home: bool) -> Vec<Cause> {
+        let fleet = self.fleet;
+        if let Some((host, user)) = &self.asked {
+            let (host, user) = (*host, user.clone());
+            return self.reasons(host, user.as_deref().filter(|_| is_home), id);
+        }
+        let mut seen = BTreeSet::new();
+        let mut first = Vec::new();
+        for host in fleet.machines() {
+            let users = host.users.iter().filter(|_| is_home);
+            let homes = users.map(|(name, user)| (Some(name.as_str()), &user.enabled));
+            let system = std::iter::once((None, &host.enabled)).filter(|_| !is_home);
+            for (user, all) in system.chain(homes) {
+                let Some(enabled) = all.get(id) else {
+                    continue;
+                };
+                for reason in &enabled.reasons {
+                    let key = match reason {
+                        Reason::Named(origin) => (origin::layer(&origin.layer, fleet), origin.span),
+                        Reason::RequiredBy { feature } | Reason::RequiredByHome { feature, .. } => {
+                            (feature.to_string(), None)
+                        }
+                    };
+                    if seen.insert(key) && first.len() < MOST_LAYERS {
+                        first.push((host, user, reason));
+                    }
+                }
+            }
+        }
+        let more = seen.len() - first.len();
+        let mut causes = Vec::new();
+        for (host, user, reason) in first {
+            causes.extend(self.reason(host, user, id, reason, seen.len() == 1));
+        }
+        if let Some(last) = causes.last_mut().filter(|_| more > 0) {
+            let _ = write!(last.layer, ", and {more} more");
+        }
+        causes
     }
 
     /// The places behind an option in a file: path as the file writes it.
@@ -105,6 +268,16 @@ impl<'a> Whence<'a> {
         item: &Item,
         element: Option<&str>,
     ) -> Vec<Cause> {
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        let is_users = ["users/", "microvms/", "images/"]
+            .iter()
+            .any(|folder| file.starts_with(folder));
+        if let (["users", "users", user, "extraGroups"], true) = (names.as_slice(), is_users) {
+            let causes = self.groups(user, &text[item.value_start..item.end]);
+            if !causes.is_empty() {
+                return causes;
+            }
+        }
         let behind = self.places().of_file(file);
         let printed = behind.printed;
         let found: Vec<&Definition> = matching(&printed, path);
@@ -115,6 +288,16 @@ impl<'a> Whence<'a> {
             })
         };
         let (exact, loose): (Vec<_>, Vec<_>) = found.into_iter().partition(exact);
+        let opened = self.opened(&names, item, text, element, &exact);
+        if !opened.is_empty() {
+            return opened;
+        }
+        if let (["programs", "ssh", "knownHosts", host, ..], "modules/fleet.nix") =
+            (names.as_slice(), file)
+        {
+            let words = literals(&text[item.value_start..item.end], element.is_some());
+            return self.known_host(host, &words, &exact);
+        }
         let owner = behind.span;
         // What a field of the machine gives has the machine for its place.
         let is_told = |definition: &&Definition| definition.origin.span != owner;
@@ -133,6 +316,58 @@ impl<'a> Whence<'a> {
         }
     }
 
+    /// The causes of a list of ports that features open, alone or beside what definitions give.
+    fn opened(
+        &mut self,
+        path: &[&str],
+        item: &Item,
+        text: &str,
+        element: Option<&str>,
+        given: &[&Definition],
+    ) -> Vec<Cause> {
+        let (["networking", "firewall", "interfaces", rest @ ..], Some((host, _)), false) =
+            (path, self.at.clone(), given.is_empty())
+        else {
+            return Vec::new();
+        };
+        let code = &text[item.value_start..item.end];
+        let (is_given, is_opened) = numbers_of(host, rest, given, code);
+        if rest.len() < 2 || !is_opened {
+            return Vec::new();
+        }
+        let mut causes = Vec::new();
+        if is_given {
+            causes.extend(self.definitions(given, element));
+        }
+        causes.extend(self.ports(host, rest, item, text, element));
+        causes
+    }
+
+    /// The key and the addresses by which machines know a host.
+    fn known_host(&mut self, host: &str, words: &[String], given: &[&Definition]) -> Vec<Cause> {
+        let layer = format!("host {host}");
+        let keys: [&[&str]; 3] = [
+            &["secrets", "keys", "hosts", host],
+            &["hosts", host, "network", "address"],
+            &["hosts", host, "deploy", "address"],
+        ];
+        let mut causes = Vec::new();
+        for key in keys {
+            causes.extend(self.keys(&layer, &[key]));
+        }
+        let says = |cause: &Cause| {
+            let line = cause.line.as_deref().unwrap_or_default();
+            words.iter().any(|word| stands_in(line, word))
+        };
+        if causes.iter().any(says) {
+            causes.retain(says);
+        }
+        let role = Role::Causes;
+        let switch = self.definitions(given, None).into_iter();
+        causes.extend(switch.map(|cause| Cause { role, ..cause }));
+        causes
+    }
+
     /// The causes of definitions; of a list element, the place where the element is written.
     fn definitions(&mut self, definitions: &[&Definition], element: Option<&str>) -> Vec<Cause> {
         let mut causes = Vec::new();
@@ -140,13 +375,16 @@ impl<'a> Whence<'a> {
         for definition in definitions {
             let over = definition.over.iter().map(|origin| (Role::Under, origin));
             for (role, origin) in std::iter::once((Role::Sets, &definition.origin)).chain(over) {
-                let layer = origin::layer(&origin.layer);
+                let layer = origin::layer(&origin.layer, self.fleet);
                 if let (Some(span), Some(word)) = (origin.span, element.and_then(word_of))
                     && let Some(at) = self.yaml.word(span, &word)
                 {
                     elements.push(self.cause(Role::Sets, &layer, Some(at)));
                 }
                 causes.push(self.cause(role, &layer, origin.span));
+                if let (Layer::Derived(_), Some(span)) = (&origin.layer, origin.span) {
+                    causes.extend(self.facts(span));
+                }
             }
         }
         if elements.is_empty() {
@@ -154,6 +392,188 @@ impl<'a> Whence<'a> {
         } else {
             elements
         }
+    }
+
+    /// The lines of the spec that an expression of a derived option reads.
+    fn facts(&mut self, derive: Span) -> Vec<Cause> {
+        let Some((host, user)) = self.at.clone() else {
+            return Vec::new();
+        };
+        let fleet = self.fleet;
+        let sources = self.sources;
+        let text = &sources.file(derive.file).text;
+        let expression = &text[derive.start as usize..derive.end as usize];
+        let section = self.section(host);
+        let name = host.name.as_str();
+        let mut causes = Vec::new();
+        for read in reads_of(expression) {
+            let parts: Vec<&str> = read.split('.').collect();
+            let (layer, key): (String, Vec<&str>) = match parts.as_slice() {
+                ["fleet", field @ ("domain" | "name"), ..] => {
+                    (format!("fleet.{field}"), vec!["fleet", field])
+                }
+                ["host", field, ..] => {
+                    let below: &[&str] = match (*field, parts.get(2)) {
+                        ("name", _) => &[],
+                        ("address", _) => &["network", "address"],
+                        ("zones", Some(zone)) => &["network", "zones", zone],
+                        ("zones", None) => &["network", "zones"],
+                        ("gpus", _) => &["hardware", "gpu"],
+                        ("cpu", _) => &["hardware", "cpu"],
+                        ("memory", _) => &["hardware", "memory"],
+                        ("system", _) => &["system"],
+                        ("description", _) => &["description"],
+                        ("tags", _) => &["tags"],
+                        ("template", _) => &["template"],
+                        ("users", _) => &["users"],
+                        _ => continue,
+                    };
+                    let key = [section, name].iter().chain(below).copied().collect();
+                    (format!("`{read}` of {name}"), key)
+                }
+                ["user", field, ..] => {
+                    let Some(user) = user.as_deref() else {
+                        continue;
+                    };
+                    let mut key = vec!["users", user];
+                    key.extend(Some(*field).filter(|field| *field != "name"));
+                    (format!("`{read}` of {user}"), key)
+                }
+                _ => continue,
+            };
+            if let Some((span, depth)) = self.yaml.key(&key, None)
+                && depth == key.len()
+            {
+                causes.push(self.cause(Role::Reads, &layer, Some(span)));
+            }
+        }
+        // Features that it asks for, where they are on.
+        for id in quoted(expression) {
+            let Some(enabled) = host.enabled.get(id) else {
+                continue;
+            };
+            let named = enabled.reasons.iter().find_map(|reason| match reason {
+                Reason::Named(origin) => Some(origin),
+                _ => None,
+            });
+            if let Some(origin) = named {
+                let by = origin::layer(&origin.layer, fleet);
+                let layer = format!("feature {id}, which is on by {by}");
+                causes.push(self.cause(Role::Reads, &layer, origin.span));
+            }
+        }
+        // Machines that the value names.
+        if expression.contains("hosts") || expression.contains("fleet.metrics") {
+            let code = self.code.clone();
+            let named = fleet.machines().filter(|other| {
+                let is_there = |text: &str| code.contains(text) && stands_in(&code, text);
+                is_there(other.name.as_str()) || other.address.as_deref().is_some_and(is_there)
+            });
+            let named: Vec<&'a Host> = named.take(MOST_LAYERS).collect();
+            for other in named {
+                let name = other.name.as_str();
+                let key = [self.section(other), name, "network", "address"];
+                let has_address = |address: &String| stands_in(&code, address);
+                if !other.address.as_ref().is_some_and(has_address) {
+                    let layer = format!("host {name}");
+                    causes.push(self.cause(Role::Reads, &layer, Some(other.span)));
+                } else if let Some((span, depth)) = self.yaml.key(&key, Some(other.span.file))
+                    && depth > 1
+                {
+                    let layer = format!("host {name}");
+                    causes.push(self.cause(Role::Reads, &layer, Some(span)));
+                }
+            }
+        }
+        causes
+    }
+
+    /// The section of the spec that a machine is described in.
+    fn section(&self, host: &Host) -> &'static str {
+        if self.fleet.hosts.contains_key(&host.name) {
+            "hosts"
+        } else if self.fleet.microvms.contains_key(&host.name) {
+            "microvms"
+        } else {
+            "images"
+        }
+    }
+
+    /// Who puts a user into the groups that a list names.
+    fn groups(&mut self, user: &str, code: &str) -> Vec<Cause> {
+        let words: Vec<String> = code
+            .lines()
+            .flat_map(|line| literals(line, false))
+            .collect();
+        let layer = format!("user {user}");
+        let mut causes = Vec::new();
+        for word in &words {
+            let mut keys: Vec<Vec<&str>> = vec![vec!["users", user]];
+            if let Some((host, _)) = self.at.clone() {
+                keys.insert(
+                    0,
+                    vec![self.section(host), host.name.as_str(), "users", user],
+                );
+            }
+            for key in keys {
+                let admin: Vec<&str> = key.iter().copied().chain(["admin"]).collect();
+                let groups: Vec<&str> = key.iter().copied().chain(["groups"]).collect();
+                if let Some((span, depth)) = self.yaml.key(&groups, None)
+                    && depth >= groups.len()
+                    && let Some(at) = self.yaml.word(span, word)
+                {
+                    causes.push(self.cause(Role::Sets, &layer, Some(at)));
+                } else if word == "wheel"
+                    && let Some((span, depth)) = self.yaml.key(&admin, None)
+                    && depth == admin.len()
+                {
+                    causes.push(self.cause(Role::Sets, &layer, Some(span)));
+                }
+            }
+            if let Some((host, _)) = self.at.clone() {
+                causes.extend(self.group_of_host(host, user, word));
+            }
+        }
+        causes
+    }
+
+    /// What of a machine puts its admins, or one user, into a group.
+    fn group_of_host(&mut self, host: &'a Host, user: &str, group: &str) -> Vec<Cause> {
+        let sources = self.sources;
+        let mut causes = Vec::new();
+        for id in host.enabled.keys() {
+            let feature = self.fleet.features.get(id);
+            let Some(span) = feature.and_then(|feature| feature.span) else {
+                continue;
+            };
+            let text = &sources.file(span.file).text;
+            if !(text.contains("groups:") && text.contains(group)) {
+                continue;
+            }
+            if let Some(span) = self.feature_key(id.as_str(), &["groups"])
+                && let Some(at) = self.yaml.word(span, group)
+            {
+                causes.push(self.cause(Role::Sets, &format!("feature {id}"), Some(at)));
+                causes.extend(self.reasons(host, None, id.as_str()));
+            }
+        }
+        if let Some(on_host) = host.users.get(user) {
+            for profile in &on_host.profiles {
+                let key = ["profiles", profile.as_str(), "groups"];
+                if let Some((span, 3)) = self.yaml.key(&key, None)
+                    && let Some(at) = self.yaml.word(span, group)
+                {
+                    let layer = format!("profile {profile}");
+                    causes.push(self.cause(Role::Sets, &layer, Some(at)));
+                }
+            }
+        }
+        if group == "kvm" && causes.is_empty() {
+            let key = [self.section(host), host.name.as_str(), "microvms"];
+            let layer = format!("host {}, whose guests share folders", host.name);
+            causes.extend(self.keys(&layer, &[&key]));
+        }
+        causes
     }
 
     /// What has fields of its own in the model, or stands for something else of the spec.
@@ -176,10 +596,24 @@ impl<'a> Whence<'a> {
                 };
                 self.of_machine(section, name, &names, item, text, element)
             }
-            ["installers", host] => self.keys(
-                &format!("installer of {host}"),
-                &[&["installers", host], &["hosts", host, "installer"]],
-            ),
+            ["installers", host] => {
+                let mut causes = match names.as_slice() {
+                    ["users", "users", _, "openssh", ..] => {
+                        self.ssh_key(element.unwrap_or(&text[item.value_start..item.end]))
+                    }
+                    ["installer", "target"] => {
+                        self.keys(&format!("host {host}"), &[&["hosts", host]])
+                    }
+                    _ => Vec::new(),
+                };
+                if causes.is_empty() {
+                    causes = self.keys(
+                        &format!("installer of {host}"),
+                        &[&["installers", host], &["hosts", host, "installer"]],
+                    );
+                }
+                causes
+            }
             ["disks", name] => {
                 let layer = format!("disk layout {name}");
                 let mut causes = self.disk(name, &names, element);
@@ -191,6 +625,22 @@ impl<'a> Whence<'a> {
             ["modules", "fleet"] => self.of_fleet(&names, element),
             ["overlays", "default"] => self.of_overlay(&names, element),
             ["users", user, "default"] => self.keys(&format!("user {user}"), &[&["users", user]]),
+            ["users", _, host] if matches!(names.as_slice(), [.., "home", "stateVersion"]) => {
+                let section = self
+                    .at
+                    .as_ref()
+                    .map_or("hosts", |(host, _)| self.section(host));
+                let own: &[&str] = &[section, host, "stateVersion"];
+                if self
+                    .yaml
+                    .key(own, None)
+                    .is_some_and(|(_, depth)| depth == 3)
+                {
+                    self.keys(&format!("host {host}"), &[own])
+                } else {
+                    self.keys("fleet", &[&["fleet", "stateVersion"]])
+                }
+            }
             ["users", user, host] => {
                 let layer = format!("user {user} on {host}");
                 self.keys(
@@ -211,6 +661,23 @@ impl<'a> Whence<'a> {
         }
     }
 
+    /// The users whose key is among those that a machine lets in.
+    fn ssh_key(&mut self, code: &str) -> Vec<Cause> {
+        let words: Vec<String> = code
+            .lines()
+            .flat_map(|line| literals(line, false))
+            .collect();
+        let users = self.generated.spec.users.iter();
+        let keys = users.flat_map(|(name, item)| {
+            let keys = item.value.ssh_keys.iter();
+            keys.map(move |key| (name, key))
+        });
+        let known = keys.filter(|(_, key)| words.contains(&key.value));
+        known
+            .map(|(name, key)| self.cause(Role::Sets, &format!("user {name}"), Some(key.span)))
+            .collect()
+    }
+
     fn of_machine(
         &mut self,
         section: &str,
@@ -225,7 +692,7 @@ impl<'a> Whence<'a> {
         };
         let layer = match section {
             "hosts" => format!("host {name}"),
-            "microvms" => format!("MicroVM {name}"),
+            "microvms" => format!("microvm {name}"),
             _ => format!("image {name}"),
         };
         let fields = |fields: &[&'static str]| -> Vec<String> {
@@ -248,6 +715,17 @@ impl<'a> Whence<'a> {
             ["hardware", "facter", ..] | ["facter", ..] => fields(&["hardware", "facter"]),
             ["fileSystems" | "swapDevices" | "disko", ..] => fields(&["hardware", "disks"]),
             ["hardware" | "boot" | "services", ..] => fields(&["hardware"]),
+            ["networking", "hostId"] => {
+                let mut causes = Vec::new();
+                for name in host.disks.keys() {
+                    let layer = format!("disk layout {name}");
+                    causes.extend(self.keys(&layer, &[&["disks", name, "hostId"]]));
+                }
+                if !causes.is_empty() {
+                    return causes;
+                }
+                fields(&["hardware"])
+            }
             ["microvm", "mem"] => fields(&["memory"]),
             ["microvm", "vcpu"] => fields(&["vcpu"]),
             ["microvm", "volumes", ..] => fields(&["volumes"]),
@@ -260,6 +738,13 @@ impl<'a> Whence<'a> {
             }
             [backend @ ("age" | "sops"), rest @ ..] => {
                 return self.secrets(host, backend, rest);
+            }
+            ["users", "users", _, "openssh", ..] => {
+                let causes = self.ssh_key(element.unwrap_or(&text[item.value_start..item.end]));
+                if !causes.is_empty() {
+                    return causes;
+                }
+                fields(&[])
             }
             _ => fields(&[]),
         };
@@ -302,8 +787,9 @@ impl<'a> Whence<'a> {
         };
         let words = element.and_then(word_of).into_iter();
         let words = words.chain(path.iter().rev().map(|&name| name.to_owned()));
+        let names: Vec<String> = path.iter().map(|&name| name.to_owned()).collect();
         for word in words {
-            if let Some(at) = self.yaml.word(span, &word) {
+            if let Some(at) = self.yaml.near(span, &names, &word) {
                 return vec![self.cause(Role::Sets, &layer, Some(at))];
             }
         }
@@ -316,14 +802,14 @@ impl<'a> Whence<'a> {
             &format!("host {name}"),
             &[&["hosts", name, "microvms", guest]],
         );
-        causes.extend(self.keys(&format!("MicroVM {guest}"), &[&["microvms", guest]]));
+        causes.extend(self.keys(&format!("microvm {guest}"), &[&["microvms", guest]]));
         causes
     }
 
     /// Who opens ports.
     fn ports(
         &mut self,
-        host: &Host,
+        host: &'a Host,
         path: &[&str],
         item: &Item,
         text: &str,
@@ -349,7 +835,19 @@ impl<'a> Whence<'a> {
                 port.interface == *interface && fits && (rest.is_empty() || protocol)
             })
             .collect();
-        let mut causes = self.features(host, ports.iter().map(|port| &port.feature));
+        let mut causes = self.port_options(host, &ports);
+        // A default is written with the option.
+        if let Some(number) = number.filter(|_| causes.is_empty()) {
+            let ids: BTreeSet<&FeatureId> = ports.iter().map(|port| &port.feature).collect();
+            for id in ids {
+                if let Some(span) = self.feature_key(id.as_str(), &["options"])
+                    && let Some(at) = self.yaml.word(span, &number.to_string())
+                {
+                    causes.push(self.cause(Role::Sets, &format!("feature {id}"), Some(at)));
+                }
+            }
+        }
+        causes.extend(self.features(host, ports.iter().map(|port| &port.feature)));
         let zones: BTreeSet<&str> = ports.iter().map(|port| port.zone.as_str()).collect();
         for zone in zones {
             let name = host.name.as_str();
@@ -363,10 +861,37 @@ impl<'a> Whence<'a> {
         causes
     }
 
+    /// The options that a layer of the spec gives a port with.
+    fn port_options(&mut self, host: &Host, ports: &[&model::OpenPort]) -> Vec<Cause> {
+        let fleet = self.fleet;
+        let mut causes = Vec::new();
+        for port in ports {
+            let PortNumbers::One(number) = port.numbers else {
+                continue;
+            };
+            let Some(enabled) = host.enabled.get(&port.feature) else {
+                continue;
+            };
+            let given = enabled.options.values().filter(|option| {
+                let is_spec = !matches!(
+                    option.origin.layer,
+                    Layer::Default(_) | Layer::Derived(_) | Layer::Feature(_)
+                );
+                let code = nix::render(origin::without_priority(&option.value));
+                is_spec && code.is_ok_and(|code| stands_in(&code, &number.to_string()))
+            });
+            for option in given {
+                let layer = origin::layer(&option.origin.layer, fleet);
+                causes.push(self.cause(Role::Sets, &layer, option.origin.span));
+            }
+        }
+        causes
+    }
+
     /// Features that bring something about, and why they are on.
     fn features<'f>(
         &mut self,
-        host: &Host,
+        host: &'a Host,
         ids: impl Iterator<Item = &'f FeatureId>,
     ) -> Vec<Cause> {
         let ids: BTreeSet<&FeatureId> = ids.collect();
@@ -374,31 +899,58 @@ impl<'a> Whence<'a> {
         for id in ids {
             let span = self.feature_key(id.as_str(), &["ports"]);
             causes.push(self.cause(Role::Sets, &format!("feature {id}"), span));
-            causes.extend(self.reasons(host.enabled.get(id), id.as_str()));
+            causes.extend(self.reasons(host, None, id.as_str()));
         }
         causes
     }
 
-    /// Why a feature is on.
-    fn reasons(&mut self, enabled: Option<&Enabled>, id: &str) -> Vec<Cause> {
+    /// Why a feature is on, for a machine or in the home of a user there.
+    fn reasons(&mut self, host: &'a Host, user: Option<&str>, id: &str) -> Vec<Cause> {
+        let all = match user {
+            Some(user) => host.users.get(user).map(|user| &user.enabled),
+            None => Some(&host.enabled),
+        };
+        let Some(enabled) = all.and_then(|all| all.get(id)) else {
+            return Vec::new();
+        };
+        let is_named = |reason: &Reason| matches!(reason, Reason::Named(_));
+        let has_name = enabled.reasons.iter().any(is_named);
         let mut causes = Vec::new();
-        for reason in enabled.iter().flat_map(|enabled| &enabled.reasons) {
-            match reason {
-                Reason::Named(origin) => {
-                    let layer = origin::layer(&origin.layer);
-                    causes.push(self.cause(Role::Causes, &layer, origin.span));
-                }
-                Reason::RequiredBy { feature } => {
-                    let span = self.feature_key(feature.as_str(), &["requires", id]);
-                    let layer = format!("feature {feature}, which requires {id}");
-                    causes.push(self.cause(Role::Causes, &layer, span));
-                }
-                Reason::RequiredByHome { feature, user } => {
-                    let span = self.feature_key(feature.as_str(), &["requires", id]);
-                    let layer = format!("feature {feature} of user {user}, which requires {id}");
-                    causes.push(self.cause(Role::Causes, &layer, span));
-                }
+        for (index, reason) in enabled.reasons.iter().enumerate() {
+            // Features that require features lead to one that a layer names.
+            let follow = !has_name && index == 0;
+            causes.extend(self.reason(host, user, id, reason, follow));
+        }
+        causes
+    }
+
+    fn reason(
+        &mut self,
+        host: &'a Host,
+        user: Option<&str>,
+        id: &str,
+        reason: &Reason,
+        follow: bool,
+    ) -> Vec<Cause> {
+        let (feature, layer, user) = match reason {
+            Reason::Named(origin) => {
+                let layer = origin::layer(&origin.layer, self.fleet);
+                return vec![self.cause(Role::Causes, &layer, origin.span)];
             }
+            Reason::RequiredBy { feature } => {
+                let layer = format!("feature {feature}, which requires {id}");
+                (feature, layer, user)
+            }
+            Reason::RequiredByHome { feature, user } => {
+                let layer = format!("feature {feature} of user {user}, which requires {id}");
+                (feature, layer, Some(user.as_str()))
+            }
+        };
+        let span = self.feature_key(feature.as_str(), &["requires", id]);
+        let mut causes = vec![self.cause(Role::Causes, &layer, span)];
+        // What requires itself by a detour is refused when the spec is read.
+        if follow && feature.as_str() != id {
+            causes.extend(self.reasons(host, user, feature.as_str()));
         }
         causes
     }
@@ -559,6 +1111,7 @@ impl<'a> Whence<'a> {
                 return vec![Cause {
                     role: Role::Sets,
                     layer,
+                    span: None,
                     place: Some(format!("{name}:{}", index + 1)),
                     line: content
                         .lines()
@@ -688,20 +1241,13 @@ impl<'a> Whence<'a> {
         let fleet = self.fleet;
         let causes = match from {
             ["hosts", host, ..] | ["microvms" | "images", host] => {
-                let enabled = machine(fleet, host).and_then(|host| host.enabled.get(id));
-                self.reasons(enabled, id)
+                let host = machine(fleet, host);
+                host.map_or_else(Vec::new, |host| self.reasons(host, None, id))
             }
             ["users", user, host] => {
-                let machine = machine(fleet, host);
-                let enabled = machine.and_then(|machine| {
-                    let own = machine.users.get(*user)?;
-                    if home {
-                        own.enabled.get(id)
-                    } else {
-                        machine.enabled.get(id)
-                    }
-                });
-                self.reasons(enabled, id)
+                let host = machine(fleet, host);
+                let user = Some(*user).filter(|_| home);
+                host.map_or_else(Vec::new, |host| self.reasons(host, user, id))
             }
             [_, category, name]
                 if fleet
@@ -749,7 +1295,10 @@ impl<'a> Whence<'a> {
     fn flake(&mut self, path: &[String], element: Option<&str>) -> Vec<Cause> {
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
         match names.as_slice() {
-            ["description"] => self.keys("fleet", &[&["fleet", "description"], &["fleet"]]),
+            ["description"] => self.keys(
+                "fleet",
+                &[&["fleet", "description"], &["fleet", "name"], &["fleet"]],
+            ),
             ["inputs", name, rest @ ..] => self.input(name, rest),
             ["outputs", rest @ ..] => self.output(rest, element),
             _ => Vec::new(),
@@ -819,7 +1368,17 @@ impl<'a> Whence<'a> {
                 match (machine(fleet, name), fleet.own_packages.get(*name)) {
                     (Some(host), _) => vec![self.cause(Role::Sets, name, Some(host.span))],
                     (None, Some(_)) => self.of_overlay(&[name], None),
-                    (None, None) => Vec::new(),
+                    (None, None) => self.of_program(name),
+                }
+            }
+            ["checks", _, name, ..] if name.starts_with("evaluates-") => {
+                match machine(fleet, &name["evaluates-".len()..]) {
+                    Some(host) => {
+                        let layer =
+                            format!("{} {}", self.section(host).trim_end_matches('s'), host.name);
+                        vec![self.cause(Role::Sets, &layer, Some(host.span))]
+                    }
+                    None => Vec::new(),
                 }
             }
             ["checks", _, name, ..] if name.starts_with("package-") => {
@@ -837,6 +1396,9 @@ impl<'a> Whence<'a> {
                     None => Vec::new(),
                 }
             }
+            ["deploy", field, ..] if *field != "nodes" => {
+                self.keys("section deploy", &[&["deploy", field], &["deploy"]])
+            }
             ["deploy", "nodes", name, ..] => match machine(fleet, name) {
                 Some(host) => {
                     let layer = format!("host {name}");
@@ -847,12 +1409,42 @@ impl<'a> Whence<'a> {
                 }
                 None => Vec::new(),
             },
+            ["unstable", "config", name, ..] => {
+                let field = match *name {
+                    "permittedInsecurePackages" => "insecure",
+                    _ => "unfree",
+                };
+                self.keys(
+                    "fleet",
+                    &[&["fleet", "packages", field], &["fleet", "packages"]],
+                )
+            }
             ["unstable", ..] => {
                 let unstable: &[&str] = &["fleet", "packages", "unstable"];
                 self.keys("fleet", &[unstable, &["fleet", "packages", "pins"]])
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The features that bring a program of the catalog, and who switches them on.
+    fn of_program(&mut self, name: &str) -> Vec<Cause> {
+        let sources = self.sources;
+        let mut causes = Vec::new();
+        for (id, feature) in &self.fleet.features {
+            let text = feature.span.map(|span| &sources.file(span.file).text);
+            if !text.is_some_and(|text| text.contains("programs:") && text.contains(name)) {
+                continue;
+            }
+            if let Some(span) = self.feature_key(id.as_str(), &["programs"])
+                && let Some(at) = self.yaml.word(span, name)
+            {
+                let is_home = feature.system.is_none();
+                causes.push(self.cause(Role::Sets, &format!("feature {id}"), Some(at)));
+                causes.extend(self.switched(id.as_str(), is_home));
+            }
+        }
+        causes
     }
 
     /// What a whole file comes from.
@@ -887,7 +1479,7 @@ impl<'a> Whence<'a> {
                 Some(span) => {
                     let layer = match parts.as_slice() {
                         ["hosts", host, ..] => format!("host {host}"),
-                        ["microvms", vm] => format!("MicroVM {vm}"),
+                        ["microvms", vm] => format!("microvm {vm}"),
                         ["images", image] => format!("image {image}"),
                         ["installers", host] => format!("installer of {host}"),
                         [_, category, name] => format!("feature {category}.{name}"),
@@ -924,6 +1516,7 @@ impl<'a> Whence<'a> {
         Cause {
             role: Role::Sets,
             layer: format!("hand-written file {asset}"),
+            span: None,
             place: Some(format!("{shown}:{line}")),
             line: text
                 .lines()
@@ -940,6 +1533,7 @@ impl<'a> Whence<'a> {
         Cause {
             role: Role::Sets,
             layer: format!("program {name}"),
+            span: None,
             place: Some(format!("catalog:programs/{path}:{line}")),
             line: text.lines().nth(line).map(|line| line.trim().to_owned()),
         }
@@ -954,6 +1548,7 @@ impl<'a> Whence<'a> {
         Cause {
             role,
             layer: layer.to_owned(),
+            span,
             place: span.map(|span| self.sources.place(span)),
             line,
         }
@@ -995,6 +1590,94 @@ fn word_of(code: &str) -> Option<String> {
     }
     let package = code.strip_prefix("pkgs.").unwrap_or(code);
     (!package.is_empty() && !package.contains(['\n', ' ', '{'])).then(|| package.to_owned())
+}
+
+/// Whether ports that a piece of code lists are given by definitions, and whether features open some.
+fn numbers_of(host: &Host, path: &[&str], given: &[&Definition], code: &str) -> (bool, bool) {
+    let said = code
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default());
+    let numbers: BTreeSet<u16> = said
+        .flat_map(|line| line.split(|c: char| !c.is_ascii_digit()))
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let values = given.iter().filter_map(|it| nix::render(&it.value).ok());
+    let values: Vec<String> = values.collect();
+    let is_given = |number: u16| {
+        let word = number.to_string();
+        values.iter().any(|value| stands_in(value, &word))
+    };
+    let is_udp = path.get(1).is_some_and(|list| list.contains("UDP"));
+    let is_opened = |number: u16| {
+        host.ports.iter().any(|port| {
+            let fits = match port.numbers {
+                PortNumbers::One(own) => own == number,
+                PortNumbers::Range(from, to) => [from, to].contains(&number),
+            };
+            let protocol = matches!(port.protocol, model::Protocol::Udp) == is_udp;
+            fits && protocol && path.first() == Some(&port.interface.as_str())
+        })
+    };
+    let by_features = numbers
+        .iter()
+        .any(|number| is_opened(*number) && !is_given(*number));
+    (numbers.iter().any(|number| is_given(*number)), by_features)
+}
+
+/// The facts that an expression names: `host.address`, `user.email`.
+fn reads_of(expression: &str) -> BTreeSet<String> {
+    let is_word = |c: char| c.is_alphanumeric() || "_.".contains(c);
+    let words = expression.split(|c: char| !is_word(c));
+    let facts = words.filter(|word| {
+        let root = word.split('.').next().unwrap_or_default();
+        matches!(root, "host" | "user" | "fleet") && word.contains('.')
+    });
+    facts
+        .map(|word| word.trim_end_matches('.').to_owned())
+        .collect()
+}
+
+/// The texts in quotes of an expression.
+fn quoted(expression: &str) -> BTreeSet<&str> {
+    expression.split(['"', '\'']).skip(1).step_by(2).collect()
+}
+
+/// The words on the first line of a piece of code that a spec may hold: texts, packages, numbers.
+fn literals(code: &str, is_element: bool) -> Vec<String> {
+    let line = code.lines().next().unwrap_or_default().trim();
+    let mut found = Vec::new();
+    let mut rest = line;
+    while let Some((_, after)) = rest.split_once('"') {
+        let mut is_escaped = false;
+        let end = after.find(|c| {
+            let ends = c == '"' && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+            ends
+        });
+        let Some(end) = end else {
+            break;
+        };
+        if !after[..end].contains("${") {
+            found.extend(word_of(&format!("\"{}\"", &after[..end])));
+        }
+        rest = &after[end + 1..];
+    }
+    if found.is_empty() {
+        let words = line.split(|c: char| !(c.is_alphanumeric() || "_-.".contains(c)));
+        let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+        let named = words.filter(|word| !word.is_empty()).filter_map(|word| {
+            match word.strip_prefix("pkgs.") {
+                Some(package) => Some(package),
+                None if is_number(word) => Some(word),
+                None => None,
+            }
+        });
+        found.extend(named.map(str::to_owned));
+    }
+    if found.is_empty() && is_element {
+        found.extend(word_of(line).filter(|word| word.len() > 1));
+    }
+    found
 }
 
 /// The same place once, what sets before what causes.

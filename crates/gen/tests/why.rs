@@ -10,6 +10,8 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use flakesmith::{Generated, WhyLines, generate, load_as};
 use insta::assert_snapshot;
@@ -122,6 +124,150 @@ fn every_line_of_every_file_is_explained() {
         problems.is_empty(),
         "{} of {lines} lines: {few:#?}",
         problems.len()
+    );
+}
+
+/// The literals on a line: texts, packages, and numbers of some length that stand alone.
+fn literals(line: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    while let Some((_, after)) = rest.split_once('"') {
+        let Some((text, after)) = after.split_once('"') else {
+            break;
+        };
+        if text.len() > 2 && !text.contains(['$', '\\']) {
+            found.push(text);
+        }
+        rest = after;
+    }
+    for (at, _) in line.match_indices("pkgs.") {
+        let name = &line[at + "pkgs.".len()..];
+        let end = name.find(|c: char| !(c.is_alphanumeric() || "_-.".contains(c)));
+        let is_part = line[..at].ends_with(|c: char| c.is_alphanumeric() || "_-.".contains(c));
+        if !is_part {
+            found.push(name[..end.unwrap_or(name.len())].trim_end_matches('.'));
+        }
+    }
+    let value = line.split_once(" = ").map_or(line, |(_, value)| value);
+    let number = value.trim().trim_end_matches(';');
+    if number.len() > 2 && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        found.push(number);
+    }
+    found
+}
+
+/// Whether a text stands in a line by itself.
+fn stands_in(line: &str, text: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+    line.match_indices(text).any(|(at, _)| {
+        !line[..at].ends_with(is_part) && !line[at + text.len()..].starts_with(is_part)
+    })
+}
+
+/// Literals that stand on that one line of the spec by chance: the line is not where they come from.
+fn is_chance(path: &str, text: &str, line: &str) -> bool {
+    // Words of Nix, and the group of admins.
+    let is_word = ["wheel", "@wheel", "x86_64-linux"].contains(&text);
+    // What a layout is made of, `gen` knows; the spec names devices and sizes.
+    let is_layout = path.starts_with("disko.") && !path.ends_with(".device");
+    // Names that inputs and flakes have for what they hold.
+    let is_flake = path.starts_with("inputs.") && path.ends_with(".follows")
+        || path.starts_with("outputs.devShells.")
+        || path.starts_with("outputs.checks.") && text == "format"
+        || path == "outputs.deploy.user";
+    // What `gen` adds to every machine of a kind.
+    let is_kind = path.starts_with("microvm.interfaces.")
+        || path == "boot.initrd.availableKernelModules" && text.starts_with("usb");
+    // Jobs are named by the pages of metrics, links by what other machines serve.
+    let is_table = path == "features.monitoring.prometheus.jobs.job"
+        || path.starts_with("features.services.homepage.fleetLinks.");
+    // The port is opened here, and the line has the address of it elsewhere.
+    let is_port = path.starts_with("networking.firewall.") && line.contains(&format!(":{text}"));
+    // An expression asks for an option of another host.
+    let is_asked = path == "features.cluster.node.firstPort";
+    // A template of a shared catalog, and not a profile of the fleet.
+    let is_shared = path == "environment.systemPackages" && text == "git";
+    is_word || is_layout || is_flake || is_kind || is_table || is_port || is_asked || is_shared
+}
+
+#[test]
+fn literals_lead_to_the_lines_that_they_stand_on() {
+    let mut problems = Vec::new();
+    let mut asked = 0;
+    for (spec, out) in fleets() {
+        let generated = generate(load_as(&spec, &out, Utf8Path::new("spec")));
+        let tree = generated.tree.as_ref().unwrap();
+        let lines: Vec<(String, String)> = generated
+            .sources
+            .iter()
+            .filter(|(_, source)| {
+                source.path.starts_with("spec/") && !source.path.contains("/catalogs/")
+            })
+            .flat_map(|(_, source)| {
+                let said = |line: &str| line.split(" #").next().unwrap_or_default().to_owned();
+                source
+                    .text
+                    .lines()
+                    .enumerate()
+                    .filter(|(_, line)| !line.trim_start().starts_with('#'))
+                    .map(move |(at, line)| (format!("{}:{}", source.path, at + 1), said(line)))
+            })
+            .collect();
+        let text_of = |place: &str| {
+            let found = lines.iter().find(|(known, _)| known == place);
+            found.map_or("", |(_, line)| line.as_str())
+        };
+        let mut known: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut why = WhyLines::new(&generated);
+        for (path, file) in tree.iter() {
+            let parts: Vec<&str> = path.split('/').collect();
+            // The bodies of features and files of the user say what they say.
+            let is_spec = match parts.as_slice() {
+                ["home", "profiles", _] | ["modules", "fleet.nix"] => true,
+                ["home" | "modules" | "custom" | "pkgs", ..] => false,
+                _ => path.ends_with(".nix"),
+            };
+            if !is_spec {
+                continue;
+            }
+            let text = std::str::from_utf8(&file.bytes).unwrap();
+            for answer in why.of(path).unwrap() {
+                let line = text.lines().nth(answer.line - 1).unwrap().trim();
+                for literal in literals(line) {
+                    let on = known.entry(literal.to_owned()).or_insert_with(|| {
+                        let here = |(_, line): &&(String, String)| stands_in(line, literal);
+                        let on = lines.iter().filter(here);
+                        on.map(|(place, _)| place.as_str()).collect()
+                    });
+                    let [place] = on.as_slice() else {
+                        continue;
+                    };
+                    if is_chance(&answer.path, literal, text_of(place)) {
+                        continue;
+                    }
+                    asked += 1;
+                    let cited: Vec<&str> = answer
+                        .places
+                        .iter()
+                        .filter_map(|(_, place)| place.as_deref())
+                        .collect();
+                    if !cited.contains(place) {
+                        let name = spec.parent().and_then(Utf8Path::file_name).unwrap_or("hub");
+                        problems.push(format!(
+                            "{name} {path}:{} {} `{literal}` stands at {place}, not {cited:?}",
+                            answer.line, answer.path
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(asked > 1_300, "{asked} literals");
+    assert!(
+        problems.is_empty(),
+        "{} of {asked}: {}",
+        problems.len(),
+        problems.join("\n")
     );
 }
 
@@ -337,4 +483,115 @@ hosts:
     let run = project.run(&["explain", "tow", "--ports"]);
     assert_eq!(run.code, 2);
     assert_snapshot!("side_unknown", run);
+}
+
+/// A desktop whose features open ports and give groups, with a guest and an image.
+const DESKTOP: &str = r#"templates:
+  graphical:
+    features:
+      security: [ssh-server]
+      virtualization: [docker]
+      networking: [network-manager]
+      storage: { fstrim: { interval: daily } }
+users:
+  alice: { fullName: Alice Example, email: alice@example.org, admin: true, home: { profiles: [shell] } }
+  bob: { fullName: Bob Example, email: bob@example.org, home: { profiles: [shell] } }
+profiles:
+  shell:
+    features: { development: [git] }
+hosts:
+  desktop:
+    template: graphical
+    hardware: { cpu: amd, memory: 32GiB, cores: 8, disks: plain, boot: { loader: systemd-boot } }
+    network: { address: 10.0.0.1, zones: { lan: [eth0] } }
+    users: { alice: [], bob: [] }
+    microvms: [guest]
+    settings:
+      networking.firewall.interfaces.eth0.allowedTCPPorts: !force [80]
+  server:
+    template: graphical
+    hardware: { cpu: none, platform: lxc }
+    network: { address: 10.0.0.2, zones: { lan: [eth0] } }
+microvms:
+  guest:
+    memory: 1GiB
+    network:
+      mac: "02:00:00:00:00:01"
+      forwards:
+        - { host: 2222, guest: 22 }
+        - { host: 8081, guest: 80 }
+    packages:
+      - jq
+      - ripgrep
+    settings: { time.timeZone: Europe/London }
+disks:
+  plain: { layout: ext4, device: /dev/sda }
+"#;
+
+fn desktop() -> Project {
+    let project = Project::empty()
+        .file("spec/fleet.yaml", support::FLEET)
+        .file("spec/hosts.yaml", DESKTOP);
+    project.clean(&[]);
+    project
+}
+
+/// The line of a file that starts with a text, as `FILE:LINE`.
+fn place(project: &Project, file: &str, start: &str) -> String {
+    let text = project.read(file);
+    let at = text
+        .lines()
+        .position(|line| line.trim().starts_with(start))
+        .unwrap_or_else(|| panic!("no `{start}` in {file}:\n{text}"));
+    format!("{file}:{}", at + 1)
+}
+
+#[test]
+fn what_features_give_leads_to_them_and_to_who_switches_them_on() {
+    let project = desktop();
+    for (name, args) in [
+        ("groups", vec!["desktop", "users.users.alice.extraGroups"]),
+        (
+            "forced_ports",
+            vec![
+                "desktop",
+                "networking.firewall.interfaces.eth0.allowedTCPPorts",
+            ],
+        ),
+        ("switched_on", vec!["desktop", "services.openssh.enable"]),
+        ("inherited", vec!["desktop", "services.fstrim.interval"]),
+        (
+            "derived",
+            vec!["desktop", "development.git.userEmail", "--user", "bob"],
+        ),
+        (
+            "derived_by_a_body",
+            vec!["desktop", "programs.git.settings.user", "--user", "bob"],
+        ),
+        ("guest", vec!["guest", "time.timeZone"]),
+    ] {
+        let args: Vec<&str> = ["why"].into_iter().chain(args).collect();
+        assert_snapshot!(format!("story_{name}"), project.clean(&args));
+    }
+    let guest = "generated/microvms/guest.nix";
+    let host = "generated/modules/security/ssh-server.nix";
+    for (name, file, start) in [
+        ("package", guest, "pkgs.ripgrep"),
+        ("forward", guest, "port = 8081"),
+        ("module", host, "services.openssh = {"),
+    ] {
+        let line = place(&project, file, start);
+        assert_snapshot!(format!("story_line_{name}"), project.clean(&["why", &line]));
+    }
+}
+
+#[test]
+fn a_file_that_is_the_users() {
+    let project = desktop();
+    project.clean(&["eject", "generated/hosts/desktop/default.nix"]);
+    let run = project.run(&["why", "generated/hosts/desktop/default.nix:3"]);
+    assert_ne!(run.code, 0);
+    assert_snapshot!("ejected_file", run);
+    // An option is still told by what the spec says of the rest.
+    project.clean(&["why", "server", "services.openssh.enable"]);
 }

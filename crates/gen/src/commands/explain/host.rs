@@ -363,7 +363,7 @@ pub(super) fn features(
         reasons: enabled
             .reasons
             .iter()
-            .map(|r| Place::of_reason(r, sources))
+            .map(|r| Place::of_reason(r, fleet, sources))
             .collect(),
         options: options(id, enabled, layers, fleet, sources),
     };
@@ -380,7 +380,7 @@ fn options(
 ) -> Vec<OptionView> {
     let mut views: BTreeMap<String, OptionView> = BTreeMap::new();
     for (name, option) in &enabled.options {
-        let from = Place::of(&option.origin, sources);
+        let from = Place::of(&option.origin, fleet, sources);
         views.insert(name.clone(), OptionView::new(name, &option.value, from));
     }
     let prefix = AttrPath::parse(&fleet.namespace).unwrap_or_default();
@@ -397,7 +397,7 @@ fn options(
             continue;
         }
         let name = below.to_string();
-        let from = Place::of(&definition.origin, sources);
+        let from = Place::of(&definition.origin, fleet, sources);
         let value = origin::without_priority(&definition.value);
         views
             .entry(name.clone())
@@ -434,11 +434,11 @@ pub(super) fn settings(
     let view = |definition: &Definition| SettingView {
         path: definition.path.to_string(),
         value: origin::nix(&definition.value),
-        from: Place::of(&definition.origin, sources),
+        from: Place::of(&definition.origin, fleet, sources),
         over: definition
             .over
             .iter()
-            .map(|origin| Place::of(origin, sources))
+            .map(|origin| Place::of(origin, fleet, sources))
             .collect(),
     };
     let mut views: Vec<SettingView> = layers

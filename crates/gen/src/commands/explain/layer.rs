@@ -227,7 +227,7 @@ fn place(sound: &Sound, layer: &Layer, span: Span) -> Place {
         layer: layer.clone(),
         span: Some(span),
     };
-    Place::of(&origin, &sound.sources)
+    Place::of(&origin, &sound.fleet, &sound.sources)
 }
 
 /// What is common to templates and profiles.
@@ -327,7 +327,7 @@ fn view(
             .map(|link| match &link.layer {
                 Layer::Template(name) => name.to_string(),
                 Layer::Profile(name) => name.to_string(),
-                other => origin::layer(other),
+                other => origin::layer(other, &sound.fleet),
             })
             .collect(),
         extended_by: Vec::new(),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::cli::Sound;
 use crate::modules::{Reached, Setting, reach};
 use crate::table::Table;
+use crate::yaml::stands_in;
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +118,8 @@ impl Side<'_> {
     fn row(&self, name: &str, on: &str, by: &str, at: Option<(&Reached<'_>, &Setting)>) -> Row {
         let place = at.map(|(file, setting)| {
             let line = 1 + file.text[..setting.start].matches('\n').count();
-            format!("{}:{line}", self.target.show(&file.path))
+            let below = element_line(&file.text[setting.start..setting.end], name);
+            format!("{}:{}", self.target.show(&file.path), line + below)
         });
         Row {
             host: self.host.name.to_string(),
@@ -281,6 +283,15 @@ impl Side<'_> {
         }
         found.into_values().collect()
     }
+}
+
+/// How far below the first line of a list a port of it stands.
+fn element_line(code: &str, port: &str) -> usize {
+    let number = port.split(['/', '-']).next().unwrap_or(port);
+    let is_number = number.starts_with(|c: char| c.is_ascii_digit());
+    let says = |line: &str| stands_in(line.split('#').next().unwrap_or(line), number);
+    let found = is_number.then(|| code.lines().position(says)).flatten();
+    found.unwrap_or_default()
 }
 
 fn number(value: &DefValue) -> Option<String> {

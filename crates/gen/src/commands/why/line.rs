@@ -46,11 +46,17 @@ impl CauseView {
         &self.layer
     }
 
+    /// Whether it is a fact that a value was computed from.
+    pub(super) fn is_fact(&self) -> bool {
+        self.role == "reads"
+    }
+
     pub(super) fn new(cause: Cause) -> Self {
         Self {
             role: match cause.role {
                 Role::Sets => "sets",
                 Role::Under => "under",
+                Role::Reads => "reads",
                 Role::Causes => "because",
             },
             layer: cause.layer,
@@ -77,6 +83,12 @@ pub(super) fn run(app: &App, file: &str, line: &str, json: bool) -> anyhow::Resu
     else {
         return Err(not_generated(app, &path, shown.as_str()));
     };
+    let manifest = output::read_manifest(&target)?;
+    if manifest.is_some_and(|manifest| manifest.ejected.contains_key(&path)) {
+        anyhow::bail!(
+            "`{shown}` is yours (ejected): no spec is behind it, and `gen` does not write it"
+        );
+    }
     if std::fs::read_to_string(app.out.join(&path)).is_ok_and(|disk| disk != text) {
         anyhow::bail!(
             "`{shown}` is not what the spec gives; `gen diff {shown}` shows how, `gen` writes it anew"
@@ -289,6 +301,7 @@ pub(super) fn draw_causes(causes: &[CauseView]) -> String {
         let role = match cause.role {
             "sets" => "from",
             "under" => "over",
+            "reads" => "reads",
             _ => "because of",
         };
         let _ = write!(text, "\n{role} {}", cause.layer);

@@ -65,6 +65,15 @@ struct Step {
     reads: Vec<Read>,
 }
 
+impl Step {
+    /// The place that tells most: the fact that a value was computed from, else what says it.
+    fn told(&self) -> Option<&CauseView> {
+        let mut causes = self.causes.iter();
+        let fact = causes.find(|cause| cause.is_fact());
+        fact.or_else(|| self.causes.first())
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Verdict {
@@ -135,7 +144,7 @@ pub(super) fn run(
     let (user, path) = in_home(fleet, host, user, path)?;
     let machine = Machine::new(generated, app.target(), host);
     let path = machine.named(&path, user.as_deref());
-    let mut whence = Whence::new(generated);
+    let mut whence = Whence::new(generated).of_host(host, user.as_deref());
     let mut answer = machine.answer(&mut whence, &path, user.as_deref());
     let is_set = !(answer.chain.is_empty() && answer.below.is_empty());
     let index = match app.index_folder() {
@@ -285,7 +294,7 @@ impl<'a> Machine<'a> {
             for known in all {
                 let steps = self.chain(whence, &known, user, 0);
                 let first = steps.first();
-                let cause = first.and_then(|step| step.causes.first());
+                let cause = first.and_then(Step::told);
                 below.push(Below {
                     option: known.to_string(),
                     value: value_of(&steps),
@@ -419,7 +428,11 @@ impl<'a> Machine<'a> {
                 Verdict::Wins
             },
             reason: String::new(),
-            value: one_line(&without_comments(unwrapped(code))),
+            // What is inherited stands without its source.
+            value: match &setting.value {
+                DefValue::Expr(whole) if setting.start == setting.value_start => one_line(whole),
+                _ => one_line(&without_comments(unwrapped(code))),
+            },
             priority: setting.priority,
             emitted: self.place(file, setting.start),
             path: (setting.path != *path).then(|| setting.path.to_string()),
@@ -457,7 +470,7 @@ impl<'a> Machine<'a> {
             }
             let user = user.filter(|_| !from_os);
             let steps = self.chain(whence, &path, user, 1);
-            let cause = steps.first().and_then(|step| step.causes.first());
+            let cause = steps.first().and_then(Step::told);
             reads.push(Read {
                 option: path.to_string(),
                 value: value_of(&steps),
@@ -492,12 +505,10 @@ impl<'a> Machine<'a> {
                 && item.path.len() >= end.len()
                 && item.path[item.path.len() - end.len()..] == end
         });
-        let span = whence.feature_key(&id, &["options", option, "default"]);
         let causes = match item {
             Some(item) => whence.item(&file.path, file.text, item),
             None => Vec::new(),
         };
-        let _ = span;
         Some(Step {
             verdict: Verdict::Wins,
             reason: String::new(),
