@@ -83,6 +83,20 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
             &mut names.groups.iter().chain(&names.key_holders),
         );
     }
+    let (root, every) = ("root".to_owned(), "*".to_owned());
+    let account = "^[a-z_][a-z0-9_-]*$";
+    offer(definitions, "AccountName", &mut names.users.iter(), account);
+    let logins = &mut names.users.iter().chain([&root]);
+    offer(definitions, "LoginName", logins, account);
+    // Findings write rules with what comes before the slash.
+    if !names.rules.is_empty() {
+        let rules = &mut [&every].into_iter().chain(&names.rules);
+        offer(definitions, "IgnoredRule", rules, "^lint/");
+    }
+    let level = close(definitions, "LintRules", &names.rules);
+    if let (Some(level), Some(Json::Object(schema))) = (level, definitions.get_mut("LintRules")) {
+        schema.insert("patternProperties".to_owned(), json!({ "^lint/": level }));
+    }
     close(definitions, "HostUsers", &names.users);
     close(definitions, "HostZones", &names.zones);
     if !ids.is_empty() {
@@ -136,13 +150,29 @@ fn fill_in(definitions: &mut Map<String, Json>, names: &Names) {
 /// An attribute path of Nix.
 const ATTRIBUTE_PATH: &str = r#"^([A-Za-z_][A-Za-z0-9_'-]*|"([^"\\]|\\.)*")(\.([A-Za-z_][A-Za-z0-9_'-]*|"([^"\\]|\\.)*"))*$"#;
 
-/// Turns a mapping from any key into one from names. Editors complete `properties`.
-fn close(definitions: &mut Map<String, Json>, definition: &str, names: &[String]) {
+/// Names that editors complete where other text is right as well.
+fn offer(
+    definitions: &mut Map<String, Json>,
+    definition: &str,
+    names: &mut dyn Iterator<Item = &String>,
+    others: &str,
+) {
+    let names: Vec<&String> = names.collect();
+    if let Some(Json::Object(schema)) = definitions.get_mut(definition) {
+        schema.remove("type");
+        let any = json!([{ "enum": names }, { "type": "string", "pattern": others }]);
+        schema.insert("anyOf".to_owned(), any);
+    }
+}
+
+/// Turns a mapping from any key into one from names. Editors complete `properties`. Gives the schema
+/// of the values, where there are names.
+fn close(definitions: &mut Map<String, Json>, definition: &str, names: &[String]) -> Option<Json> {
     let Some(Json::Object(schema)) = definitions.get_mut(definition) else {
-        return;
+        return None;
     };
     if names.is_empty() {
-        return;
+        return None;
     }
     let inner = schema
         .insert("additionalProperties".to_owned(), false.into())
@@ -152,6 +182,7 @@ fn close(definitions: &mut Map<String, Json>, definition: &str, names: &[String]
         .map(|name| (name.clone(), inner.clone()))
         .collect();
     schema.insert("properties".to_owned(), properties.into());
+    Some(inner)
 }
 
 /// Features by category, as a list or as a mapping.

@@ -422,3 +422,36 @@ fn no_prefix_panics() {
         }
     }
 }
+
+#[test]
+fn accounts_are_offered_and_rules_closed() {
+    let names = Names {
+        users: vec!["alice".to_owned()],
+        rules: vec!["with-lib".to_owned()],
+        ..Names::default()
+    };
+    let schema = Schema::of(&names);
+    let is_valid = |text: &str| schema.0.is_valid(&json(text).unwrap());
+    for text in [
+        "deploy: { sshUser: alice }",
+        "deploy: { sshUser: root }",
+        "hosts: { one: { deploy: { sshUser: deployer } } }",
+        "images: { a: { format: qcow2, user: bootstrap } }",
+        "lint: { rules: { with-lib: error, lint/with-lib: error } }",
+        "lint: { ignore: [{ rule: with-lib, path: a, reason: b }] }",
+        "lint: { ignore: [{ rule: lint/with-lib, path: a, reason: b }, { rule: '*', path: a, reason: b }] }",
+    ] {
+        assert!(is_valid(text), "{text}");
+    }
+    for text in [
+        "deploy: { sshUser: Alice }",
+        "hosts: { one: { deploy: { sshUser: 'a b' } } }",
+        "images: { a: { format: qcow2, user: A } }",
+        "lint: { rules: { with-lbi: error } }",
+        "lint: { ignore: [{ rule: with-lbi, path: a, reason: b }] }",
+    ] {
+        assert!(!is_valid(text), "{text}");
+    }
+    let text = spec::schema::schema(&names).to_string();
+    assert!(text.contains(r#"{"enum":["alice","root"]}"#), "{text}");
+}

@@ -57,7 +57,11 @@ pub(crate) fn text(spec: &Spec) -> anyhow::Result<String> {
         .iter()
         .filter_map(|entry| Some((entry.id, entry.decode(&mut sources, &mut diagnostics).1?)))
         .collect();
-    let names = Names::new(spec, features.iter().map(|(id, feature)| (*id, feature)));
+    let mut names = Names::new(spec, features.iter().map(|(id, feature)| (*id, feature)));
+    names.rules = lint::RULES
+        .iter()
+        .map(|rule| rule.name().to_owned())
+        .collect();
     Ok(format!(
         "{}\n",
         serde_json::to_string_pretty(&spec::schema::schema(&names))?

@@ -34,6 +34,8 @@ pub struct Names {
     pub inputs: Vec<String>,
     /// Where packages may be pinned to: `unstable`, and the inputs of the spec.
     pub package_sources: Vec<String>,
+    /// Lint rules, which are known elsewhere.
+    pub rules: Vec<String>,
     /// Features of the spec and the catalog, sorted by id.
     pub features: Vec<FeatureNames>,
 }
@@ -124,6 +126,7 @@ impl Names {
             groups: keys(&spec.secrets.groups),
             key_holders: keys(&spec.secrets.user_keys),
             inputs,
+            rules: Vec::new(),
             features,
         }
     }

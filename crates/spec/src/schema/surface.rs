@@ -56,6 +56,12 @@ names! {
     FeatureId,
     /// A MicroVM of this fleet.
     MicroVmName,
+    /// A user of this fleet, or another account of a machine.
+    AccountName,
+    /// A user of this fleet, `root`, or another account of the hosts.
+    LoginName,
+    /// A lint rule, or `*` for all.
+    IgnoredRule,
 }
 
 /// What fits a pattern.
@@ -655,7 +661,7 @@ struct HostDeploySettings {
     /// Address that ssh connects to; `network.address` where not given.
     address: Option<String>,
     /// Who logs in.
-    ssh_user: Option<String>,
+    ssh_user: Option<LoginName>,
     /// Who activates; `root` where not given.
     user: Option<String>,
     /// Whether the host builds for itself.
@@ -685,7 +691,7 @@ struct Deploy {
     /// Whether all active hosts are deployed; where false, those that say so.
     enable: Option<bool>,
     /// Who logs in.
-    ssh_user: Option<String>,
+    ssh_user: Option<LoginName>,
     /// Who activates; `root` where not given.
     user: Option<String>,
     /// Whether hosts build for themselves.
@@ -890,7 +896,7 @@ struct Image {
     /// The release that machines made from it are installed with.
     state_version: Option<Release>,
     /// Its only user; `bootstrap` where not given.
-    user: Option<String>,
+    user: Option<AccountName>,
     /// Public keys of the user; those of the fleet's admins where not given.
     ssh_keys: Option<Many<String>>,
     /// Size of the disk; it grows to the size of the machine's at the first boot.
@@ -1111,17 +1117,21 @@ struct Secret {
 #[schemars(deny_unknown_fields)]
 struct Lint {
     /// Levels by rule; `"off"` needs quotes.
-    rules: Option<BTreeMap<String, Level>>,
+    rules: Option<LintRules>,
     /// Exceptions.
     ignore: Option<Many<LintIgnore>>,
 }
+
+/// Levels by rule.
+#[derive(JsonSchema)]
+struct LintRules(BTreeMap<String, Level>);
 
 /// An exception.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct LintIgnore {
     /// The rule.
-    rule: String,
+    rule: IgnoredRule,
     /// Glob over the paths of the output.
     path: String,
     /// Why.
