@@ -14,6 +14,7 @@ use output::{OutputError, Target};
 use crate::commands;
 use crate::console;
 use crate::facts;
+use crate::generate::{draft_some, generate_some};
 use crate::indexes::load_index;
 use crate::load::tidy;
 use crate::panic;
@@ -308,10 +309,41 @@ impl App {
         Ok(Err(Status::of(&generated.diagnostics)))
     }
 
-    /// Reads the spec and generates, for a command that has something to show in any case. Findings
+    /// Reads the spec and resolves it, for a command that tells what there is and reads only the wanted
+    /// files. Errors are reported, and what they leave is told nonetheless, as far as there is a fleet.
+    pub(crate) fn told_fleet(
+        &self,
+        wanted: &Wanted<'_>,
+    ) -> anyhow::Result<Result<(Sound, Status), Status>> {
+        let generated = generate_some(self.load()?, wanted);
+        let mut status = Status::Clean;
+        let mut tree = generated.tree;
+        if tree.is_none() {
+            let fleet = &generated.fleet;
+            if !fleet.hosts.is_empty() {
+                tree = draft_some(fleet, &generated.assets, wanted);
+            }
+            // The answer has standard output for itself.
+            let format = tree.as_ref().map_or(self.format, |_| Format::Human);
+            console::report(format, &generated.diagnostics, &generated.sources)?;
+            status = Status::of(&generated.diagnostics);
+        }
+        let Some(tree) = tree else {
+            return Ok(Err(status));
+        };
+        let sound = Sound {
+            sources: generated.sources,
+            spec: generated.spec,
+            fleet: generated.fleet,
+            tree,
+        };
+        Ok(Ok((sound, status)))
+    }
+
+    /// Reads the spec and resolves it, for a command that has something to show in any case. Findings
     /// are reported when there are errors; that there is no spec yet is none.
-    pub(crate) fn any_fleet(&self) -> anyhow::Result<(Generated, Status)> {
-        let generated = self.generate()?;
+    pub(crate) fn any_fleet(&self, wanted: &Wanted<'_>) -> anyhow::Result<(Generated, Status)> {
+        let generated = generate_some(self.load()?, wanted);
         let diagnostics = &generated.diagnostics;
         let is_absent = diagnostics
             .iter()
@@ -341,7 +373,10 @@ pub(crate) fn generate_visibly(sources: Sources) -> Generated {
     generate(sources)
 }
 
-/// A fleet without errors.
+/// Which files a command reads.
+pub(crate) type Wanted<'a> = dyn Fn(&model::Fleet, &str) -> bool + Sync + 'a;
+
+/// A fleet that is told; without errors, or with those that were reported.
 #[derive(Debug)]
 pub(crate) struct Sound {
     /// The sources, with the catalog files that were used.

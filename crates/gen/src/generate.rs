@@ -148,7 +148,17 @@ pub(crate) fn files(
 
 /// The files of a fleet that has errors, as far as they can be printed, to check them nonetheless.
 pub(crate) fn draft(fleet: &Fleet, assets: &BTreeMap<String, Vec<u8>>) -> Option<FileTree> {
-    let files = render::render(fleet, assets, LAYOUTS).ok()?;
+    draft_some(fleet, assets, &|_, _| true)
+}
+
+/// Only the wanted ones of these files.
+pub(crate) fn draft_some(
+    fleet: &Fleet,
+    assets: &BTreeMap<String, Vec<u8>>,
+    wanted: &(dyn Fn(&Fleet, &str) -> bool + Sync),
+) -> Option<FileTree> {
+    let wanted = |path: &str| wanted(fleet, path);
+    let files = render::render_some(fleet, assets, LAYOUTS, &wanted).ok()?;
     let mut tree = FileTree::new();
     for (path, bytes) in files {
         let executable = bytes.starts_with(b"#!");

@@ -2,8 +2,10 @@
 //! user, and what it imports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use nix::{AttrPath, DefValue, Kind, Node};
+use output::FileTree;
 use rayon::prelude::*;
 
 /// The attribute below which Home Manager's users stand.
@@ -37,6 +39,14 @@ pub(crate) struct ModuleText {
     pub(crate) settings: Vec<Setting>,
     /// What it imports: as written, and the user in whose home.
     pub(crate) imports: Vec<(Option<String>, String)>,
+    lets: OnceLock<BTreeMap<String, String>>,
+}
+
+impl ModuleText {
+    /// The variables of the outermost `let` of its text.
+    pub(crate) fn lets(&self, text: &str) -> &BTreeMap<String, String> {
+        self.lets.get_or_init(|| nix::lets(text))
+    }
 }
 
 /// Reads a module; of a text that Nix does not read, nothing.
@@ -173,14 +183,58 @@ pub(crate) struct Reached<'a> {
     /// Its text.
     pub(crate) text: &'a str,
     /// What it says.
-    pub(crate) module: ModuleText,
+    pub(crate) module: Arc<ModuleText>,
 }
 
 /// A module that was read, and the files that it imports, each with the user in whose home.
 struct Found<'a> {
     text: &'a str,
-    module: ModuleText,
+    module: Arc<ModuleText>,
     imports: Vec<(Option<String>, String)>,
+}
+
+impl<'a> Found<'a> {
+    fn new(path: &str, text: &'a str, is_module: impl Fn(&str) -> bool) -> Self {
+        let module = read(text);
+        let imports = module.imports.iter().filter_map(|(home, import)| {
+            Some((home.clone(), below(folder(path), import, &is_module)?))
+        });
+        Found {
+            text,
+            imports: imports.collect(),
+            module: Arc::new(module),
+        }
+    }
+}
+
+/// Modules that were read once, whoever reaches them.
+pub(crate) struct Library<'a>(BTreeMap<String, Option<Found<'a>>>);
+
+impl<'a> Library<'a> {
+    /// All modules of a tree.
+    pub(crate) fn of(tree: &'a FileTree) -> Self {
+        let modules: Vec<(&str, &str)> = tree
+            .iter()
+            .filter(|(path, _)| path.ends_with(".nix"))
+            .filter_map(|(path, file)| Some((path, std::str::from_utf8(&file.bytes).ok()?)))
+            .collect();
+        let is_module = |path: &str| path.ends_with(".nix") && tree.get(path).is_some();
+        let found = modules.into_par_iter().map(|(path, text)| {
+            let found = Found::new(path, text, is_module);
+            (path.to_owned(), Some(found))
+        });
+        Self(found.collect())
+    }
+
+    /// Whether there is a module of that path.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
+    /// What [`reach`] gives.
+    pub(crate) fn reach(&self, start: &str) -> Vec<Reached<'a>> {
+        walk(start, &self.0)
+    }
 }
 
 /// The modules that a module imports, itself first, each once for the machine and once for each user.
@@ -188,7 +242,10 @@ pub(crate) fn reach<'a>(
     start: &str,
     file: impl Fn(&str) -> Option<&'a str> + Sync,
 ) -> Vec<Reached<'a>> {
-    let found = read_reached(start, &file);
+    walk(start, &read_reached(start, &file))
+}
+
+fn walk<'a>(start: &str, found: &BTreeMap<String, Option<Found<'a>>>) -> Vec<Reached<'a>> {
     let mut open = vec![(start.to_owned(), None::<String>)];
     let mut seen: BTreeSet<(String, Option<String>)> = BTreeSet::new();
     let mut reached = Vec::new();
@@ -208,7 +265,7 @@ pub(crate) fn reach<'a>(
             path,
             user,
             text: module.text,
-            module: module.module.clone(),
+            module: Arc::clone(&module.module),
         });
     }
     reached
@@ -225,19 +282,8 @@ fn read_reached<'a>(
         let read: Vec<(String, Option<Found<'a>>)> = wave
             .into_par_iter()
             .map(|path| {
-                let module = file(&path).map(|text| {
-                    let module = read(text);
-                    let is_module = |path: &str| path.ends_with(".nix") && file(path).is_some();
-                    let imports = module.imports.iter().filter_map(|(home, import)| {
-                        Some((home.clone(), below(folder(&path), import, is_module)?))
-                    });
-                    let imports = imports.collect();
-                    Found {
-                        text,
-                        module,
-                        imports,
-                    }
-                });
+                let is_module = |path: &str| path.ends_with(".nix") && file(path).is_some();
+                let module = file(&path).map(|text| Found::new(&path, text, is_module));
                 (path, module)
             })
             .collect();

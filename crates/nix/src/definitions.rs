@@ -368,7 +368,7 @@ fn negated(expr: &ast::Expr) -> Option<ast::Expr> {
     }
 }
 
-fn integer(expr: &ast::Expr) -> Option<i64> {
+pub(crate) fn integer(expr: &ast::Expr) -> Option<i64> {
     if let Some(operand) = negated(expr) {
         return integer(&operand)?.checked_neg();
     }

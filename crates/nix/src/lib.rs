@@ -17,6 +17,7 @@ mod definitions;
 mod depth;
 mod expr;
 mod format;
+mod known;
 mod module;
 mod number;
 mod outline;
@@ -35,6 +36,7 @@ pub use definitions::{DefValue, Definition, definitions, definitions_of};
 pub use depth::MAX_DEPTH;
 pub use expr::Expr;
 pub use format::{FormatError, format};
+pub use known::{Known, Look, known, known_value, lets};
 pub use module::{
     Attr, Kind, Module, Node, Reference, is_function, module_of, overlay_names, read_module,
     read_sound_module, read_with_definitions,

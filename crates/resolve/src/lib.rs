@@ -33,6 +33,7 @@ mod programs;
 mod schema;
 mod secrets;
 mod shut;
+mod summary;
 mod table;
 mod tasks;
 mod template;
@@ -50,7 +51,7 @@ use spec::Spec;
 
 pub use catalogs::{Shared, folder as catalog_folder, share};
 pub use schema::schema_names;
-pub use table::{FeatureSummary, OptionSummary, feature_summaries};
+pub use summary::{FeatureSummary, OptionSummary, PortSummary, feature_summaries};
 
 /// What resolution reads besides the spec.
 #[derive(Clone, Debug, Default)]

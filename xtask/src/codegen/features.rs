@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::bail;
 use diag::{Diagnostics, SourceMap};
-use resolve::FeatureSummary;
+use resolve::{FeatureSummary, OptionSummary};
 
 use super::markdown::{anchor, cell, code, table};
 use crate::{fleets, workspace};
@@ -31,7 +31,8 @@ pub(super) fn page() -> anyhow::Result<String> {
         "The catalog has {} features in {} categories. A feature has a system half (NixOS), a Home \
          Manager half, or both. `requires` are switched on along with it. The last column names the \
          fleets of this repository that have it: `hub` is the one in `spec/`, the others are in \
-         `golden/`.",
+         `golden/`. Fields of an option stand below it: `<name>` is a key of your own, `*` an element \
+         of a list.",
         features.len(),
         categories.len()
     );
@@ -75,7 +76,7 @@ fn uses() -> anyhow::Result<Uses> {
         if generated.diagnostics.has_errors() {
             continue;
         }
-        for host in generated.fleet.hosts.values() {
+        for host in generated.fleet.machines() {
             let of_users = host.users.values().flat_map(|user| user.enabled.keys());
             for feature in host.enabled.keys().chain(of_users) {
                 let fleets = uses.entry(feature.to_string()).or_default();
@@ -110,7 +111,7 @@ fn row(feature: &FeatureSummary, uses: &Uses) -> Vec<String> {
 }
 
 fn has_details(feature: &FeatureSummary) -> bool {
-    feature.description.is_some() || !feature.options.is_empty()
+    feature.description.is_some() || !feature.options.is_empty() || !facts(feature).is_empty()
 }
 
 fn details(text: &mut String, feature: &FeatureSummary) {
@@ -121,18 +122,53 @@ fn details(text: &mut String, feature: &FeatureSummary) {
     if let Some(description) = &feature.description {
         let _ = write!(text, "\n{}\n", description.trim());
     }
+    for (what, value) in facts(feature) {
+        let _ = write!(text, "\n{what}: {value}.\n");
+    }
     let mut rows = Vec::new();
     for option in &feature.options {
-        let default = option.default.as_deref().filter(|d| !d.is_empty());
-        rows.push(vec![
-            code(&option.name),
-            cell(&option.ty),
-            default.map_or_else(String::new, |d| cell(&code(d))),
-            cell(&option.description),
-        ]);
+        option_rows(option, &mut rows);
     }
     if !rows.is_empty() {
         text.push('\n');
         text.push_str(&table(&["option", "type", "default", "description"], &rows));
     }
+}
+
+/// An option and the fields below it.
+fn option_rows(option: &OptionSummary, rows: &mut Vec<Vec<String>>) {
+    let default = option.default.as_deref().filter(|d| !d.is_empty());
+    rows.push(vec![
+        code(&option.name),
+        cell(&option.ty),
+        default.map_or_else(String::new, |d| cell(&code(d))),
+        cell(&option.description),
+    ]);
+    for field in &option.fields {
+        option_rows(field, rows);
+    }
+}
+
+/// What it needs of a host and what it opens there.
+fn facts(feature: &FeatureSummary) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let needs = feature.needs.iter();
+    let needs = needs.map(|(what, value)| format!("{} {}", code(what), cell(value)));
+    facts.push(("Needs", needs.collect::<Vec<_>>().join(", ")));
+    let ports = feature.ports.iter().map(|port| {
+        let mut text = code(&port.number);
+        if let Some(default) = &port.default {
+            let _ = write!(text, " ({})", cell(default));
+        }
+        let _ = write!(text, " {} in {}", port.protocol, port.zones.join(", "));
+        if let Some(when) = &port.when {
+            let _ = write!(text, " where {}", code(when));
+        }
+        text
+    });
+    facts.push(("Ports", ports.collect::<Vec<_>>().join(", ")));
+    let secrets = feature.secrets.iter().map(|name| code(name));
+    facts.push(("Secrets", secrets.collect::<Vec<_>>().join(", ")));
+    facts.retain(|(_, value)| !value.is_empty());
+    facts
 }

@@ -39,6 +39,10 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     if args.summary {
         return summary::run(app, args.since.as_deref());
     }
+    anyhow::ensure!(
+        app.format != diag::Format::Json,
+        "changes of files are text; `gen diff --summary --format json` gives what changes as data"
+    );
     let Generated {
         sources,
         tree,

@@ -72,7 +72,11 @@ impl What {
 
 /// Draws.
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
-    let (generated, status) = app.any_fleet()?;
+    anyhow::ensure!(
+        !app.wants_json()?,
+        "`gen graph` draws; `gen list --format json` gives what is drawn as data"
+    );
+    let (generated, status) = app.any_fleet(&|_, _| false)?;
     if status != Status::Clean {
         return Ok(status);
     }

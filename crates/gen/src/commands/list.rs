@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use diag::Diagnostics;
-use model::{Fleet, PortNumbers};
+use model::{DiskLayout, Fleet, PortNumbers};
 use resolve::FeatureSummary;
 use serde::Serialize;
+use spec::ast::CatalogSource;
 
 use crate::Generated;
-use crate::cli::{App, Sound};
+use crate::cli::{App, Sound, Wanted};
 use crate::console;
 use crate::status::Status;
 use crate::table::Table;
@@ -33,6 +34,10 @@ enum What {
     Features,
     Profiles,
     Templates,
+    /// Disk layouts, and who has them
+    Disks,
+    /// Shared catalogs that the fleet names
+    Catalogs,
     /// Who reads which secret, and whether its file is there
     Secrets,
     /// Generated files
@@ -44,36 +49,46 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let json = app.wants_json()?;
     match args.what {
         What::Features => {
-            let (generated, status) = app.any_fleet()?;
+            let (generated, status) = app.any_fleet(&|_, _| false)?;
             Ok(status.max(show(json, &features(generated))?))
         }
-        What::Hosts => of_sound(app, |sound| show(json, &hosts(&sound.fleet))),
-        What::Microvms => of_sound(app, |sound| show(json, &microvms(&sound.fleet))),
-        What::Images => of_sound(app, |sound| show(json, &images(&sound.fleet))),
-        What::Installers => of_sound(app, |sound| show(json, &installers(&sound.fleet))),
-        What::Users => of_sound(app, |sound| show(json, &users(&sound.fleet))),
-        What::Profiles => of_sound(app, |sound| show(json, &profiles(&sound.fleet))),
-        What::Templates => of_sound(app, |sound| show(json, &templates(&sound.fleet))),
+        What::Hosts => told(app, |sound| show(json, &hosts(&sound.fleet))),
+        What::Microvms => told(app, |sound| show(json, &microvms(&sound.fleet))),
+        What::Images => told(app, |sound| show(json, &images(&sound.fleet))),
+        What::Installers => told(app, |sound| show(json, &installers(&sound.fleet))),
+        What::Users => told(app, |sound| show(json, &users(&sound.fleet))),
+        What::Profiles => told(app, |sound| show(json, &profiles(&sound.fleet))),
+        What::Templates => told(app, |sound| show(json, &templates(&sound.fleet))),
+        What::Disks => told(app, |sound| show(json, &disks(sound))),
+        What::Catalogs => told(app, |sound| show(json, &catalogs(sound))),
         What::Secrets => {
             let there = crate::load::secret_names(&app.out.join("secrets"));
-            of_sound(app, |sound| show(json, &secrets(&sound.fleet, &there)))
+            told(app, |sound| show(json, &secrets(&sound.fleet, &there)))
         }
         What::Files => {
             let manifest = output::read_manifest(&app.target())?;
             let ejected: BTreeSet<String> = manifest
                 .map(|manifest| manifest.ejected.into_keys().collect())
                 .unwrap_or_default();
-            of_sound(app, |sound| show(json, &files(&sound, &ejected)))
+            with_files(app, &|_, _| true, |sound| {
+                show(json, &files(sound, &ejected))
+            })
         }
     }
 }
 
-fn of_sound(
+/// Tells what stands in no file.
+fn told(app: &App, show: impl FnOnce(&Sound) -> anyhow::Result<Status>) -> anyhow::Result<Status> {
+    with_files(app, &|_, _| false, show)
+}
+
+fn with_files(
     app: &App,
-    show: impl FnOnce(Sound) -> anyhow::Result<Status>,
+    wanted: &Wanted<'_>,
+    show: impl FnOnce(&Sound) -> anyhow::Result<Status>,
 ) -> anyhow::Result<Status> {
-    match app.sound_fleet()? {
-        Ok(sound) => show(sound),
+    match app.told_fleet(wanted)? {
+        Ok((sound, status)) => Ok(status.max(show(&sound)?)),
         Err(status) => Ok(status),
     }
 }
@@ -343,7 +358,7 @@ fn users(fleet: &Fleet) -> Vec<UserRow> {
 struct FeatureRow {
     #[serde(flatten)]
     summary: FeatureSummary,
-    /// Hosts, and `user@host` for home features.
+    /// Machines, and `user@host` for home features.
     enabled_on: Vec<String>,
 }
 
@@ -393,10 +408,10 @@ fn features(generated: Generated) -> Vec<FeatureRow> {
     summaries.into_iter().map(row).collect()
 }
 
-/// Where a feature is on: hosts, and `user@host` for home halves.
+/// Where a feature is on: hosts, MicroVMs and images, and `user@host` for home halves.
 pub(crate) fn enabled_on(fleet: &Fleet, id: &str) -> Vec<String> {
     let mut places = Vec::new();
-    for host in fleet.hosts.values() {
+    for host in fleet.machines() {
         if host.enabled.contains_key(id) {
             places.push(host.name.to_string());
         }
@@ -447,7 +462,14 @@ fn templates(fleet: &Fleet) -> Vec<LayerRow> {
             hosts: hosts.map(|host| host.name.to_string()).collect(),
         }
     };
-    fleet.templates.values().map(row).collect()
+    let mut rows: Vec<LayerRow> = fleet
+        .templates
+        .values()
+        .chain(fleet.ancestors.values())
+        .map(row)
+        .collect();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    rows
 }
 
 fn profiles(fleet: &Fleet) -> Vec<LayerRow> {
@@ -468,6 +490,107 @@ fn profiles(fleet: &Fleet) -> Vec<LayerRow> {
         }
     };
     fleet.profiles.values().map(row).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DiskRow {
+    name: String,
+    layout: &'static str,
+    devices: Vec<String>,
+    encrypted: bool,
+    used_by: Vec<String>,
+    place: String,
+}
+
+impl Row for DiskRow {
+    const HEADINGS: &[&str] = &["disks", "layout", "devices", "encrypted", "used by"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.layout.to_owned(),
+            list(&self.devices),
+            if self.encrypted { "yes" } else { "no" }.to_owned(),
+            list(&self.used_by),
+        ]
+    }
+}
+
+fn disks(sound: &Sound) -> Vec<DiskRow> {
+    let row = |(name, item): (&String, &spec::ast::Item<spec::ast::Disk>)| {
+        let layout = resolve::disk_layout(item)?;
+        let (devices, encrypted) = match &layout {
+            DiskLayout::Ext4 {
+                device, encrypt, ..
+            } => (vec![device.clone()], *encrypt),
+            DiskLayout::LuksBtrfs {
+                devices, encrypt, ..
+            }
+            | DiskLayout::Zfs {
+                devices, encrypt, ..
+            } => (devices.clone(), *encrypt),
+            DiskLayout::ByHand { file_systems, .. } => {
+                let devices = file_systems.values().map(|it| it.device.clone());
+                (devices.collect(), false)
+            }
+        };
+        let machines = sound.fleet.machines();
+        let used_by = machines.filter(|machine| machine.disks.contains_key(name));
+        Some(DiskRow {
+            name: name.clone(),
+            layout: super::explain::layout_word(&layout),
+            devices,
+            encrypted,
+            used_by: used_by.map(|machine| machine.name.to_string()).collect(),
+            place: sound.sources.place(item.name.span),
+        })
+    };
+    sound.spec.disks.iter().filter_map(row).collect()
+}
+
+#[derive(Serialize)]
+struct CatalogRow {
+    name: String,
+    from: String,
+    /// The commit, where it is copied from a repository.
+    rev: Option<String>,
+    /// Names of it that are left out.
+    except: Vec<String>,
+    place: String,
+}
+
+impl Row for CatalogRow {
+    const HEADINGS: &[&str] = &["catalog", "from", "commit", "without"];
+
+    fn cells(&self) -> Vec<String> {
+        let rev = self.rev.as_ref();
+        let rev = rev.map(|rev| rev.chars().take(12).collect());
+        vec![
+            self.name.clone(),
+            self.from.clone(),
+            or_dash(rev.as_ref()),
+            list(&self.except),
+        ]
+    }
+}
+
+fn catalogs(sound: &Sound) -> Vec<CatalogRow> {
+    let row = |item: &spec::ast::Item<spec::ast::Catalog>| {
+        let (from, rev) = match &item.value.source {
+            CatalogSource::Path(path) => (path.value.clone(), None),
+            CatalogSource::Git(pin) => (pin.url.value.clone(), Some(pin.rev.value.clone())),
+        };
+        let except = item.value.except.iter();
+        CatalogRow {
+            name: item.name.value.clone(),
+            from,
+            rev,
+            except: except.map(|name| name.value.clone()).collect(),
+            place: sound.sources.place(item.name.span),
+        }
+    };
+    sound.spec.catalogs.values().map(row).collect()
 }
 
 #[derive(Serialize)]

@@ -343,10 +343,12 @@ pub(crate) fn layers<'a>(host: &'a Host, fleet: &'a Fleet) -> [&'a [Definition];
         .template
         .as_ref()
         .and_then(|name| fleet.templates.get(name));
+    // An image stands outside the fleet until a host is made of it.
+    let is_image = fleet.images.contains_key(&host.name);
     [
         host.definitions.as_slice(),
         template.map_or(&[], |template| template.definitions.as_slice()),
-        fleet.definitions.as_slice(),
+        if is_image { &[] } else { &fleet.definitions },
     ]
 }
 
@@ -358,14 +360,20 @@ pub(super) fn features(
     fleet: &Fleet,
     sources: &SourceMap,
 ) -> Vec<FeatureView> {
-    let view = |(id, enabled): (&FeatureId, &Enabled)| FeatureView {
-        id: id.to_string(),
-        reasons: enabled
-            .reasons
-            .iter()
-            .map(|r| Place::of_reason(r, fleet, sources))
-            .collect(),
-        options: options(id, enabled, layers, fleet, sources),
+    let view = |(id, enabled): (&FeatureId, &Enabled)| {
+        // Two profiles that extend a third have it for the same reason.
+        let mut reasons: Vec<Place> = Vec::new();
+        for reason in &enabled.reasons {
+            let place = Place::of_reason(reason, fleet, sources);
+            if !reasons.contains(&place) {
+                reasons.push(place);
+            }
+        }
+        FeatureView {
+            id: id.to_string(),
+            reasons,
+            options: options(id, enabled, layers, fleet, sources),
+        }
     };
     enabled.iter().map(view).collect()
 }
@@ -449,6 +457,17 @@ pub(super) fn settings(
     views
 }
 
+/// A kind of disk layout in a word.
+pub(crate) fn layout_word(layout: &DiskLayout) -> &'static str {
+    match layout {
+        DiskLayout::Ext4 { .. } => "ext4",
+        DiskLayout::LuksBtrfs { encrypt: true, .. } => "luks-btrfs",
+        DiskLayout::LuksBtrfs { encrypt: false, .. } => "btrfs",
+        DiskLayout::Zfs { .. } => "zfs",
+        DiskLayout::ByHand { .. } => "by hand",
+    }
+}
+
 fn hardware(host: &Host) -> HardwareView {
     let hardware = &host.hardware;
     let gpu = |gpu: &model::Gpu| {
@@ -458,13 +477,6 @@ fn hardware(host: &Host) -> HardwareView {
             .filter(|(on, _)| *on)
             .map(|(_, word)| format!(" {word}"));
         format!("{}{}", gpu.vendor, extra.collect::<String>())
-    };
-    let layout = |disk: &model::Disk| match disk.layout {
-        DiskLayout::Ext4 { .. } => "ext4",
-        DiskLayout::LuksBtrfs { encrypt: true, .. } => "luks-btrfs",
-        DiskLayout::LuksBtrfs { encrypt: false, .. } => "btrfs",
-        DiskLayout::Zfs { .. } => "zfs",
-        DiskLayout::ByHand { .. } => "by hand",
     };
     HardwareView {
         platform: hardware.platform.clone(),
@@ -480,7 +492,7 @@ fn hardware(host: &Host) -> HardwareView {
         disks: host
             .disks
             .iter()
-            .map(|(name, disk)| (name.clone(), layout(disk)))
+            .map(|(name, disk)| (name.clone(), layout_word(&disk.layout)))
             .collect(),
         profile: hardware.profile.clone(),
         facter: hardware.facter.clone(),
@@ -507,7 +519,11 @@ fn ports(host: &Host) -> Vec<PortView> {
 /// Draws a host for people.
 pub(super) fn draw(view: &HostView) -> String {
     let mut tree = Tree::default();
-    tree.headline(view.kind, &view.name, view.description.as_deref());
+    let kind = match view.kind {
+        "vm" => "MicroVM",
+        kind => kind,
+    };
+    tree.headline(kind, &view.name, view.description.as_deref());
     tree.fact("defined in", &view.place);
     tree.fact(
         "system",

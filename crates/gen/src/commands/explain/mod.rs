@@ -2,12 +2,14 @@
 //!
 //! Each kind is a view that serializes for programs and draws itself for people.
 
+mod applied;
 mod disk;
 mod feature;
 mod host;
 mod installer;
 mod layer;
 mod secret;
+mod services;
 pub(crate) mod steps;
 mod topic;
 mod tree;
@@ -17,14 +19,17 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum;
 use diag::did_you_mean;
+use model::{Fleet, Host};
+use rayon::prelude::*;
 use serde::Serialize;
 use spec::Spec;
 
-pub(crate) use self::host::layers;
-use self::topic::Topic;
+pub(crate) use self::host::{layers, layout_word};
+use self::topic::{Row, Topic};
 use self::tree::Tree;
 use crate::cli::{App, Sound};
 use crate::console;
+use crate::modules::Library;
 use crate::status::Status;
 
 /// Arguments.
@@ -253,23 +258,44 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     }
     // Features are explained without a spec and with errors in it; nothing else has a dot in its name.
     if kind == Some(Kind::Feature) || kind.is_none() && name.contains('.') {
-        let (mut generated, status) = app.any_fleet()?;
-        return match feature::view(&mut generated, name) {
+        let half = name.replacen('.', "/", 1);
+        let halves = [format!("modules/{half}.nix"), format!("home/{half}.nix")];
+        let wanted = |_: &Fleet, path: &str| halves.iter().any(|half| half == path);
+        let (mut generated, status) = app.any_fleet(&wanted)?;
+        return match feature::view(&mut generated, &app.target(), name) {
             Ok(view) => Ok(status.max(show(json, &view, feature::draw)?)),
             Err(ids) => Err(unknown("feature", name, &ids)),
         };
     }
-    let sound = match app.sound_fleet()? {
-        Ok(sound) => sound,
+    // What reads a secret stands in the modules.
+    let wanted = |fleet: &Fleet, path: &str| {
+        matches!(kind, None | Some(Kind::Secret))
+            && fleet.secrets.items.contains_key(name)
+            && is_module(path)
+    };
+    let (sound, status) = match app.told_fleet(&wanted)? {
+        Ok(told) => told,
         Err(status) => return Ok(status),
     };
-    let found: Vec<Kind> = match kind {
+    let mut found: Vec<Kind> = match kind {
         Some(kind) => vec![kind],
         None => Kind::ALL
             .into_iter()
             .filter(|kind| kind.has(&sound, name))
             .collect(),
     };
+    // A machine is what is most often meant.
+    if let [machine @ (Kind::Host | Kind::Vm | Kind::Image), others @ ..] = found.as_slice()
+        && !others.is_empty()
+    {
+        for other in others {
+            let (what, word) = (other.with_article(), other.word());
+            console::say(&format!(
+                "`{name}` is {what} as well: `gen explain {word}:{name}`"
+            ));
+        }
+        found = vec![*machine];
+    }
     let shown = match found.as_slice() {
         [Kind::Host | Kind::Vm | Kind::Image] => {
             let is_one = found[0].has(&sound, name);
@@ -302,7 +328,13 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             );
         }
     };
-    shown.unwrap_or_else(|| Err(nothing(&sound, kind, name)))
+    let shown = shown.unwrap_or_else(|| Err(nothing(&sound, kind, name)))?;
+    Ok(status.max(shown))
+}
+
+/// Whether a file can be a module of a machine.
+fn is_module(path: &str) -> bool {
+    path.ends_with(".nix") && path.contains('/')
 }
 
 /// What is left to do until a host runs.
@@ -313,11 +345,10 @@ fn of_steps(app: &App, kind: Option<Kind>, name: &str, json: bool) -> anyhow::Re
     );
     let generated = app.generate()?;
     let Some(host) = generated.fleet.hosts.get(name) else {
-        let sound = match app.sound_fleet()? {
-            Ok(sound) => sound,
-            Err(status) => return Ok(status),
+        return match app.told_fleet(&|_, _| false)? {
+            Ok((sound, _)) => Err(nothing(&sound, Some(Kind::Host), name)),
+            Err(status) => Ok(status),
         };
-        return Err(nothing(&sound, Some(Kind::Host), name));
     };
     let steps = steps::of(app, steps::Known::new(&generated), host)?;
     show(json, &steps, |steps| steps::draw(name, steps))
@@ -325,10 +356,6 @@ fn of_steps(app: &App, kind: Option<Kind>, name: &str, json: bool) -> anyhow::Re
 
 /// One side of a host, or of all hosts.
 fn of_topic(app: &App, args: &Args, topic: Topic, json: bool) -> anyhow::Result<Status> {
-    let sound = match app.sound_fleet()? {
-        Ok(sound) => sound,
-        Err(status) => return Ok(status),
-    };
     let wanted = if args.words.is_empty() {
         None
     } else {
@@ -337,18 +364,26 @@ fn of_topic(app: &App, args: &Args, topic: Topic, json: bool) -> anyhow::Result<
             _ => anyhow::bail!("`--ports`, `--secrets` and `--services` are of hosts"),
         }
     };
+    let read = |_: &Fleet, path: &str| {
+        is_module(path) && wanted.is_none_or(|host| super::why::belongs(path, host))
+    };
+    let (sound, status) = match app.told_fleet(&read)? {
+        Ok(told) => told,
+        Err(status) => return Ok(status),
+    };
     let target = app.target();
-    let mut rows = Vec::new();
-    let mut is_known = wanted.is_none();
-    for host in sound.fleet.machines() {
-        if wanted.is_none_or(|name| host.name.as_str() == name) {
-            is_known = true;
-            rows.extend(topic::rows(&sound, &target, host, topic));
-        }
-    }
+    let library = Library::of(&sound.tree);
+    let machines = sound.fleet.machines();
+    let machines: Vec<&Host> = machines
+        .filter(|host| wanted.is_none_or(|name| host.name.as_str() == name))
+        .collect();
+    let rows: Vec<Row> = machines
+        .par_iter()
+        .flat_map_iter(|host| topic::rows(&sound, &library, &target, host, topic))
+        .collect();
     match wanted {
-        Some(name) if !is_known => Err(nothing(&sound, Some(Kind::Host), name)),
-        _ => show(json, &rows, |rows| topic::draw(topic, rows)),
+        Some(name) if machines.is_empty() => Err(nothing(&sound, Some(Kind::Host), name)),
+        _ => Ok(status.max(show(json, &rows, |rows| topic::draw(topic, rows))?)),
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::topic::{self, Row, Topic};
 use super::tree::Tree;
 use crate::cli::{App, Sound};
+use crate::modules::Library;
 use crate::text::list;
 
 #[derive(Serialize)]
@@ -60,6 +61,7 @@ pub(super) fn view(app: &App, sound: &Sound, name: &str) -> Option<SecretView> {
     let key = |keys: &spec::ast::Named<spec::ast::Text>, of: &str| {
         keys.get(of).map(|it| sources.place(it.name.span))
     };
+    let library = Library::of(&sound.tree);
     let target = app.target();
     let on = |host: &model::Host| -> Option<OnMachine> {
         let it = host.secrets.get(name)?;
@@ -111,7 +113,7 @@ pub(super) fn view(app: &App, sound: &Sound, name: &str) -> Option<SecretView> {
         readers: fleet
             .machines()
             .filter(|host| host.secrets.contains_key(name))
-            .flat_map(|host| topic::rows(sound, &target, host, Topic::Secrets))
+            .flat_map(|host| topic::rows(sound, &library, &target, host, Topic::Secrets))
             .filter(|row| row.name == name)
             .collect(),
     })

@@ -4,13 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Fleet, Host, PortNumbers, Protocol};
-use nix::DefValue;
+use nix::{DefValue, Known};
 use output::Target;
 use serde::Serialize;
 
+use super::applied::{Applied, At, Is};
+use super::services::services;
 use crate::cli::Sound;
-use crate::modules::{Reached, Setting, reach};
+use crate::modules::Library;
 use crate::table::Table;
+use crate::text::one_line;
 use crate::yaml::stands_in;
 
 /// What is asked about.
@@ -26,7 +29,7 @@ pub(super) enum Topic {
 pub(super) struct Row {
     pub(super) host: String,
     pub(super) name: String,
-    /// Where a port is open; who may read a secret.
+    /// Where a port is open; who may read a secret; whose service it is.
     on: String,
     /// What opens, uses or switches on.
     pub(super) by: String,
@@ -35,21 +38,26 @@ pub(super) struct Row {
 }
 
 /// The rows of a host.
-pub(super) fn rows(sound: &Sound, target: &Target, host: &Host, topic: Topic) -> Vec<Row> {
+pub(super) fn rows(
+    sound: &Sound,
+    library: &Library<'_>,
+    target: &Target,
+    host: &Host,
+    topic: Topic,
+) -> Vec<Row> {
     let name = host.name.as_str();
-    let file = |path: &str| std::str::from_utf8(&sound.tree.get(path)?.bytes).ok();
     let starts = [
         format!("hosts/{name}/default.nix"),
         format!("microvms/{name}.nix"),
         format!("images/{name}.nix"),
     ];
-    let start = starts.iter().find(|path| file(path).is_some());
-    let files = start.map(|start| reach(start, file)).unwrap_or_default();
+    let start = starts.iter().find(|path| library.has(path));
+    let files = start.map(|start| library.reach(start)).unwrap_or_default();
     let side = Side {
         fleet: &sound.fleet,
         target,
         host,
-        files,
+        applied: Applied::new(&sound.fleet, host, &files),
     };
     let mut rows = match topic {
         Topic::Ports => side.ports(),
@@ -64,9 +72,9 @@ pub(super) fn rows(sound: &Sound, target: &Target, host: &Host, topic: Topic) ->
 /// Draws rows for people.
 pub(super) fn draw(topic: Topic, rows: &[Row]) -> String {
     if topic == Topic::Services {
-        let mut table = Table::new(&["host", "service", "by", "place"]);
+        let mut table = Table::new(&["host", "service", "for", "by", "place"]);
         for row in rows {
-            let cells = [&row.host, &row.name, &row.by, &row.place];
+            let cells = [&row.host, &row.name, &row.on, &row.by, &row.place];
             table.row(cells.map(String::clone));
         }
         return table.render();
@@ -86,37 +94,14 @@ struct Side<'a> {
     fleet: &'a Fleet,
     target: &'a Target,
     host: &'a Host,
-    files: Vec<Reached<'a>>,
+    applied: Applied<'a>,
 }
 
 const EVERYWHERE: &str = "every interface";
 
 impl Side<'_> {
-    /// The definitions of NixOS that apply.
-    fn settings(&self) -> impl Iterator<Item = (&Reached<'_>, &Setting)> {
-        self.every_setting()
-            .filter(|(file, setting)| setting.user.is_none() && file.user.is_none())
-    }
-
-    /// The definitions that apply, of NixOS and of homes: not those of features that are off.
-    fn every_setting(&self) -> impl Iterator<Item = (&Reached<'_>, &Setting)> {
-        let is_on = |file: &&Reached<'_>| match (feature_of(&file.path), &file.user) {
-            (Some(id), Some(user)) => self
-                .host
-                .users
-                .get(user.as_str())
-                .is_some_and(|user| user.enabled.contains_key(id.as_str())),
-            (Some(id), None) => self.host.enabled.contains_key(id.as_str()),
-            (None, _) => true,
-        };
-        self.files
-            .iter()
-            .filter(is_on)
-            .flat_map(|file| file.module.settings.iter().map(move |it| (file, it)))
-    }
-
-    fn row(&self, name: &str, on: &str, by: &str, at: Option<(&Reached<'_>, &Setting)>) -> Row {
-        let place = at.map(|(file, setting)| {
+    fn row(&self, name: &str, on: &str, by: &str, at: Option<At<'_>>) -> Row {
+        let place = at.map(|At { file, setting, .. }| {
             let line = 1 + file.text[..setting.start].matches('\n').count();
             let below = element_line(&file.text[setting.start..setting.end], name);
             format!("{}:{}", self.target.show(&file.path), line + below)
@@ -144,53 +129,55 @@ impl Side<'_> {
 
     fn ports(&self) -> Vec<Row> {
         let mut rows = Vec::new();
-        let mut ssh = (None, None, vec!["22".to_owned()]);
-        for at in self.settings() {
-            let (file, setting) = at;
-            let names: Vec<&str> = setting.path.parts().iter().map(String::as_str).collect();
-            // An option of a feature opens what the feature lists, in zones.
-            let space: Vec<&str> = self.fleet.namespace.split('.').collect();
-            if names.starts_with(&space) {
+        let switch = |path: &[&str]| {
+            let path: Vec<String> = path.iter().map(|&name| name.to_owned()).collect();
+            self.applied.switch(None, &path)
+        };
+        // An option of a feature opens what the feature lists, in zones.
+        let space: Vec<&str> = self.fleet.namespace.split('.').collect();
+        for (user, path) in self.applied.options() {
+            let names: Vec<&str> = path.iter().map(String::as_str).collect();
+            if user.is_some() || names.starts_with(&space) {
                 continue;
             }
             match names.as_slice() {
-                ["networking", "firewall", "enable"] if setting.value == DefValue::Bool(false) => {
-                    rows.push(self.row("all", EVERYWHERE, "the firewall is off", Some(at)));
+                ["networking", "firewall", "enable"] => {
+                    if let (Is::No, Some(at)) = switch(&names) {
+                        rows.push(self.row("all", EVERYWHERE, "the firewall is off", Some(at)));
+                    }
                 }
                 ["networking", "firewall", "interfaces", interface, list] => {
-                    for port in numbers(&setting.value, list) {
-                        let by = self.opener(interface, &port, &file.path);
-                        let on = self.on_interface(interface);
-                        rows.push(self.row(&port, &on, &by, Some(at)));
+                    for (at, is) in self.applied.of(None, path) {
+                        for port in self.numbers(at, list) {
+                            let by = self.opener(interface, &port, &at.file.path);
+                            let on = self.on_interface(interface);
+                            rows.push(self.row(&port, &on, &by_if(by, &is), Some(at)));
+                        }
                     }
                 }
                 ["networking", "firewall", list] => {
-                    for port in numbers(&setting.value, list) {
-                        rows.push(self.row(&port, EVERYWHERE, &layer(&file.path), Some(at)));
+                    for (at, is) in self.applied.of(None, path) {
+                        let by = by_if(layer(&at.file.path), &is);
+                        for port in self.numbers(at, list) {
+                            rows.push(self.row(&port, EVERYWHERE, &by, Some(at)));
+                        }
                     }
                 }
-                ["services", "openssh", "enable"] if setting.value == DefValue::Bool(true) => {
-                    ssh.0 = Some(at);
-                }
-                ["services", "openssh", "openFirewall"] => ssh.1 = Some(setting.value.clone()),
-                ["services", "openssh", "ports"] => {
-                    if let DefValue::List(items) = &setting.value {
-                        ssh.2 = items.iter().filter_map(number).collect();
+                ["services", "openssh", "openFirewall"] => {}
+                [above @ .., service, "openFirewall"] => {
+                    let enable = [above, &[*service, "enable"]].concat();
+                    let (is, at) = switch(&names);
+                    let is_off = matches!(switch(&enable), (Is::No, Some(_)));
+                    if let (Is::Yes | Is::If(_), Some(at), false) = (&is, at, is_off) {
+                        let by = layer(&at.file.path);
+                        let by = format!("{service}, by its `openFirewall` ({by})");
+                        rows.push(self.row("its own", EVERYWHERE, &by_if(by, &is), Some(at)));
                     }
-                }
-                [.., service, "openFirewall"] if setting.value == DefValue::Bool(true) => {
-                    let by = format!("{service}, by its `openFirewall` ({})", layer(&file.path));
-                    rows.push(self.row("its own", EVERYWHERE, &by, Some(at)));
                 }
                 _ => {}
             }
         }
-        if let (Some(at), None | Some(DefValue::Bool(true))) = (ssh.0, &ssh.1) {
-            for port in &ssh.2 {
-                let by = format!("services.openssh, by default ({})", layer(&at.0.path));
-                rows.push(self.row(&format!("{port}/tcp"), EVERYWHERE, &by, Some(at)));
-            }
-        }
+        rows.extend(self.ssh());
         for guest in &self.host.microvms {
             for forward in self
                 .fleet
@@ -205,6 +192,73 @@ impl Side<'_> {
             }
         }
         rows
+    }
+
+    /// The ports that SSH opens everywhere unless it is told not to.
+    fn ssh(&self) -> Vec<Row> {
+        let path = |name: &str| ["services", "openssh", name].map(str::to_owned);
+        let (is, at) = self.applied.switch(None, &path("enable"));
+        let (opens, said) = self.applied.switch(None, &path("openFirewall"));
+        let (Is::Yes | Is::If(_), Some(at)) = (&is, at) else {
+            return Vec::new();
+        };
+        if opens == Is::No && said.is_some() {
+            return Vec::new();
+        }
+        let ports = self.applied.of(None, &path("ports"));
+        let mut ports: Vec<String> = ports
+            .iter()
+            .flat_map(|(at, _)| self.numbers(*at, "allowedTCPPorts"))
+            .collect();
+        if ports.is_empty() {
+            ports.push("22/tcp".to_owned());
+        }
+        let by = layer(&at.file.path);
+        let by = by_if(format!("services.openssh, by default ({by})"), &is);
+        let by = match said {
+            Some(_) => by_if(by, &opens),
+            None => by,
+        };
+        ports
+            .iter()
+            .map(|port| self.row(port, EVERYWHERE, &by, Some(at)))
+            .collect()
+    }
+
+    /// The ports of a list of the firewall; none if it is another option.
+    fn numbers(&self, at: At<'_>, list: &str) -> Vec<String> {
+        if !(list.starts_with("allowed") && list.contains("Port")) {
+            return Vec::new();
+        }
+        let protocol = if list.contains("UDP") { "udp" } else { "tcp" };
+        let end = |all: &BTreeMap<String, Option<Known>>, name: &str| match all.get(name) {
+            Some(Some(Known::Int(port))) => Some(*port),
+            _ => None,
+        };
+        let port = |item: &Option<Known>| match item {
+            Some(Known::Int(port)) => Some(port.to_string()),
+            Some(Known::Attrs(all)) => Some(format!("{}-{}", end(all, "from")?, end(all, "to")?)),
+            _ => None,
+        };
+        // What code gives is shown as the code.
+        let written = |index: usize| match &at.setting.value {
+            DefValue::List(items) => match items.get(index) {
+                Some(DefValue::Expr(code)) => one_line(code),
+                _ => String::new(),
+            },
+            _ => String::new(),
+        };
+        match (self.applied.value(at), &at.setting.value) {
+            (Some(Known::List(items)), _) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| port(item).unwrap_or_else(|| written(index)))
+                .filter(|port| !port.is_empty())
+                .map(|port| format!("{port}/{protocol}"))
+                .collect(),
+            (_, DefValue::Expr(code)) => vec![format!("`{}`/{protocol}", one_line(code))],
+            _ => Vec::new(),
+        }
     }
 
     /// The feature that opens a port, or the file that says so.
@@ -225,6 +279,10 @@ impl Side<'_> {
 
     fn secrets(&self) -> Vec<Row> {
         let mut rows = Vec::new();
+        if self.host.secrets.is_empty() {
+            return rows;
+        }
+        let all: Vec<At<'_>> = self.applied.all().collect();
         for (name, secret) in &self.host.secrets {
             let owner = secret.owner.as_deref().unwrap_or("root");
             let mode = secret.mode.as_deref().unwrap_or("0400");
@@ -232,8 +290,8 @@ impl Side<'_> {
             let path = nix::attr_name(name);
             let wanted = format!("secrets.{path}.path");
             let mut used = false;
-            for at in self.every_setting() {
-                let (file, setting) = at;
+            for &at in &all {
+                let At { file, setting, .. } = at;
                 let code = &file.text[setting.value_start..setting.end];
                 if code.contains(&wanted) {
                     used = true;
@@ -257,31 +315,28 @@ impl Side<'_> {
     }
 
     fn services(&self) -> Vec<Row> {
-        let mut found: BTreeMap<String, Row> = BTreeMap::new();
-        for at in self.settings() {
-            let (file, setting) = at;
-            let names: Vec<&str> = setting.path.parts().iter().map(String::as_str).collect();
-            let name = match names.as_slice() {
-                ["services" | "virtualisation", service @ .., "enable"]
-                    if !service.is_empty() && setting.value == DefValue::Bool(true) =>
-                {
-                    format!("{}.{}", names[0], service.join("."))
-                }
-                [
-                    "systemd",
-                    kind @ ("services" | "timers" | "sockets"),
-                    unit,
-                    ..,
-                ] => {
-                    format!("systemd.{kind}.{}", nix::attr_name(unit))
-                }
-                _ => continue,
-            };
-            found
-                .entry(name.clone())
-                .or_insert_with(|| self.row(&name, "", &layer(&file.path), Some(at)));
+        let mut rows: Vec<Row> = services(&self.applied)
+            .into_iter()
+            .map(|service| {
+                let on = service.user.as_deref().unwrap_or("the system");
+                let by = layer(&service.at.file.path);
+                let by = match service.only_if {
+                    Some(code) => by_if(by, &Is::If(code)),
+                    None => by,
+                };
+                self.row(&service.name, on, &by, Some(service.at))
+            })
+            .collect();
+        for guest in &self.host.microvms {
+            let name = format!("microvm@{guest}");
+            rows.push(self.row(
+                &name,
+                "the system",
+                &format!("host {}", self.host.name),
+                None,
+            ));
         }
-        found.into_values().collect()
+        rows
     }
 }
 
@@ -294,36 +349,12 @@ fn element_line(code: &str, port: &str) -> usize {
     found.unwrap_or_default()
 }
 
-fn number(value: &DefValue) -> Option<String> {
-    match value {
-        DefValue::Int(number) => Some(number.to_string()),
-        _ => None,
+/// What opens something, and the condition that cannot be told.
+fn by_if(by: String, is: &Is) -> String {
+    match is {
+        Is::If(code) => format!("{by}, if `{code}`"),
+        _ => by,
     }
-}
-
-/// The ports of a list of the firewall; none if it is another option.
-fn numbers(value: &DefValue, list: &str) -> Vec<String> {
-    let (true, DefValue::List(items)) =
-        (list.starts_with("allowed") && list.contains("Port"), value)
-    else {
-        return Vec::new();
-    };
-    let protocol = if list.contains("UDP") { "udp" } else { "tcp" };
-    let range = |code: &str| {
-        let digits = code.split(|c: char| !c.is_ascii_digit());
-        let digits: Vec<&str> = digits.filter(|part| !part.is_empty()).collect();
-        digits.join("-")
-    };
-    items
-        .iter()
-        .map(|item| match item {
-            DefValue::Expr(code) if code.trim_start().starts_with('{') => range(code),
-            DefValue::Expr(code) => code.clone(),
-            item => number(item).unwrap_or_default(),
-        })
-        .filter(|port| !port.is_empty())
-        .map(|port| format!("{port}/{protocol}"))
-        .collect()
 }
 
 fn shown(numbers: PortNumbers, of: Protocol) -> String {
@@ -341,7 +372,7 @@ fn protocol(protocol: Protocol) -> &'static str {
 }
 
 /// The feature whose module a file is.
-fn feature_of(path: &str) -> Option<String> {
+pub(super) fn feature_of(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.trim_end_matches(".nix").split('/').collect();
     match parts.as_slice() {
         ["modules" | "home", category, name] if *category != "profiles" => {
@@ -357,7 +388,8 @@ fn layer(path: &str) -> String {
     match parts.as_slice() {
         ["templates", name] => format!("template {name}"),
         ["modules", "fleet"] => "fleet".to_owned(),
-        ["modules", category, name] => format!("feature {category}.{name}"),
+        ["home", "profiles", name] => format!("profile {name}"),
+        ["modules" | "home", category, name] => format!("feature {category}.{name}"),
         ["users", user, ..] => format!("user {user}"),
         ["hosts", host, ..] => format!("host {host}"),
         ["microvms", vm] => format!("MicroVM {vm}"),

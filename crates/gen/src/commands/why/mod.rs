@@ -95,7 +95,7 @@ fn resolved(
 }
 
 /// Whether a file can belong to a machine: it is not one of another machine.
-fn belongs(path: &str, host: &str) -> bool {
+pub(crate) fn belongs(path: &str, host: &str) -> bool {
     let parts: Vec<&str> = path.trim_end_matches(".nix").split('/').collect();
     match parts.as_slice() {
         ["hosts" | "microvms" | "images" | "installers", name, ..] => *name == host,
