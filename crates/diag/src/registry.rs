@@ -58,6 +58,10 @@ codes! {
         "A service account has no home and no admin rights, and `root` exists on every host already.";
     "bad-value": "a value outside what the key allows",
         "The message names the value and what is expected.";
+    "bidi-control": "text holds a character that turns the direction of writing",
+        "Such characters show text in another order than it has, so that what is reviewed is not what runs. The text of the spec becomes code and comments, and no language needs them there.";
+    "body-shape": "a body that is a whole module",
+        "A body stands inside the module that is made for its feature: it is the set of definitions, or `let … in` one, without arguments. `cfg`, `config`, `lib` and `pkgs` are there.";
     "body-template": "a body cannot be rendered",
         "A body is a minijinja template with few values and functions; undefined names are errors. Jinja's marks in Nix code (two braces in a row) need a space or a `raw` block.";
     "cache-twice": "a priority for the cache that nixpkgs adds by itself",
@@ -362,6 +366,8 @@ codes! {
         "Users are defined once, in the section `users`.";
     "unknown-zone": "a zone that is not declared",
         "Zones are declared in `fleet.zones`, so that a misspelt one does not silently leave a port closed.";
+    "unlisted-package": "a package of the spec folder that is not listed",
+        "What lies below `packages` is a package of the fleet's own once `fleet.packages.own` names it.";
     "unmet-need": "a feature on a host that cannot run it",
         "The feature states facts that its host must have, such as a GPU of a vendor.";
     "unneeded-disable": "a feature is switched off that nothing switches on",

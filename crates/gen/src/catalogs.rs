@@ -345,7 +345,7 @@ fn folder(span: Span, path: &str, files: Option<&Files>, d: &mut Diagnostics) ->
                 span,
                 format!("`{path}` cannot be the folder of a catalog"),
             )
-            .help("name a folder beside the spec folder or below it, such as `../catalog`"),
+            .help("name a folder relative to the spec folder, such as `../catalog`"),
         );
         return false;
     }
@@ -366,11 +366,14 @@ fn copy(name: &str, span: Span, pin: &CatalogPin, state: &State, d: &mut Diagnos
     let mut is_sound = true;
     if let Some(why) = bad_url(&pin.url.value) {
         let message = format!("`{}` {why}", pin.url.value);
-        d.push(
-            Diagnostic::error("catalog-url", pin.url.span, message).help(
+        let diagnostic = Diagnostic::error("catalog-url", pin.url.span, message);
+        d.push(if pin.url.value.starts_with('/') {
+            diagnostic.help(format!("write `file://{}`", pin.url.value))
+        } else {
+            diagnostic.help(
                 "such as `https://git.example.org/catalog.git` or `ssh://git@example.org/catalog`",
-            ),
-        );
+            )
+        });
         is_sound = false;
     }
     if let Some(folder) = &pin.folder

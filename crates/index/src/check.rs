@@ -696,8 +696,10 @@ impl<'a> Walk<'a> {
             let choices: Vec<String> = types.iter().flat_map(Type::choices).collect();
             if let Some(near) = suggest::nearest(text, choices.iter().map(String::as_str)) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-            } else if types.iter().any(|ty| ty.name == "bool" || ty.name == "int") {
+            } else if types.iter().any(|ty| is_plainly(text, ty)) {
                 diagnostic = diagnostic.help("remove the quotes");
+            } else if types.iter().any(|ty| ty.name == "bool") {
+                diagnostic = diagnostic.help("write `true` or `false`");
             } else if whole && types.iter().any(|ty| ty.shape() == Shape::List) {
                 diagnostic = diagnostic.help("write a list, with one element if it is one");
             }
@@ -788,6 +790,15 @@ fn is_freeform(ty: &Type) -> bool {
         Shape::Choice => ty.inner().iter().any(is_freeform),
         Shape::Anything => true,
         Shape::Names | Shape::List | Shape::Scalar | Shape::Tagged => false,
+    }
+}
+
+/// Whether a text is a value of the type but for its quotes.
+fn is_plainly(text: &str, ty: &Type) -> bool {
+    match ty.name.as_str() {
+        "bool" => matches!(text, "true" | "false"),
+        "int" => text.parse::<i64>().is_ok(),
+        _ => false,
     }
 }
 

@@ -170,6 +170,9 @@ pub(crate) fn closure(
                 Diagnostic::error("nix-syntax", None, message),
             );
         }
+        if let Some((at, control)) = text.char_indices().find(|(_, c)| spec::is_bidi_control(*c)) {
+            report(at, at + control.len_utf8(), bidi_control(control));
+        }
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for reference in relative_references(text) {
             let (start, end) = (reference.start, reference.end);
@@ -218,6 +221,19 @@ pub(crate) fn closure(
         }
     }
     result
+}
+
+/// The finding for a character that turns the direction of writing.
+pub(crate) fn bidi_control(control: char) -> Diagnostic {
+    Diagnostic::error(
+        "bidi-control",
+        None,
+        format!(
+            "code holds U+{:04X}, which shows it in another order than it has",
+            u32::from(control)
+        ),
+    )
+    .help("remove it")
 }
 
 fn relative_references(text: &str) -> Vec<nix::RelativePath> {

@@ -64,6 +64,12 @@ pub(crate) fn render(
         check_variables(home, analysis.free.iter().copied(), |_| name.span, d);
         return Some(rendered);
     }
+    let mut characters = rendered.char_indices();
+    if let Some((at, control)) = characters.find(|(_, c)| spec::is_bidi_control(*c)) {
+        let mut diagnostic = crate::assets::bidi_control(control);
+        diagnostic.span = Some(place(at, at + control.len_utf8()));
+        d.push(diagnostic);
+    }
     let problems = nix::parse_problems(&rendered);
     // What follows the first problem mostly follows from it.
     if let Some(problem) = problems.first() {
@@ -82,6 +88,18 @@ pub(crate) fn render(
         d.push(diagnostic);
         return None;
     }
+    if nix::is_function(&rendered) == Some(true) {
+        d.push(
+            Diagnostic::error(
+                "body-shape",
+                place(0, rendered.find(':').map_or(1, |colon| colon + 1)),
+                format!("`{}` is a module with arguments of its own", name.value),
+            )
+            .help("begin with the set: a body is what the module defines, and may use `cfg`, `config`, `lib` and `pkgs`"),
+        );
+        return None;
+    }
+    check_options(definition, &rendered, place, d);
     if let Ok(variables) = nix::free_variables(&rendered) {
         let at = |variable: &str| {
             word(&rendered, variable)
@@ -90,6 +108,45 @@ pub(crate) fn render(
         check_variables(home, variables.free.iter().map(String::as_str), at, d);
     }
     Some(rendered)
+}
+
+/// What a body reads of `cfg` are options of its feature.
+fn check_options(
+    definition: &Definition,
+    rendered: &str,
+    place: impl Fn(usize, usize) -> Span,
+    d: &mut Diagnostics,
+) {
+    if !rendered.contains("cfg.") {
+        return;
+    }
+    // As the emitted module begins.
+    let start = "{ config, ... }: let cfg = config.cfg; in ";
+    let Ok(module) = nix::read_module(&format!("{start}{rendered}")) else {
+        return;
+    };
+    let options = &definition.feature.options;
+    for read in module.reads {
+        let [cfg, option, ..] = read.path.as_slice() else {
+            continue;
+        };
+        if cfg != "cfg" || option == "enable" || options.contains_key(option) {
+            continue;
+        }
+        let Some(from) = read.start.checked_sub(start.len()) else {
+            continue;
+        };
+        let diagnostic = Diagnostic::error(
+            "unknown-option",
+            place(from, read.end - start.len()),
+            format!("`{}` has no option `{option}`", definition.id),
+        );
+        let names = options.keys().map(String::as_str);
+        d.push(match diag::did_you_mean(option, names) {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic.help("declare it in `options` of the feature"),
+        });
+    }
 }
 
 /// A body may use the arguments of its module.

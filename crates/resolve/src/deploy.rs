@@ -4,6 +4,7 @@
 //! reported as missing.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use diag::{Diagnostic, Diagnostics, Span, Spanned};
 use model::{Definition, DeploySettings, Fleet, Host, Layer, Reach};
@@ -239,6 +240,50 @@ fn check_settings(deploy: &Deploy, d: &mut Diagnostics) {
                 }),
             );
         }
+    }
+}
+
+/// The address of a host: what looks like an IP address is one.
+pub(crate) fn check_host_address(address: &Text, d: &mut Diagnostics) {
+    let text = address.value.as_str();
+    let bad = |help: &str| {
+        let message = format!("`{text}` is not an address");
+        Diagnostic::error("bad-value", address.span, message).help(help)
+    };
+    let numeric = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'/'));
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    if text.contains('/')
+        && text
+            .split('/')
+            .next()
+            .is_some_and(|it| it.parse::<IpAddr>().is_ok())
+    {
+        d.push(bad("leave out the length of the prefix"));
+    } else if numeric {
+        if text.parse::<Ipv4Addr>().is_err() {
+            d.push(bad(
+                "an IPv4 address is four numbers up to 255, such as 192.168.1.10",
+            ));
+        }
+    } else if text.contains(':') {
+        // The zone of an address that is local to a link.
+        let plain = text.split('%').next().unwrap_or(text);
+        if plain.parse::<Ipv6Addr>().is_err() {
+            d.push(bad(
+                "an IPv6 address, an IPv4 address or a host name, without a port",
+            ));
+        }
+    } else if !text.trim_end_matches('.').split('.').all(is_label) {
+        d.push(bad("an IP address or a host name"));
     }
 }
 

@@ -515,6 +515,17 @@ pub(crate) fn can_boot_by_bios(disk: &model::Disk) -> bool {
     }
 }
 
+/// The whole disks of a layout.
+pub(crate) fn devices(disk: &model::Disk) -> Vec<&str> {
+    match &disk.layout {
+        DiskLayout::Ext4 { device, .. } => vec![device],
+        DiskLayout::LuksBtrfs { devices, .. } | DiskLayout::Zfs { devices, .. } => {
+            devices.iter().map(String::as_str).collect()
+        }
+        DiskLayout::ByHand { .. } => Vec::new(),
+    }
+}
+
 /// The size of the swap of a layout in bytes, as far as it is known.
 pub(crate) fn swap(disk: &model::Disk) -> Option<u64> {
     let size = |swap: &Option<String>| match swap {

@@ -164,6 +164,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     secrets::check_files(world, &fleet, d);
     fleet.programs = programs::folders(&uses);
     packages::names(world, &fleet, d);
+    packages::unlisted(world, &fleet, d);
     fleet.program_files = programs::files(&uses);
     fleet.sources = sources(world, &fleet);
     (fleet, problems)
@@ -712,6 +713,9 @@ fn shared(world: &World<'_>, uses: &mut Uses, d: &mut Diagnostics) -> Fleet {
         }
     };
     text("networking.domain", &spec.domain);
+    if let Some(zone) = &spec.locale.time_zone {
+        check_time_zone(zone, d);
+    }
     text("time.timeZone", &spec.locale.time_zone);
     text("i18n.defaultLocale", &spec.locale.language);
     text("console.keyMap", &spec.locale.key_map);
@@ -966,6 +970,27 @@ fn is_official(cache: &spec::ast::Cache) -> bool {
         && cache.key.value == "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
 }
 
+/// Time zones are files, and without the right one a machine is in UTC, without a word.
+fn check_time_zone(zone: &spec::ast::Text, d: &mut Diagnostics) {
+    let is_part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+'))
+    };
+    // Old names, such as `localtime`, are not of this shape and no zones of a place.
+    if !zone.value.split('/').all(is_part) {
+        d.push(
+            Diagnostic::error(
+                "bad-value",
+                zone.span,
+                format!("`{}` is not a time zone", zone.value),
+            )
+            .help("such as `Europe/London` or `UTC`; `timedatectl list-timezones` lists them"),
+        );
+    }
+}
+
 /// Hosts must not share an address.
 fn addresses(partials: &[Partial<'_>], d: &mut Diagnostics) {
     let mut seen: BTreeMap<&str, (&str, Span)> = BTreeMap::new();
@@ -973,19 +998,7 @@ fn addresses(partials: &[Partial<'_>], d: &mut Diagnostics) {
         let Some(address) = &partial.spec.address else {
             continue;
         };
-        // Programs take what begins with `-` for an option.
-        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/';
-        if address.value.is_empty() || address.value.starts_with('-') || address.value.contains(odd)
-        {
-            d.push(
-                Diagnostic::error(
-                    "bad-value",
-                    address.span,
-                    format!("`{}` is not an address", address.value),
-                )
-                .help("an IP address without prefix length, or a host name"),
-            );
-        }
+        deploy::check_host_address(address, d);
         match seen.get(address.value.as_str()) {
             Some((other, first)) => d.push(
                 Diagnostic::error(

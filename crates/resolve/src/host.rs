@@ -936,7 +936,10 @@ fn check(
                 d.push(unknown_zone(&world.zones, zone, need.span));
                 continue;
             }
-            if let Some(missing) = unmet(&need.kind, host) {
+            // A layout that could not be resolved may be the one.
+            let is_lost = matches!(need.kind, NeedKind::Disks(_))
+                && partial.spec.hardware.disks.len() != host.disks.len();
+            if let Some(missing) = unmet(&need.kind, host).filter(|_| !is_lost) {
                 let (span, why) = reason_place(partial, id);
                 // Where the host itself names the feature, it is there to be seen.
                 let own = partial.spec.features.iter().any(|f| f.id.span == span);
@@ -960,6 +963,7 @@ fn check(
             }
         }
     }
+    modules_take_self(world, partial, template, d);
     for on_host in partial.users.values() {
         for id in on_host.model.enabled.keys() {
             let Some(definition) = world.table.get(id) else {
@@ -1012,6 +1016,39 @@ fn check(
     settings_of_disks(partial, template, d);
     if whole {
         root_and_boot(world, partial, template, d);
+    }
+}
+
+/// Only hosts of MicroVMs pass the flake to their modules as `self`.
+fn modules_take_self(
+    world: &World<'_>,
+    partial: &Partial<'_>,
+    template: Option<&template::Flat<'_>>,
+    d: &mut Diagnostics,
+) {
+    let host = &partial.host;
+    if !host.microvms.is_empty() {
+        return;
+    }
+    let of_template = template.map_or(&[][..], |t| &t.model.modules);
+    for module in host.modules.iter().chain(of_template) {
+        let path = module.strip_prefix("custom/").unwrap_or(module);
+        if !crate::assets::takes(path, "self", world.around) {
+            continue;
+        }
+        let own = partial.spec.modules.iter();
+        let mut own = own.filter(|text| path.ends_with(text.value.trim_start_matches("./")));
+        d.push(
+            Diagnostic::error(
+                "undefined-variable",
+                own.next().map_or(partial.place, |text| text.span),
+                format!(
+                    "`{path}` takes `self`, which modules of `{}` do not get",
+                    host.name
+                ),
+            )
+            .help("take `inputs` and write `inputs.self`"),
+        );
     }
 }
 
@@ -1361,6 +1398,33 @@ fn root_and_boot(
         .find(|(_, disk)| crate::disks::mount_points(disk).contains(&"/"));
     if let (BootLoader::Grub(device), Some((name, disk))) = (&host.hardware.boot.loader, root)
         && device != "nodev"
+        && host.disks.values().any(|disk| {
+            crate::disks::can_boot_by_bios(disk) && !crate::disks::devices(disk).is_empty()
+        })
+        && !host
+            .disks
+            .values()
+            .any(|disk| crate::disks::devices(disk).contains(&device.as_str()))
+    {
+        let devices = crate::disks::devices(disk).join("`, `");
+        d.push(
+            Diagnostic::error(
+                "disk-layout",
+                partial
+                    .spec
+                    .hardware
+                    .boot
+                    .device
+                    .as_ref()
+                    .map_or(partial.place, |t| t.span),
+                format!("GRUB goes to `{device}`, which is no disk of layout `{name}`"),
+            )
+            .related(disk.span, format!("`{name}` is on `{devices}`"))
+            .help("name the device as the layout does; GRUB would go to both otherwise"),
+        );
+    }
+    if let (BootLoader::Grub(device), Some((name, disk))) = (&host.hardware.boot.loader, root)
+        && device != "nodev"
         && !host.disks.values().any(crate::disks::can_boot_by_bios)
     {
         d.push(
@@ -1387,6 +1451,7 @@ fn settings_of_disks(
     }
     let from_template = template.map_or(&[][..], |t| &t.model.definitions);
     let definitions = || host.definitions.iter().chain(from_template);
+    let mut told: BTreeSet<&str> = BTreeSet::new();
     for definition in definitions() {
         let [first, point, rest @ ..] = definition.path.0.as_slice() else {
             continue;
@@ -1403,7 +1468,9 @@ fn settings_of_disks(
             .disks
             .iter()
             .find(|(_, disk)| crate::disks::mount_points(disk).contains(&point.as_str()));
-        if let (true, "fileSystems", Some((name, disk))) = (defined, first.as_str(), layout) {
+        if let (true, "fileSystems", Some((name, disk))) = (defined, first.as_str(), layout)
+            && told.insert(point)
+        {
             d.push(
                 Diagnostic::error(
                     "disk-layout",

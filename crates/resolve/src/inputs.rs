@@ -191,6 +191,7 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
             continue;
         };
         if let Some(url) = &item.value.url {
+            check_url(url, d);
             input.url.clone_from(&url.value);
         } else if input.url.is_empty() {
             let message = format!("input `{name}` lacks `url`");
@@ -267,6 +268,59 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &mut Fleet, d: &mut Diagnostics)
             modules.extend(everywhere.iter().cloned());
         }
         host.input_modules = modules;
+    }
+}
+
+/// Schemes of flake references.
+const SCHEMES: &[&str] = &[
+    "file",
+    "file+file",
+    "file+http",
+    "file+https",
+    "flake",
+    "git",
+    "git+file",
+    "git+http",
+    "git+https",
+    "git+ssh",
+    "github",
+    "gitlab",
+    "hg+file",
+    "hg+http",
+    "hg+https",
+    "hg+ssh",
+    "http",
+    "https",
+    "path",
+    "sourcehut",
+    "tarball",
+    "tarball+file",
+    "tarball+http",
+    "tarball+https",
+];
+
+/// What Nix could not read as the reference of a flake.
+fn check_url(url: &spec::ast::Text, d: &mut Diagnostics) {
+    let text = url.value.as_str();
+    let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
+    let what = format!("`{text}` is no reference of a flake");
+    let bad = Diagnostic::error("bad-value", url.span, what);
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>' | '`');
+    let known = "such as `github:OWNER/REPOSITORY`, `git+https://…`, or a path: `path:./FOLDER`";
+    let is_part = |part: &str| !part.is_empty();
+    if text.is_empty() || text.contains(odd) {
+        d.push(bad.help(known));
+    } else if !scheme.is_empty() && !scheme.contains('/') && !SCHEMES.contains(&scheme) {
+        let help = diag::did_you_mean(scheme, SCHEMES);
+        d.push(bad.help(match help.filter(|help| help.starts_with("did")) {
+            Some(help) => help,
+            None => known.to_owned(),
+        }));
+    } else if matches!(scheme, "github" | "gitlab" | "sourcehut")
+        && !rest.split(['/', '?']).take(2).all(is_part)
+        || matches!(scheme, "github" | "gitlab" | "sourcehut") && !rest.contains('/')
+    {
+        d.push(bad.help(format!("write `{scheme}:OWNER/REPOSITORY`")));
     }
 }
 

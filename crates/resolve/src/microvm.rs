@@ -844,7 +844,10 @@ fn access(
         }
         let is_admin = account.admin.as_ref().is_some_and(|a| a.value);
         wheel |= is_admin;
-        if world.spec.users.contains_key(name) || world.spec.is_lost("users", name) {
+        if world.spec.is_lost("users", name) {
+            continue;
+        }
+        if world.spec.users.contains_key(name) {
             for span in [
                 account.admin.as_ref().map(|a| a.span),
                 account.shell.as_ref().map(|s| s.span),

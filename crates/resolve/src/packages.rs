@@ -1,6 +1,6 @@
 //! Packages of the fleet's own, and packages that come from another package set: `fleet.packages`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diag::{Diagnostic, Diagnostics, Span};
 use model::{Fleet, OwnPackage, Pin};
@@ -181,6 +181,33 @@ pub(crate) fn inputs(
         }
     }
     used
+}
+
+/// Packages below `packages` that no package set gets.
+pub(crate) fn unlisted(world: &World<'_>, fleet: &Fleet, d: &mut Diagnostics) {
+    let used: BTreeSet<&String> = fleet.assets.values().collect();
+    for path in world.around.assets.keys() {
+        let mut parts = path.split('/');
+        let (Some("packages"), Some(name), Some(file), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            continue;
+        };
+        let listed = world.spec.fleet.iter();
+        let mut listed = listed.flat_map(|fleet| fleet.value.packages.own.keys());
+        if EXPRESSIONS.contains(&file) && !used.contains(path) && !listed.any(|it| it == name) {
+            d.push(
+                Diagnostic::warning(
+                    "unlisted-package",
+                    world.spec.fleet.as_ref().map(|fleet| fleet.name.span),
+                    format!("package `{name}` is not listed, so there is none of that name"),
+                )
+                .help(format!(
+                    "list it: `fleet.packages.own: {{ {name}: packages/{name} }}`"
+                )),
+            );
+        }
+    }
 }
 
 /// Own packages are packages of the flake, beside guests, images, installers and programs.

@@ -465,7 +465,7 @@ fn submodule(
         let Some(field) = fields.get(name) else {
             let diagnostic = Diagnostic::error(
                 "unknown-option",
-                item.span,
+                key_span(world, name, item.span),
                 format!("`{what}` has no field `{name}`"),
             );
             d.push(match diag::did_you_mean(name, fields.keys()) {
@@ -502,6 +502,23 @@ fn submodule(
         }
     }
     complete.then_some(nix::Value::Attrs(result))
+}
+
+/// The place of the key before a value; that of the value where the key does not stand there.
+fn key_span(world: &World<'_>, name: &str, value: Span) -> Span {
+    let text = &world.sources.file(value.file).text;
+    let before = text.get(..value.start as usize).unwrap_or_default();
+    let Some(start) = before.rfind(name) else {
+        return value;
+    };
+    let end = start + name.len();
+    let between = before[end..].trim_start_matches(['"', '\'']).trim_start();
+    let between = between.strip_prefix(':').map(str::trim);
+    if between.is_some_and(|tag| tag.is_empty() || tag.starts_with('!') && !tag.contains('\n')) {
+        Span::new(value.file, start, end)
+    } else {
+        value
+    }
 }
 
 fn article(text: &str) -> String {

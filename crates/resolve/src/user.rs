@@ -56,6 +56,16 @@ pub(crate) fn resolve<'a>(
         .collect()
 }
 
+/// Whether every system, or nearly every one, has a service account of this name.
+fn is_of_the_system(name: &str) -> bool {
+    let numbered = name.strip_prefix("nixbld");
+    matches!(
+        name,
+        "messagebus" | "nobody" | "nscd" | "polkituser" | "sshd"
+    ) || name.starts_with("systemd-")
+        || numbered.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics) -> Resolved<'a> {
     let user = &item.value;
     let name = UserName::new(&item.name.value);
@@ -73,8 +83,19 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
         ));
     };
     let admin = user.admin.as_ref().is_some_and(|a| a.value);
+    if is_of_the_system(name.as_str()) {
+        d.push(
+            Diagnostic::error(
+                "bad-user",
+                item.name.span,
+                format!("`{name}` is an account that the system itself makes"),
+            )
+            .help("choose another name; what the account is to have goes into `settings`"),
+        );
+    }
     if name.as_str() == "root" {
         let flag = user.admin.as_ref().or(user.system.as_ref()).map(|f| f.span);
+        let flag = flag.or(user.full_name.as_ref().map(|text| text.span));
         if let Some(span) = flag.or(user.uid.as_ref().map(|u| u.span)) {
             let message = "`root` is an account of every host: only keys, password, shell and home are its own";
             d.push(Diagnostic::error("bad-user", span, message).help("remove this key"));
@@ -93,7 +114,7 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
     } else {
         set("isNormalUser", true.into(), None);
     }
-    if let Some(full_name) = &user.full_name {
+    if let Some(full_name) = user.full_name.as_ref().filter(|_| name.as_str() != "root") {
         if full_name.value.contains([':', '\n']) {
             d.push(Diagnostic::error(
                 "bad-value",

@@ -1321,7 +1321,12 @@ fn not_plain(node: &Node, what: &str, wanted: &str, fits: impl Fn(&Plain) -> boo
         (NodeKind::Scalar(raw, _), _) if !node.is_null() => format!("`{raw}`"),
         _ => node.describe().to_owned(),
     };
-    let message = format!("`{what}` must be {wanted}, found {found}");
+    // Keys stand between backticks, kinds of things do not.
+    let what = match what.strip_prefix("a ") {
+        Some(_) => what.to_owned(),
+        None => format!("`{what}`"),
+    };
+    let message = format!("{what} must be {wanted}, found {found}");
     let diagnostic = Diagnostic::error("wrong-type", node.span, message);
     match quoted {
         Some(_) => diagnostic.help("remove the quotes"),

@@ -20,5 +20,6 @@ mod value;
 
 pub use ast::Spec;
 pub use decode::{CATALOG_SECTIONS, decode_feature, load, load_catalog, load_with};
+pub use node::is_bidi_control;
 pub use scalar::{parse_duration, parse_size};
 pub use value::{Setting, Settings, Value, ValueKind};

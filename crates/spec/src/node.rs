@@ -232,12 +232,24 @@ pub fn comments(text: &str) -> Option<Vec<String>> {
 fn syntax_error(file: FileId, text: &str, at: usize, info: &str) -> Diagnostic {
     let line_start = text[..at].rfind('\n').map_or(0, |i| i + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
-    let tab = line.trim_start_matches(' ').starts_with('\t');
-    let at = if tab {
-        line_start + line.find('\t').unwrap_or_default()
+    let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
+    // The parser stops at the end of the line before.
+    let after = line_start + line.len();
+    let after = after
+        + text[after..]
+            .bytes()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+            .count();
+    let next = text[after..].lines().next().unwrap_or_default();
+    let tabbed = if is_tabbed(line) {
+        Some((line_start, line))
     } else {
-        at
+        is_tabbed(next).then_some((after, next))
     };
+    let tab = tabbed.is_some();
+    let at = tabbed.map_or(at, |(start, line)| {
+        start + line.find('\t').unwrap_or_default()
+    });
     let span = Span::new(file, at, (at + 1).min(text.len()));
     let mut diagnostic = Diagnostic::error("yaml-syntax", span, format!("invalid YAML: {info}"));
     if tab {
@@ -263,6 +275,11 @@ fn syntax_error(file: FileId, text: &str, at: usize, info: &str) -> Diagnostic {
         diagnostic = diagnostic.help("the keys of a mapping begin in one column");
     }
     diagnostic
+}
+
+/// Characters that make text read otherwise than it is.
+pub fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 struct Builder<'a> {
@@ -340,6 +357,19 @@ impl Builder<'_> {
                         .help("put it into a file and name that with `!file`"),
                     );
                     return;
+                }
+                if let Some(control) = text.chars().find(|c| is_bidi_control(*c)) {
+                    self.diagnostics.push(
+                        Diagnostic::error(
+                            "bidi-control",
+                            span,
+                            format!(
+                                "text holds U+{:04X}, which shows it in another order than it has",
+                                u32::from(control)
+                            ),
+                        )
+                        .help("remove it; text of right-to-left scripts needs none"),
+                    );
                 }
                 let written = style;
                 let style = if style == ScalarStyle::Plain {

@@ -421,6 +421,15 @@ fn skeleton(kind: Kind, name: &str, spec: &Spec) -> String {
     let body = match kind {
         Kind::Vm => String::new(),
         Kind::Host => host(name, spec),
+        Kind::User if name == "root" => "users:
+  root: # of every host; its keys, password, shell and home
+    # sshKeys: [ssh-ed25519 AAAA… alice@example]
+    # shell: zsh # bash, zsh, fish or nushell
+    # home: # Home Manager
+    #   packages: [ripgrep]
+    #   settings: {}
+"
+        .to_owned(),
         Kind::User => format!(
             "users:
   {name}:

@@ -1,0 +1,4 @@
+{ config, lib, ... }:
+{
+  services.fwupd.enable = true;
+}

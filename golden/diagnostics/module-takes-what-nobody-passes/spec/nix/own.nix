@@ -1,0 +1,4 @@
+{ self, ... }:
+{
+  environment.etc.revision.text = self.rev or "dirty";
+}

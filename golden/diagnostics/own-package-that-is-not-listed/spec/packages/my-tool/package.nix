@@ -1,0 +1,1 @@
+{ writeShellScriptBin }: writeShellScriptBin "my-tool" "echo hello"

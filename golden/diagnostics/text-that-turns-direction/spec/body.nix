@@ -1,0 +1,4 @@
+{
+  # Safe ‮ }
+  services.fwupd.enable = true;
+}
