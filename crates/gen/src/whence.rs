@@ -382,8 +382,17 @@ impl<'a> Whence<'a> {
                     elements.push(self.cause(Role::Sets, &layer, Some(at)));
                 }
                 causes.push(self.cause(role, &layer, origin.span));
-                if let (Layer::Derived(_), Some(span)) = (&origin.layer, origin.span) {
-                    causes.extend(self.facts(span));
+                if let (Layer::Derived(id), Some(span)) = (&origin.layer, origin.span) {
+                    let facts = self.facts(span);
+                    let is_told = !facts.is_empty();
+                    causes.extend(facts);
+                    if let (Some((host, user)), false) = (self.at.clone(), is_told) {
+                        let user = user.filter(|user| {
+                            let on_host = host.users.get(user.as_str());
+                            on_host.is_some_and(|user| user.enabled.contains_key(id))
+                        });
+                        causes.extend(self.reasons(host, user.as_deref(), id.as_str()));
+                    }
                 }
             }
         }
@@ -448,7 +457,7 @@ impl<'a> Whence<'a> {
             }
         }
         // Features that it asks for, where they are on.
-        for id in quoted(expression) {
+        for id in pieces(expression) {
             let Some(enabled) = host.enabled.get(id) else {
                 continue;
             };
@@ -1637,9 +1646,10 @@ fn reads_of(expression: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The texts in quotes of an expression.
-fn quoted(expression: &str) -> BTreeSet<&str> {
-    expression.split(['"', '\'']).skip(1).step_by(2).collect()
+/// The pieces of an expression between quotes of any kind, its own in YAML among them: what is a text
+/// and what is not, the caller tells.
+fn pieces(expression: &str) -> BTreeSet<&str> {
+    expression.split(['"', '\'']).collect()
 }
 
 /// The words on the first line of a piece of code that a spec may hold: texts, packages, numbers.

@@ -512,6 +512,7 @@ hosts:
     template: graphical
     hardware: { cpu: none, platform: lxc }
     network: { address: 10.0.0.2, zones: { lan: [eth0] } }
+    features: { desktop: [pipewire], gaming: [steam] }
 microvms:
   guest:
     memory: 1GiB
@@ -529,8 +530,9 @@ disks:
 "#;
 
 fn desktop() -> Project {
+    let unfree = "  packages: { unfree: [steam, steam-unwrapped] }\n";
     let project = Project::empty()
-        .file("spec/fleet.yaml", support::FLEET)
+        .file("spec/fleet.yaml", format!("{}{unfree}", support::FLEET))
         .file("spec/hosts.yaml", DESKTOP);
     project.clean(&[]);
     project
@@ -567,6 +569,10 @@ fn what_features_give_leads_to_them_and_to_who_switches_them_on() {
         (
             "derived_by_a_body",
             vec!["desktop", "programs.git.settings.user", "--user", "bob"],
+        ),
+        (
+            "derived_from_a_feature",
+            vec!["server", "desktop.pipewire.support32Bit"],
         ),
         ("guest", vec!["guest", "time.timeZone"]),
     ] {
