@@ -302,3 +302,52 @@ disks:
     assert_eq!(run.code, 1, "{run}");
     assert_eq!(project.read("spec/hardware/box.json"), report);
 }
+
+#[test]
+fn what_modules_that_stay_say_as_text() {
+    let module = "# The box.
+{ lib, config, ... }:
+{
+  imports = [ ./more.nix ] ++ (if lib.versionAtLeast lib.version \"24.05\" then [ ] else [ ./more.nix ]);
+  config = lib.mkMerge [
+    { networking.hostName = \"box\"; }
+    {
+      system.stateVersion = \"24.05\";
+      nixpkgs.hostPlatform = \"aarch64-linux\";
+      services.openssh.enable = true;
+    }
+  ];
+}
+";
+    let project = Project::empty()
+        .file("repo/configuration.nix", module)
+        .file(
+            "repo/more.nix",
+            "{ # why\n  services.fwupd.enable = true; }\n",
+        );
+    let run = project.clean(&["import", "repo"]);
+    for untrue in [
+        "hostName",
+        "stateVersion",
+        "nothing says",
+        "say which `system`",
+    ] {
+        assert!(!run.stdout.contains(untrue), "{run}");
+    }
+    let host = project.read("spec/hosts/box.yaml");
+    assert!(host.contains("system: aarch64-linux"), "{host}");
+    assert!(host.contains("stateVersion: \"24.05\""), "{host}");
+    project.clean(&[]);
+    project.clean(&["check"]);
+}
+
+#[test]
+fn hardware_alone_says_nothing_of_the_boot_loader() {
+    let repo = root().join("hardware-only/repo/hardware-configuration.nix");
+    let project = Project::empty();
+    std::fs::copy(&repo, project.path("hardware-configuration.nix")).unwrap();
+    let run = project.clean(&["import", "hardware", "hardware-configuration.nix"]);
+    assert!(!run.stdout.contains("loader: none"), "{run}");
+    assert!(!run.stdout.contains("canTouchEfiVariables"), "{run}");
+    assert!(run.stdout.contains("# unknown: the boot loader"), "{run}");
+}

@@ -25,6 +25,9 @@ pub struct Options {
     pub name: String,
     /// Hosts and the name that the repository gives their keys, where it is another.
     pub keys: Vec<(String, String)>,
+    /// Whether it is only about hardware: what else a machine has is not known, and not taken to be
+    /// missing.
+    pub is_part: bool,
 }
 
 /// How the spec renders its layouts of disks.
@@ -138,6 +141,26 @@ impl World {
         };
         let value = self.assign(*e, *a).value.as_ref().ok()?;
         Some(((*e, *a), value))
+    }
+
+    /// The text at a path in the modules of a host that stay as they are, if all that say it agree.
+    pub(crate) fn literal(&self, host: usize, path: &[&str]) -> Option<String> {
+        let mut found: Option<String> = None;
+        let stays = |entry: &&Entry| {
+            entry.unit.whole.is_some()
+                && entry.unit.home.is_none()
+                && entry.unit.is_file
+                && entry.hosts.contains(&host)
+        };
+        for entry in self.entries.iter().filter(stays) {
+            for text in literals(&entry.unit.source.text, path) {
+                if found.as_ref().is_some_and(|known| *known != text) {
+                    return None;
+                }
+                found = Some(text);
+            }
+        }
+        found
     }
 
     /// Whether a unit is of this host alone.
@@ -256,6 +279,19 @@ fn by_hand(
     Ok(())
 }
 
+/// The texts that a module gives an option whatever else holds.
+fn literals(text: &str, path: &[&str]) -> Vec<String> {
+    let definitions = nix::definitions(text).unwrap_or_default();
+    definitions
+        .into_iter()
+        .filter(|it| !it.conditional && it.path.parts().iter().eq(path.iter()))
+        .filter_map(|it| match it.value {
+            nix::DefValue::Str(text) => Some(text),
+            _ => None,
+        })
+        .collect()
+}
+
 fn host_name(eval: &Eval<'_>, file: &str) -> Option<String> {
     let (place, is_file) = unit::locate(eval, &Slot::Value(Value::Path(file.to_owned())))?;
     let arguments = Arguments {
@@ -268,6 +304,12 @@ fn host_name(eval: &Eval<'_>, file: &str) -> Option<String> {
         .find_map(|assign| match (&assign.path.join("."), &assign.value) {
             (path, Ok(Yaml::Str(name))) if path == "networking.hostName" => Some(name.clone()),
             _ => None,
+        })
+        // One that stays as it is.
+        .or_else(|| {
+            literals(&read.unit.source.text, &["networking", "hostName"])
+                .into_iter()
+                .next()
         })
 }
 
@@ -782,7 +824,13 @@ fn write(
     let disks = layouts::matched(&mut world, layouts, &mut report);
     world.commit();
     for (host, disks) in disks.into_iter().enumerate() {
-        plans.push(facts::host(&mut world, host, disks, &mut report));
+        plans.push(facts::host(
+            &mut world,
+            host,
+            disks,
+            options.is_part,
+            &mut report,
+        ));
     }
     world.commit();
 
@@ -1362,6 +1410,24 @@ fn count(repo: &Repo, world: &World, report: &mut Report) {
         }
     }
     report.share = share;
+    // What stays as it is keeps its comments.
+    let mut read: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in world.entries.iter().filter(|it| it.unit.whole.is_none()) {
+        let source = &entry.unit.source;
+        read.insert(&source.path, comments(&source.text));
+    }
+    report.comments = read
+        .into_iter()
+        .filter(|(path, lines)| *lines > 0 && !counted.contains(*path))
+        .map(|(path, lines)| (path.to_owned(), lines))
+        .collect();
+}
+
+/// How many lines of a text are comments.
+fn comments(text: &str) -> usize {
+    text.lines()
+        .filter(|line| line.trim_start().starts_with('#') || line.contains(" # "))
+        .count()
 }
 
 /// How many options a module sets, by its text.

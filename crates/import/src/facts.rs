@@ -498,6 +498,7 @@ pub(crate) fn host(
     world: &mut World,
     host: usize,
     matched: Matched,
+    is_part: bool,
     report: &mut Report,
 ) -> HostFacts {
     let mut facts = HostFacts::default();
@@ -508,6 +509,8 @@ pub(crate) fn host(
     {
         facts.state_version = Some(text.to_owned());
         world.take(place);
+    } else if let Some(text) = world.literal(host, &["system", "stateVersion"]) {
+        facts.state_version = Some(text);
     } else {
         facts.comments.push(
             "unknown: `stateVersion`, the release that the machine was installed with".to_owned(),
@@ -525,6 +528,7 @@ pub(crate) fn host(
                 .settings
                 .push((vec!["networking".into(), "hostName".into()], value));
         }
+        None if world.literal(host, &["networking", "hostName"]) == Some(name.clone()) => {}
         None if world.at(host, &["networking", "hostName"]).is_empty() => report.todo.push(
             format!("host `{name}` had no `networking.hostName` in data; it is `{name}` now"),
         ),
@@ -536,6 +540,8 @@ pub(crate) fn host(
     {
         facts.system = Some(text.to_owned());
         world.take(place);
+    } else if let Some(text) = world.literal(host, &["nixpkgs", "hostPlatform"]) {
+        facts.system = Some(text);
     }
     if facts.system.is_none() {
         facts
@@ -554,12 +560,19 @@ pub(crate) fn host(
     }
     let mut hardware = MapBuilder::default();
     processor(world, host, &mut hardware, &mut facts, report);
-    boot(
-        world,
-        host,
-        matched.efi_mount_point.as_deref(),
-        &mut hardware,
-    );
+    if is_part && world.below(host, &["boot", "loader"]).is_empty() {
+        facts.comments.push(
+            "unknown: the boot loader, `hardware.boot`, which stands elsewhere in a configuration"
+                .to_owned(),
+        );
+    } else {
+        boot(
+            world,
+            host,
+            matched.efi_mount_point.as_deref(),
+            &mut hardware,
+        );
+    }
     facts.has_layout = !matched.names.is_empty();
     let mut names = matched.names;
     facts.disks = matched.layouts;

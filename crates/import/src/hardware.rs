@@ -43,6 +43,7 @@ pub fn hardware(host: &str, name: &str, bytes: &[u8]) -> Result<String, Hardware
     let options = Options {
         hosts: vec![(host.to_owned(), "hardware.nix".to_owned())],
         name: host.to_owned(),
+        is_part: true,
         ..Options::default()
     };
     let imported = assemble::import(&repo, &options, &()).map_err(HardwareProblem::Broken)?;

@@ -47,6 +47,8 @@ pub struct Report {
     pub unknown: Vec<String>,
     /// What is to be done by hand.
     pub todo: Vec<String>,
+    /// Files whose comments are not in the spec, and how many lines of them.
+    pub comments: Vec<(String, usize)>,
     /// Features of the catalog that do what settings do now.
     pub features: Vec<String>,
 }
@@ -105,6 +107,15 @@ impl Report {
             Clone::clone,
         );
         section(&mut out, "To do", &self.todo, Clone::clone);
+        section(
+            &mut out,
+            "Comments that stay behind: bring over what is worth it",
+            &self.comments,
+            |(path, lines)| match lines {
+                1 => format!("{path}: 1 line"),
+                lines => format!("{path}: {lines} lines"),
+            },
+        );
         section(
             &mut out,
             "Features of the catalog that could replace settings",

@@ -82,6 +82,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let keys = pairs(&args.keys, "--key", "HOST=NAME")?;
     let repo = read(&path, app)?;
     let options = Options {
+        is_part: false,
         hosts,
         keys,
         name: match &args.name {
