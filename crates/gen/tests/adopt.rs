@@ -430,7 +430,7 @@ fn versions_that_are_not_known() {
 #[test]
 fn options_of_another_time() {
     let fleet = r#"version: 1
-fleet: { name: lab, stateVersion: "25.11", system: x86_64-linux }
+fleet: { name: lab, stateVersion: "25.11", system: x86_64-linux, zones: [lan] }
 features:
   own.server:
     summary: Server
@@ -449,6 +449,7 @@ hosts:
   one: # the first
     template: base
     hardware: { cpu: none, platform: lxc }
+    network: { zones: { lan: [] } }
     features:
       own:
         server:
@@ -466,6 +467,7 @@ hosts:
           port: 9093
   two:
     hardware: { cpu: none, platform: lxc }
+    network: { zones: { lan: [] } }
     features:
       monitoring:
         alertmanager: { webhookUrl: "http://127.0.0.1:8060/" }

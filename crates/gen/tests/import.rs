@@ -345,7 +345,7 @@ fn what_modules_that_stay_say_as_text() {
 fn hardware_alone_says_nothing_of_the_boot_loader() {
     let repo = root().join("hardware-only/repo/hardware-configuration.nix");
     let project = Project::empty();
-    std::fs::copy(&repo, project.path("hardware-configuration.nix")).unwrap();
+    fs::copy(&repo, project.path("hardware-configuration.nix")).unwrap();
     let run = project.clean(&["import", "hardware", "hardware-configuration.nix"]);
     assert!(!run.stdout.contains("loader: none"), "{run}");
     assert!(!run.stdout.contains("canTouchEfiVariables"), "{run}");

@@ -134,7 +134,7 @@ fn what_is_wrong() {
         ),
         (
             "{ services.web.enable = \"yes\"; }",
-            "setting-type: `services.web.enable` takes `true` or `false`, not the text `yes`; remove the quotes",
+            "setting-type: `services.web.enable` takes `true` or `false`, not the text `yes`; write `true` or `false`",
         ),
         (
             "{ services.web.ports = 80; }",

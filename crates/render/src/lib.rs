@@ -62,16 +62,18 @@ pub fn render_some(
 ) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let env = env::environment().map_err(|error| RenderError::new("", &error.into()))?;
     let memo = memo::Memo::new(known);
-    let rendered: Vec<(String, Vec<u8>)> = file::files(fleet)
+    // All of them, so that the first problem is the same in every run.
+    let rendered: Vec<Result<(String, Vec<u8>), RenderError>> = file::files(fleet)
         .into_par_iter()
         .filter(|file| wanted(&file.path()))
         .map(|file| match file.render(&env, &memo, fleet) {
             Ok(text) => Ok((file.path(), text.into_bytes())),
             Err(problem) => Err(RenderError::new(file.path(), &problem)),
         })
-        .collect::<Result<_, _>>()?;
+        .collect();
     let mut tree = BTreeMap::new();
-    for (path, bytes) in rendered {
+    for file in rendered {
+        let (path, bytes) = file?;
         add(&mut tree, path, bytes)?;
     }
     let dashboards = dashboards::files(fleet).into_iter();
