@@ -270,6 +270,30 @@ fn every_reference_follows() {
     }
 }
 
+#[test]
+fn zones_of_a_feature_follow_its_name() {
+    let spec = r#"fleet: { name: lab, stateVersion: "25.11", system: x86_64-linux, zones: [lan, wan] }
+features:
+  own.server:
+    summary: Server
+    ports: [{ port: 80, zones: [lan] }]
+    nixos: { services.nginx.enable: true }
+hosts:
+  one:
+    hardware: { cpu: none, platform: lxc }
+    network: { zones: { wan: [ens3] }, open: { own.server: [wan] } }
+    features: { own: [server] }
+"#;
+    let project = Project::empty().file("spec/fleet.yaml", spec);
+    project.clean(&["rename", "feature", "own.server", "own.web"]);
+    project.clean(&[]);
+    assert!(
+        project
+            .read("spec/fleet.yaml")
+            .contains("open: { own.web: [wan] }")
+    );
+}
+
 /// Guests, disk layouts and images, and what stays behind of a machine by what it does.
 const STATE: &str = r#"version: 1
 fleet: { name: lab, stateVersion: "25.11", system: x86_64-linux, zones: [lan] }

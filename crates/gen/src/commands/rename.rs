@@ -117,6 +117,7 @@ impl Kind {
                 "homeFeatures.*.requires.[]",
                 "homeFeatures.*.requires.[].feature",
                 "homeFeatures.*.conflicts.[]",
+                "hosts.*.network.open.@",
             ],
             Self::Profile => &[
                 "profiles.*.extends",
