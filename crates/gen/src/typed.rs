@@ -56,7 +56,8 @@ pub(crate) fn command(line: &str) -> String {
         // It says where already.
         ("gen" | "git", _) if rest.starts_with(" -C ") => line.to_owned(),
         ("gen", _) => format!("{}{rest}", program_in(Utf8Path::new("."))),
-        ("git", Some(directory)) => format!("git -C {directory}{rest}"),
+        // By itself it is what somebody named so: a host, a feature, a package.
+        ("git", Some(directory)) if !rest.is_empty() => format!("git -C {directory}{rest}"),
         _ => line.to_owned(),
     }
 }

@@ -364,3 +364,15 @@ fn a_folder_inside_of_a_fleet() {
     // Beside the spec there may well be another fleet.
     project.clean(&["init", "other"]);
 }
+
+#[test]
+fn names_are_no_commands() {
+    let project = Project::empty().file(
+        "fleet/spec/fleet.yaml",
+        "fleet: { name: x, stateVersion: \"25.11\", system: x86_64-linux }
+hosts: { git: { hardware: { platform: lxc, cpu: none } } }
+",
+    );
+    let run = project.run(&["-C", "fleet", "explain", "gti"]);
+    assert!(run.stderr.contains("did you mean `git`?"), "{run}");
+}
