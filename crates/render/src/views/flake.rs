@@ -125,35 +125,17 @@ impl View {
 
     /// The flake with one machine that stands for all, also where machines are checked.
     pub(crate) fn framed(&self, name: &str) -> Self {
-        let host = HostView {
+        let mut frame = self.clone();
+        frame.hosts = vec![HostView {
             comment: None,
             name: Code::new(name),
             special_args: None,
             modules: Vec::new(),
-        };
-        let checks = self.checks.iter().map(|platform| Checks {
-            system: platform.system.clone(),
-            paths: platform.paths.clone(),
-            machines: vec![(Code::new(name), Code::new(format!("\"{name}\"")))],
-            packages: platform.packages.clone(),
-            deploy: platform.deploy.clone(),
-        });
-        Self {
-            header: self.header.clone(),
-            description: self.description.clone(),
-            inputs: self.inputs.clone(),
-            unstable: self.unstable.clone(),
-            overlay: self.overlay.clone(),
-            home_modules_of_inputs: self.home_modules_of_inputs.clone(),
-            packages: self.packages.clone(),
-            deploy: self.deploy.clone(),
-            checks: checks.collect(),
-            shells: self.shells.clone(),
-            system_modules: self.system_modules.clone(),
-            home_modules: self.home_modules.clone(),
-            systems: self.systems.clone(),
-            ..self.of_one(host)
+        }];
+        for platform in &mut frame.checks {
+            platform.machines = vec![(Code::new(name), Code::new(format!("\"{name}\"")))];
         }
+        frame
     }
 }
 
