@@ -1,7 +1,7 @@
 //! Which machines a change of the output touches, told from the files alone: a machine is touched
 //! when a file that its configuration reaches differs, or an input that it uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use memchr::memmem;
@@ -185,7 +185,7 @@ fn quick_system(text: &str) -> Option<&str> {
 #[derive(Debug)]
 pub(crate) struct Graph {
     /// A file, and the files that refer to it.
-    above: BTreeMap<String, Vec<String>>,
+    above: HashMap<String, Vec<String>>,
     /// Files that take the whole flake.
     whole: Vec<String>,
     /// Files that take inputs of the flake.
@@ -218,17 +218,6 @@ impl Graph {
                 .filter(|path| path.starts_with(&prefix));
             here.chain(lost).map(str::to_owned).collect()
         };
-        let all: Vec<(&str, References)> = trees
-            .new
-            .par_iter()
-            .filter(|(path, _)| path.ends_with(".nix") && *path != "flake.nix")
-            .filter_map(|(path, bytes)| {
-                let text = std::str::from_utf8(bytes).ok()?;
-                Some((path.as_str(), references(path, text)))
-            })
-            .collect();
-        let mut above: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let (mut whole, mut inputs) = (Vec::new(), Vec::new());
         let machines: Vec<&str> = trees
             .new
             .keys()
@@ -236,41 +225,53 @@ impl Graph {
             .chain(gone.iter().copied())
             .filter(|path| machine(path).is_some())
             .collect();
-        for (path, references) in all {
-            let mut add = |target: String| {
-                above.entry(target).or_default().push(path.to_owned());
-            };
+        let targets = |path: &str, references: &References| -> Vec<String> {
+            let mut targets = Vec::new();
             for reference in &references.paths {
                 let Some(target) = joined(folder(path), reference) else {
                     continue;
                 };
                 let default = format!("{target}/default.nix");
                 if exists(&target) {
-                    add(target);
+                    targets.push(target);
                 } else if exists(&default) && !path.starts_with("custom/") && target != folder(path)
                 {
-                    add(default);
+                    targets.push(default);
                 } else {
                     // A folder as it is.
-                    below(&target).into_iter().for_each(&mut add);
+                    targets.extend(below(&target));
                 }
             }
-            for name in references.machines {
-                for kind in [Kind::Host, Kind::MicroVm, Kind::Image] {
-                    let target = file_of(&(kind, name.clone()));
-                    if exists(&target) {
-                        add(target);
-                    }
-                }
+            for name in &references.machines {
+                let kinds = [Kind::Host, Kind::MicroVm, Kind::Image];
+                let files = kinds.map(|kind| file_of(&(kind, name.clone())));
+                targets.extend(files.into_iter().filter(|target| exists(target)));
             }
             if references.every_machine {
-                for path in &machines {
-                    add((*path).to_owned());
-                }
+                targets.extend(machines.iter().map(|path| (*path).to_owned()));
             }
             // The module of installers names the host by an option, which each installer sets.
             if let Some((Kind::Installer, host)) = machine(path) {
-                add(file_of(&(Kind::Host, host)));
+                targets.push(file_of(&(Kind::Host, host)));
+            }
+            targets
+        };
+        let all: Vec<(&str, References, Vec<String>)> = trees
+            .new
+            .par_iter()
+            .filter(|(path, _)| path.ends_with(".nix") && *path != "flake.nix")
+            .filter_map(|(path, bytes)| {
+                let text = std::str::from_utf8(bytes).ok()?;
+                let references = references(path, text);
+                let targets = targets(path, &references);
+                Some((path.as_str(), references, targets))
+            })
+            .collect();
+        let mut above: HashMap<String, Vec<String>> = HashMap::new();
+        let (mut whole, mut inputs) = (Vec::new(), Vec::new());
+        for (path, references, targets) in all {
+            for target in targets {
+                above.entry(target).or_default().push(path.to_owned());
             }
             if references.whole {
                 whole.push(path.to_owned());
@@ -407,7 +408,7 @@ fn handed_over(trees: &Trees) -> Vec<String> {
 }
 
 /// Whether a text says that it is generated.
-fn is_generated(text: &str) -> bool {
+pub(crate) fn is_generated(text: &str) -> bool {
     let mut first = text.lines().take(2);
     first.any(|line| line.contains("Code generated by gen"))
 }

@@ -260,6 +260,40 @@ hosts:
     }
 
     #[test]
+    fn hosts_with_a_feature_are_found_however_its_name_is_written() {
+        let with = |name: &str| {
+            let derive = format!("fleet.hosts_with({name}) | map(attribute='name')");
+            let text = format!(
+                "fleet: {{ name: x, stateVersion: \"25.11\", system: x86_64-linux }}
+hosts:
+  a: {{ hardware: {{ cpu: none, platform: lxc }}, features: {{ mine: {{ reader: true }} }} }}
+  b: {{ hardware: {{ cpu: none, platform: lxc }}, features: {{ mine: {{ server: true }} }} }}
+features:
+  mine.server: {{ summary: Serves, nixos: {{ boot.isContainer: true }} }}
+  mine.reader:
+    summary: Reads
+    options: {{ from: {{ type: {{ list: string }}, default: [], description: Servers, derive: {derive:?} }} }}
+    nixos: {{ environment.variables.FROM: !nix toString cfg.from }}
+"
+            );
+            let generated = generate(Sources::from_memory("spec", [("fleet.yaml", text)]));
+            assert_eq!(generated.diagnostics, Diagnostics::new());
+            let tree = generated.tree.unwrap();
+            let file = tree.get("hosts/a/default.nix").unwrap();
+            String::from_utf8(file.bytes.clone()).unwrap()
+        };
+        let written = with("'mine.server'");
+        assert!(written.contains("\"b\""), "{written}");
+        for name in [
+            " 'mine.server' ",
+            "'mine.' ~ 'server'",
+            r#""mine.\x73erver""#,
+        ] {
+            assert_eq!(with(name), written, "{name}");
+        }
+    }
+
+    #[test]
     fn unknown_names_are_not_reported_while_a_file_cannot_be_read() {
         let files = [
             ("a.yaml", "hosts: { a: { template: t } }"),

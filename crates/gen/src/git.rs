@@ -1,12 +1,19 @@
 //! What git says about the output folder, and what the repository held at a revision. Flakes see only
 //! files that git knows.
 
+mod objects;
+mod tree;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
+
+use objects::Objects;
+pub(crate) use tree::Differing;
 
 /// Files below a folder that git neither tracks nor ignores, relative to it; nothing outside a work
 /// tree or without git.
@@ -50,6 +57,7 @@ pub(crate) struct Repository {
     /// The revision as the user wrote it.
     pub(crate) revision: String,
     commit: String,
+    objects: Mutex<Objects>,
 }
 
 impl Repository {
@@ -62,19 +70,21 @@ impl Repository {
             );
         };
         let root = Utf8PathBuf::from(String::from_utf8(root)?.trim_end()).canonicalize_utf8()?;
+        let is_name = !revision.starts_with('-') && !revision.contains(char::is_control);
         anyhow::ensure!(
-            !revision.is_empty() && !revision.starts_with('-'),
+            !revision.is_empty() && is_name,
             "`{revision}` is no revision"
         );
-        let name = format!("{revision}^{{commit}}");
-        let found = git(&root, &["rev-parse", "--verify", "--quiet", &name], None)?;
-        let Some(commit) = found else {
+        let mut objects = Objects::of(&root)?;
+        let found = objects.read(&[format!("{revision}^{{commit}}")])?;
+        let Some(commit) = found.into_iter().flatten().next() else {
             anyhow::bail!("git knows no revision `{revision}`");
         };
         Ok(Self {
             root,
             revision: revision.to_owned(),
-            commit: String::from_utf8(commit)?.trim_end().to_owned(),
+            commit: commit.id,
+            objects: Mutex::new(objects),
         })
     }
 
@@ -105,15 +115,45 @@ impl Repository {
         Ok(blobs)
     }
 
+    /// How files differ from those of a folder at the revision, what lies in `passed_over` aside;
+    /// nothing where the revision has no `flake.nix` there.
+    pub(crate) fn differing(
+        &self,
+        folder: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+        passed_over: &str,
+    ) -> anyhow::Result<Option<Differing>> {
+        let mut objects = self.objects();
+        let commit = &self.commit;
+        let below = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
+        let names = [
+            format!("{commit}:{folder}"),
+            format!("{commit}:{below}flake.nix"),
+        ];
+        let mut found = objects.read(&names)?.into_iter();
+        let (Some(Some(tree)), Some(Some(_))) = (found.next(), found.next()) else {
+            return Ok(None);
+        };
+        tree::differing(&mut objects, &tree.id, tree.bytes, files, passed_over).map(Some)
+    }
+
     /// Contents by name, in order.
     pub(crate) fn contents(&self, ids: &[&str]) -> anyhow::Result<Vec<Vec<u8>>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let asked = ids.join("\n") + "\n";
-        let answer = git(&self.root, &["cat-file", "--batch"], Some(asked))?;
-        let answer = answer.unwrap_or_default();
-        contents_in(&answer, ids)
+        let found = self.objects().read(ids)?;
+        let missing = |id: &str| anyhow::anyhow!("git does not have the content {id}");
+        found
+            .into_iter()
+            .zip(ids)
+            .map(|(object, id)| Ok(object.ok_or_else(|| missing(id))?.bytes))
+            .collect()
+    }
+
+    fn objects(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

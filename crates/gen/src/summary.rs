@@ -3,17 +3,21 @@
 
 mod codes;
 mod effects;
+mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
+use memchr::memmem;
 use nix::DefValue;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use codes::normal;
 use effects::{Effects, Had};
+use known::Known;
 
-use crate::affected::{Affected, Graph, How, Kind, Machine, affected_with, machine};
+use crate::affected::{Affected, Graph, How, Kind, Machine, affected_with, is_generated, machine};
 use crate::modules::{below, folder, read};
 use crate::text::one_line;
 use crate::trees::{Change, Files, Trees};
@@ -164,6 +168,7 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
     let (installers, touched): (Vec<Affected>, Vec<Affected>) = affected_with(trees, &graph)
         .into_iter()
         .partition(|it| it.kind == Kind::Installer);
+    let names: BTreeSet<&str> = touched.iter().map(|it| it.name.as_str()).collect();
     let mut fresh: BTreeSet<&str> = BTreeSet::new();
     for it in &touched {
         if it.how != How::Changed {
@@ -197,6 +202,11 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
             Scope::Machine(name) => {
                 // Everything of a new machine is new.
                 if fresh.contains(name) {
+                    continue;
+                }
+                // Such as notes beside its files.
+                if !names.contains(name) {
+                    summary.others.push(change.path.clone());
                     continue;
                 }
                 // That a user comes or goes is told by the machine.
@@ -310,10 +320,9 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
         settled.retain(|name| !group.machines.contains(name));
     }
     summary.rewritten = settled.into_iter().collect();
-    let changed: BTreeSet<&str> = touched.iter().map(|it| it.name.as_str()).collect();
     summary.unchanged = machines(&trees.new)
         .into_iter()
-        .filter(|name| !changed.contains(name.as_str()))
+        .filter(|name| !names.contains(name.as_str()))
         .collect();
     summary
 }
@@ -333,13 +342,14 @@ fn features(
     let concerned: BTreeSet<Machine> = configured
         .flat_map(|change| graph.reaching_directly(&change.path))
         .collect();
-    let mut had: BTreeMap<&str, Had> = BTreeMap::new();
-    for it in touched.iter().filter(|it| it.how == How::Changed) {
-        let machine = (it.kind, it.name.clone());
-        if concerned.contains(&machine) {
-            had.insert(&it.name, effects.of(&machine));
-        }
-    }
+    let touched = touched.par_iter().filter(|it| it.how == How::Changed);
+    let had: BTreeMap<&str, Had> = touched
+        .filter_map(|it| {
+            let machine = (it.kind, it.name.clone());
+            let had = concerned.contains(&machine).then(|| effects.of(&machine))?;
+            Some((it.name.as_str(), had))
+        })
+        .collect();
     let mut told: BTreeSet<(&str, Line)> = BTreeSet::new();
     for it in shared.iter_mut() {
         if !effects::configures(&it.path) || it.machines.is_empty() {
@@ -541,7 +551,7 @@ struct Texts<'a> {
     /// The prefix that options of features had, if it was another.
     renamed: Option<String>,
     changes: BTreeMap<&'a str, &'a Change>,
-    read: std::cell::RefCell<BTreeMap<(bool, String), Rc<Values>>>,
+    read: Known<Values>,
 }
 
 impl<'a> Texts<'a> {
@@ -552,7 +562,7 @@ impl<'a> Texts<'a> {
             namespace,
             renamed: former_namespace(trees, namespace),
             changes: changes.map(|it| (it.path.as_str(), it)).collect(),
-            read: std::cell::RefCell::default(),
+            read: Known::default(),
         }
     }
 
@@ -576,21 +586,19 @@ impl<'a> Texts<'a> {
             Some(change) => change.old.as_ref(),
             None => self.trees.new.get(path),
         };
-        let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
-        text.is_some_and(|text| text.contains(part))
+        bytes.is_some_and(|bytes| memmem::find(bytes, part.as_bytes()).is_some())
+    }
+
+    /// Whether a file is to be read as it is: asked for so, or no other before.
+    fn is_as_new(&self, is_new: bool, path: &str) -> bool {
+        is_new || !self.changes.contains_key(path)
     }
 
     /// What a file defines.
-    fn values(&self, is_new: bool, path: &str) -> Rc<Values> {
-        let is_new = is_new || !self.changes.contains_key(path);
-        let key = (is_new, path.to_owned());
-        if let Some(known) = self.read.borrow().get(&key) {
-            return Rc::clone(known);
-        }
-        let text = self.text(is_new, path).unwrap_or_default();
-        let found = Rc::new(values(&text));
-        self.read.borrow_mut().insert(key, Rc::clone(&found));
-        found
+    fn values(&self, is_new: bool, path: &str) -> Arc<Values> {
+        let is_new = self.is_as_new(is_new, path);
+        let find = || values(&self.text(is_new, path).unwrap_or_default());
+        self.read.get(is_new, path, find)
     }
 }
 
@@ -668,7 +676,7 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
                     values.insert(key, value);
                 }
             }
-            old = Rc::new(values);
+            old = Arc::new(values);
         }
     }
     let keys: BTreeSet<&Key> = old.keys().chain(new.keys()).collect();
@@ -1249,6 +1257,10 @@ fn split_readers(note: Option<&str>) -> (&str, &str) {
 
 /// The address of each input in `flake.nix`.
 fn urls(text: &str) -> BTreeMap<String, String> {
+    // The machines of a large fleet need not be read.
+    let inputs = text.find("\n  outputs =").filter(|_| is_generated(text));
+    let inputs = inputs.map(|end| format!("{}\n}}\n", &text[..end]));
+    let text = inputs.as_deref().unwrap_or(text);
     let mut found = BTreeMap::new();
     for item in nix::outline(text).unwrap_or_default() {
         if let [inputs, name, url] = item.path.as_slice()

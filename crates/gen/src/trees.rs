@@ -5,19 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use diag::Diagnostics;
 use output::Hash;
 use rayon::prelude::*;
-use sha1::{Digest as _, Sha1};
-use walkdir::WalkDir;
 
 use crate::cli::App;
 use crate::commands::generate::is_current;
 use crate::console;
-use crate::git::Repository;
+use crate::git::{Differing, Repository};
 use crate::status::Status;
-use crate::text::hex;
 use crate::{Sources, fingerprint, generate};
 
 /// Files by their path below the output folder.
@@ -78,23 +75,26 @@ impl Trees {
 
 /// Reads both sides. With errors in the spec they are reported, and there is nothing to compare.
 pub(crate) fn compare(app: &App, since: Option<&str>) -> anyhow::Result<Result<Trees, Status>> {
-    let sources = app.load()?;
+    // Git is asked meanwhile.
+    let (sources, repository) = rayon::join(
+        || app.load(),
+        || since.map(|revision| Repository::at(&app.spec, revision)),
+    );
+    let (sources, repository) = (sources?, repository.transpose()?);
     let spec = sources.clone();
-    Ok(trees(app, since, sources)?.map(|trees| Trees {
-        sources: spec,
-        ..trees
-    }))
+    Ok(
+        trees(app, repository.as_ref(), sources)?.map(|trees| Trees {
+            sources: spec,
+            ..trees
+        }),
+    )
 }
 
 fn trees(
     app: &App,
-    since: Option<&str>,
+    repository: Option<&Repository>,
     sources: Sources,
 ) -> anyhow::Result<Result<Trees, Status>> {
-    let repository = match since {
-        Some(revision) => Some(Repository::at(&app.spec, revision)?),
-        None => None,
-    };
     let target = app.target();
     let (manifest, fingerprint) =
         rayon::join(|| output::read_manifest(&target), || fingerprint(&sources));
@@ -113,30 +113,16 @@ fn trees(
             ..Trees::default()
         }));
     }
-    // What git holds is listed meanwhile, by a thread that only waits.
-    let (disk, generated, committed) = std::thread::scope(|scope| {
-        let committed = repository.as_ref().map(|repository| {
-            scope.spawn(|| match repository.below(&app.out) {
-                Some(out) => repository.blobs(&out),
-                None => Ok(BTreeMap::new()),
-            })
-        });
-        let generated = || (!current).then(|| generate(sources));
-        let (disk, generated) = rayon::join(|| on_disk(&app.out), generated);
-        let committed = committed.map(|listing| match listing.join() {
-            Ok(committed) => committed,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        (disk, generated, committed)
-    });
+    let generated = || (!current).then(|| generate(sources));
+    let (disk, generated) = rayon::join(|| on_disk(&app.out), generated);
     let mut kept = Vec::new();
     let new = if let Some(mut generated) = generated {
         let Some(tree) = generated.tree.take() else {
             console::report(app.format, &generated.diagnostics, &generated.sources)?;
             return Ok(Err(Status::of(&generated.diagnostics)));
         };
-        // Nobody waits until a large fleet is taken apart.
-        rayon::spawn(move || drop(generated));
+        // The command ends with this answer: to take a large fleet apart would only cost time.
+        std::mem::forget(generated);
         let new = tree
             .into_iter()
             .map(|(path, file)| (path, file.bytes))
@@ -145,16 +131,17 @@ fn trees(
     } else {
         disk.clone()
     };
-    let (Some(repository), Some(committed)) = (repository, committed) else {
+    let Some(repository) = repository else {
         let trees = Trees::between(disk, new);
         return Ok(Ok(Trees { kept, ..trees }));
     };
-    let committed = committed?;
-    if committed.keys().any(|path| path.ends_with("flake.nix")) {
-        let trees = against(&repository, committed, new)?;
+    if let Some(out) = repository.below(&app.out)
+        && let Some(differing) = repository.differing(&out, &new, OWN)?
+    {
+        let trees = against(differing, new);
         return Ok(Ok(Trees { kept, ..trees }));
     }
-    let mut old = match at_revision(app, &repository)? {
+    let mut old = match at_revision(app, repository)? {
         Ok(old) => old,
         Err(status) => return Ok(Err(status)),
     };
@@ -215,88 +202,61 @@ fn is_foreign(path: &str) -> bool {
     path == "flake.lock" || path.starts_with("secrets/") && !path.ends_with(".nix")
 }
 
-/// The files of the output folder, without what belongs to git and to gen itself.
+/// What belongs to gen itself, in the output folder.
+const OWN: &str = ".gen";
+
+/// The files of the output folder, without what belongs to git and to gen itself. A link is what git
+/// takes it for: where it leads.
 fn on_disk(out: &Utf8Path) -> Files {
-    let wanted = |entry: &walkdir::DirEntry| {
-        entry.depth() == 0 || !matches!(entry.file_name().to_str(), Some(".git" | ".gen"))
-    };
-    let entries: Vec<walkdir::DirEntry> = WalkDir::new(out)
-        .into_iter()
-        .filter_entry(wanted)
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_file())
-        .collect();
-    let read = entries.par_iter().filter_map(|entry| {
-        let path = entry.path().strip_prefix(out).ok()?.to_str()?;
-        Some((path.to_owned(), std::fs::read(entry.path()).ok()?))
-    });
-    read.collect()
+    fn read(folder: &Utf8Path, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        let entries = folder.read_dir_utf8().into_iter().flatten();
+        let entries: Vec<Utf8DirEntry> = entries.filter_map(Result::ok).collect();
+        let found = entries.into_par_iter().flat_map_iter(|entry| {
+            let (name, path) = (entry.file_name(), entry.path());
+            let Ok(kind) = entry.file_type() else {
+                return Vec::new();
+            };
+            if [".git", OWN].contains(&name) {
+                return Vec::new();
+            }
+            let below = format!("{prefix}{name}");
+            if kind.is_dir() {
+                return read(path, &format!("{below}/"));
+            }
+            let bytes = if kind.is_symlink() {
+                path.read_link_utf8()
+                    .map(|to| to.into_string().into_bytes())
+            } else if kind.is_file() {
+                std::fs::read(path)
+            } else {
+                return Vec::new();
+            };
+            bytes.map(|bytes| (below, bytes)).into_iter().collect()
+        });
+        found.collect()
+    }
+    read(out, "").into_iter().collect()
 }
 
-/// Compares with what is committed; only what differs is read.
-fn against(
-    repository: &Repository,
-    committed: BTreeMap<String, String>,
-    new: Files,
-) -> anyhow::Result<Trees> {
-    let mut differing: BTreeMap<String, String> = BTreeMap::new();
-    let mut changes = Vec::new();
-    let same = |(path, bytes): &(&String, &Vec<u8>)| {
-        let id = committed.get(*path);
-        id.is_some_and(|id| *id == blob_id(bytes, id.len()))
-    };
-    let others: Vec<&String> = new
-        .par_iter()
-        .filter(|file| !same(file))
-        .map(|(path, _)| path)
-        .collect();
-    for path in others {
-        match committed.get(path) {
-            Some(id) => {
-                differing.insert(path.clone(), id.clone());
-            }
-            None => changes.push(Change {
-                path: path.clone(),
-                old: None,
-                is_there: true,
-            }),
-        }
-    }
-    for (path, id) in committed {
-        if !new.contains_key(&path) && !path.starts_with(".gen/") {
-            differing.insert(path, id);
-        }
-    }
-    let ids: Vec<&str> = differing.values().map(String::as_str).collect();
-    let contents = repository.contents(&ids)?;
-    for ((path, _), old) in differing.iter().zip(contents) {
-        changes.push(Change {
-            path: path.clone(),
-            old: Some(old),
-            is_there: new.contains_key(path),
-        });
-    }
+/// What is and what is committed.
+fn against(differing: Differing, new: Files) -> Trees {
+    let old = differing.old.into_iter().map(|(path, old)| Change {
+        is_there: new.contains_key(&path),
+        old: Some(old),
+        path,
+    });
+    let added = differing.new.into_iter().map(|path| Change {
+        path,
+        old: None,
+        is_there: true,
+    });
+    let mut changes: Vec<Change> = old.chain(added).collect();
     changes.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Trees {
+    Trees {
         new,
         changes,
         ..Trees::default()
-    })
-}
-
-/// The name that git gives to a content; `length` tells which hash the repository uses.
-fn blob_id(bytes: &[u8], length: usize) -> String {
-    let head = format!("blob {}\0", bytes.len());
-    if length == 64 {
-        let mut hash = sha2::Sha256::new();
-        hash.update(&head);
-        hash.update(bytes);
-        return hex(&hash.finalize());
     }
-    let mut hash = Sha1::new();
-    hash.update(&head);
-    hash.update(bytes);
-    hex(&hash.finalize())
 }
 
 /// The output that the spec of a revision gives.

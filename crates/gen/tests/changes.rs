@@ -207,6 +207,22 @@ fn hand_written_modules() {
     assert_eq!(because.stdout, "host h2\n  custom/nix/motd.txt\n");
 }
 
+#[cfg(unix)]
+#[test]
+fn links_are_what_git_takes_them_for() {
+    use std::os::unix::fs::symlink;
+
+    let project = repository();
+    let link = project.path("generated/hosts/h1/notes.txt");
+    symlink("../../README.md", &link).unwrap();
+    commit(&project);
+    assert_eq!(affected(&project), "");
+    std::fs::remove_file(&link).unwrap();
+    symlink("../../flake.nix", &link).unwrap();
+    let run = project.clean(&["diff", "--summary", "--since", "HEAD"]);
+    assert_snapshot!("summary_link", run);
+}
+
 #[test]
 fn lock_file() {
     let lock = |rev: &str| {
@@ -316,7 +332,12 @@ fn what_cannot_be_compared() {
     }
     git(&project, &["init", "-q", "-b", "main"]);
     commit(&project);
-    for (name, revision) in [("unknown", "nothing"), ("option", "--all"), ("empty", "")] {
+    for (name, revision) in [
+        ("unknown", "nothing"),
+        ("option", "--all"),
+        ("empty", ""),
+        ("lines", "main\nmain"),
+    ] {
         let since = format!("--since={revision}");
         let run = project.run(&["affected", &since]);
         assert_eq!(run.code, 2, "{revision}");

@@ -1,6 +1,6 @@
 //! The generated tree: relative paths and contents, checked as they come in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 /// A generated file.
@@ -44,7 +44,7 @@ impl<T: Into<Vec<u8>>> From<T> for File {
 pub struct FileTree {
     files: BTreeMap<String, File>,
     /// Lower-case path of each file and each folder above one.
-    folded: BTreeMap<String, Place>,
+    folded: HashMap<String, Place>,
 }
 
 #[derive(Clone, Debug)]
@@ -211,7 +211,7 @@ pub(crate) fn check_path(path: &str) -> Result<(), PathError> {
         Some(PathProblem::Absolute)
     } else if path.contains('\\') {
         Some(PathProblem::Backslash)
-    } else if path.chars().any(char::is_control) {
+    } else if path.contains(char::is_control) {
         Some(PathProblem::Control)
     } else {
         path.split('/')

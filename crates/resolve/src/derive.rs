@@ -348,6 +348,38 @@ impl Object for FleetFacts {
     }
 }
 
+/// Features of which some expression asks the hosts, so that only those are kept: all of them, where
+/// one asks by a name that it makes.
+pub(crate) fn asked_features(world: &World<'_>) -> Vec<FeatureId> {
+    let options = world
+        .table
+        .values()
+        .flat_map(|it| it.feature.options.values());
+    let texts = options.filter_map(|option| option.value.derive.as_ref());
+    let mut asked = BTreeSet::new();
+    for text in texts {
+        for rest in text.value.split("hosts_with").skip(1) {
+            let Some(name) = quoted_argument(rest) else {
+                return world.table.keys().cloned().collect();
+            };
+            asked.insert(name);
+        }
+    }
+    let all = world.table.keys();
+    all.filter(|id| asked.contains(id.as_str()))
+        .cloned()
+        .collect()
+}
+
+/// `name` of `("name")`, where that is all.
+fn quoted_argument(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('(')?.trim_start();
+    let quote = inner.chars().next().filter(|c| "'\"".contains(*c))?;
+    let (name, rest) = inner[1..].split_once(quote)?;
+    let is_plain = !name.contains('\\') && rest.trim_start().starts_with(')');
+    is_plain.then_some(name)
+}
+
 /// Features whose options some expression reads of a host, so that only those are kept.
 pub(crate) fn read_features(world: &World<'_>) -> Vec<FeatureId> {
     let texts: Vec<&str> = world

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use diag::{Diagnostic, Diagnostics, Span};
 use minijinja::value::Value as Fact;
 use model::{
-    Definition, Feature, FeatureHalf, FeatureId, FeatureOption, Fleet, HostName, Layer,
+    Definition, Feature, FeatureHalf, FeatureId, FeatureOption, Fleet, Host, HostName, Layer,
     ProfileName, TemplateName, UserName,
 };
 use rayon::prelude::*;
@@ -118,23 +118,40 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     }
     once(found, d);
     finish(world, &base, &fleet.secrets, &features, &mut partials, d);
-    addresses(&partials, d);
-    crate::unique::check(world, &partials, d);
-    microvm::check(world, &partials, d);
-    fleet.installers = image::installers(world, &partials, &mut uses, d);
-    check_conflicts(&base, &fleet, &features, &partials, d);
-    allowed_packages(world, &fleet, &partials, d);
+    let ((installers, first), second) = rayon::join(
+        || {
+            let mut own = Diagnostics::new();
+            addresses(&partials, &mut own);
+            crate::unique::check(world, &partials, &mut own);
+            microvm::check(world, &partials, &mut own);
+            let installers = image::installers(world, &partials, &mut uses, &mut own);
+            (installers, own)
+        },
+        || {
+            let mut own = Diagnostics::new();
+            check_conflicts(&base, &fleet, &features, &partials, &mut own);
+            allowed_packages(world, &fleet, &partials, &mut own);
+            own
+        },
+    );
+    d.extend(first);
+    d.extend(second);
+    fleet.installers = installers;
     fleet.deploy = deploy::resolve(world, &base, &fleet, &partials, d);
-    for partial in partials {
-        uses.extend(&partial.uses);
-        let mut host = partial.host;
-        host.users = partial
-            .users
-            .into_iter()
-            .map(|(name, u)| (name, u.model))
-            .collect();
+    let machines: Vec<(Kind<'_>, Host, Uses)> = partials
+        .into_par_iter()
+        .map(|partial| {
+            let users = partial.users.into_iter();
+            let users = users.map(|(name, on_host)| (name, on_host.model));
+            let mut host = partial.host;
+            host.users = users.collect();
+            (partial.kind, host, partial.uses)
+        })
+        .collect();
+    for (kind, host, own) in machines {
+        uses.extend(&own);
         let name = host.name.clone();
-        match partial.kind {
+        match kind {
             Kind::Host => {
                 fleet.hosts.insert(name, host);
             }
@@ -160,13 +177,20 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
         .values()
         .any(|path| assets::takes(path, "inputs", world.around));
     inputs::resolve(world, &mut fleet, d);
-    fleet.recipes = tasks::resolve(world, &fleet, d);
+    let ((recipes, own), sources) = rayon::join(
+        || {
+            let mut own = Diagnostics::new();
+            (tasks::resolve(world, &fleet, &mut own), own)
+        },
+        || sources(world, &fleet),
+    );
+    d.extend(own);
+    (fleet.recipes, fleet.sources) = (recipes, sources);
     secrets::check_files(world, &fleet, d);
     fleet.programs = programs::folders(&uses);
     packages::names(world, &fleet, d);
     packages::unlisted(world, &fleet, d);
     fleet.program_files = programs::files(&uses);
-    fleet.sources = sources(world, &fleet);
     (fleet, problems)
 }
 
@@ -181,11 +205,17 @@ fn finish(
 ) {
     let env = derive::environment();
     let derivations = Derivations::compile(&env, world, d);
-    let facts: Vec<Fact> = partials.iter().map(host::facts).collect();
+    let facts: Vec<Fact> = partials.par_iter().map(host::facts).collect();
     // Guests see the fleet, but are no hosts of it.
     let hosts = partials.iter().zip(&facts);
     let hosts = hosts.filter(|(partial, _)| matches!(partial.kind, Kind::Host));
     let fleet_facts = Fact::from_object(fleet_facts(world, hosts));
+    // Few trees name secrets.
+    let of_trees: BTreeMap<&FeatureId, &[(String, Span)]> = features
+        .iter()
+        .filter(|(_, built)| !built.secrets.is_empty())
+        .map(|(id, built)| (id, built.secrets.as_slice()))
+        .collect();
     let found: Vec<(HostName, Diagnostics)> = partials
         .par_iter_mut()
         .zip(facts.par_iter())
@@ -199,7 +229,7 @@ fn finish(
                 facts,
                 &fleet_facts,
                 secrets,
-                features,
+                &of_trees,
                 &mut own,
             );
             (partial.host.name.clone(), own)
@@ -280,13 +310,15 @@ fn fleet_facts<'p>(
     partials: impl Iterator<Item = (&'p Partial<'p>, &'p Fact)>,
 ) -> FleetFacts {
     let partials: Vec<_> = partials.collect();
+    let asked = derive::asked_features(world);
     let mut hosts_with: HashMap<String, Vec<Fact>> = HashMap::new();
     let mut hosts: Vec<Fact> = Vec::new();
     let read = derive::read_features(world);
     let mut given: HashMap<String, HashMap<String, Fact>> = HashMap::new();
     for &(partial, fact) in &partials {
         hosts.push(fact.clone());
-        for id in partial.host.enabled.keys() {
+        let enabled = |id: &&FeatureId| partial.host.enabled.contains_key(*id);
+        for id in asked.iter().filter(enabled) {
             hosts_with
                 .entry(id.to_string())
                 .or_default()
@@ -1034,6 +1066,31 @@ fn home_key<'p>(
     (name, &model.profiles, model.enabled.keys().collect())
 }
 
+/// Numbers of kinds, and the first of each.
+struct Kinds<K, T> {
+    numbers: HashMap<K, usize>,
+    first: Vec<T>,
+}
+
+impl<K, T> Default for Kinds<K, T> {
+    fn default() -> Self {
+        Self {
+            numbers: HashMap::new(),
+            first: Vec::new(),
+        }
+    }
+}
+
+impl<K: std::hash::Hash + Eq, T> Kinds<K, T> {
+    /// The number of the kind that a key tells, new where it is the first of it.
+    fn number(&mut self, key: K, item: T) -> usize {
+        *self.numbers.entry(key).or_insert_with(|| {
+            self.first.push(item);
+            self.first.len() - 1
+        })
+    }
+}
+
 fn check_conflicts(
     base: &Base<'_>,
     fleet: &Fleet,
@@ -1056,48 +1113,48 @@ fn check_conflicts(
         template.map_or(empty, |t| t.model.definitions.as_slice())
     };
     // Hosts of a kind have the same features and layers below their own, and so have a user's homes.
-    let mut systems = BTreeMap::new();
-    let mut homes = BTreeMap::new();
-    for partial in partials {
-        systems.entry(system_key(partial)).or_insert(partial);
-        for (name, on_host) in &partial.users {
-            homes
-                .entry(home_key(name, on_host))
-                .or_insert((name, on_host));
-        }
-    }
-    let systems: BTreeMap<_, Common<'_>> = systems
-        .into_par_iter()
-        .map(|(key, partial)| {
-            let map = conflicts::map(partial.host.enabled.keys(), &system);
-            let layers = [fleet.definitions.as_slice(), template(partial)];
-            (key, Common::new(map, layers))
+    let mut systems = Kinds::default();
+    let mut homes = Kinds::default();
+    let kinds: Vec<(usize, Vec<usize>)> = partials
+        .iter()
+        .map(|partial| {
+            let on_hosts = partial.users.iter();
+            let kinds = on_hosts.map(|it| homes.number(home_key(it.0, it.1), it));
+            let kinds = kinds.collect();
+            (systems.number(system_key(partial), partial), kinds)
         })
         .collect();
-    let homes: BTreeMap<_, Common<'_>> = homes
+    let systems: Vec<Common<'_>> = systems
+        .first
         .into_par_iter()
-        .map(|(key, (name, on_host))| {
+        .map(|partial| {
+            let map = conflicts::map(partial.host.enabled.keys(), &system);
+            let layers = [fleet.definitions.as_slice(), template(partial)];
+            Common::new(map, layers)
+        })
+        .collect();
+    let homes: Vec<Common<'_>> = homes
+        .first
+        .into_par_iter()
+        .map(|(name, on_host)| {
             let profiles = on_host.model.profiles.iter();
             let profiles = profiles.filter_map(|profile| base.profiles.get(profile));
             let profiles = profiles.map(|profile| profile.model.definitions.as_slice());
             let own = base.users.get(name).map(|u| u.model.home.as_slice());
             let map = conflicts::map(on_host.model.enabled.keys(), &home);
-            (key, Common::new(map, profiles.chain(own)))
+            Common::new(map, profiles.chain(own))
         })
         .collect();
     let found: Vec<Diagnostics> = partials
         .par_iter()
-        .map(|partial| {
+        .zip(kinds)
+        .map(|(partial, (kind, kinds))| {
             let mut own = Diagnostics::new();
             let host = &partial.host;
-            if let Some(common) = systems.get(&system_key(partial)) {
-                common.check(&host.definitions, &format!("`{}`", host.name), &mut own);
-            }
-            for (name, on_host) in &partial.users {
-                if let Some(common) = homes.get(&home_key(name, on_host)) {
-                    let whose = format!("`{name}` on `{}`", host.name);
-                    common.check(&on_host.model.home, &whose, &mut own);
-                }
+            systems[kind].check(&host.definitions, &format!("`{}`", host.name), &mut own);
+            for ((name, on_host), kind) in partial.users.iter().zip(kinds) {
+                let whose = format!("`{name}` on `{}`", host.name);
+                homes[kind].check(&on_host.model.home, &whose, &mut own);
             }
             own
         })
@@ -1122,21 +1179,25 @@ fn allowed_packages(
     partials: &[Partial<'_>],
     d: &mut Diagnostics,
 ) {
+    // Few features need any.
+    let needing: Vec<(&FeatureId, &table::Definition)> = world
+        .table
+        .iter()
+        .filter(|(_, it)| !it.feature.unfree.is_empty() || !it.feature.insecure.is_empty())
+        .collect();
     let mut reported: BTreeSet<(FeatureId, bool)> = BTreeSet::new();
     for partial in partials {
-        let system = partial
-            .host
-            .enabled
-            .keys()
-            .map(|id| (id, partial.states.get(id)));
-        let home = partial
+        let system = (&partial.host.enabled, &partial.states);
+        let homes = partial
             .users
             .values()
-            .flat_map(|u| u.model.enabled.keys().map(|id| (id, u.states.get(id))));
-        for (id, state) in system.chain(home) {
-            let Some(definition) = world.table.get(id) else {
-                continue;
-            };
+            .map(|u| (&u.model.enabled, &u.states));
+        let all = [system].into_iter().chain(homes);
+        let used = all.flat_map(|(enabled, states)| {
+            let used = needing.iter().filter(|(id, _)| enabled.contains_key(*id));
+            used.map(|(id, definition)| (*id, states.get(*id), *definition))
+        });
+        for (id, state, definition) in used {
             // One that the host cannot run has been reported.
             let mut needs = definition.feature.needs.iter();
             if needs.any(|need| host::unmet(&need.kind, &partial.host).is_some()) {

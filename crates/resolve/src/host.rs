@@ -20,8 +20,8 @@ use crate::secrets::Used;
 use crate::template::{self, require_system_half, unneeded};
 use crate::user::{self, OnHost};
 use crate::uses::{
-    State, States, add, bare, combined, feature_definitions, merged, packages, setting_definitions,
-    settings,
+    Given, State, States, add, bare, combined, feature_definitions, merged, packages,
+    setting_definitions, settings,
 };
 use crate::world::{SYSTEMS, World, unknown_name, unknown_word, unknown_zone};
 use crate::{profile, table, types};
@@ -207,10 +207,10 @@ fn settings_elsewhere<'s>(
                 .help("set it under `features`, where it is checked"),
             );
         }
-        if let Some((_, key)) = own_keys
-            .iter()
-            .find(|(p, _)| path == *p || path.starts_with(&format!("{p}.")))
-        {
+        if let Some((_, key)) = own_keys.iter().find(|(p, _)| {
+            let below = path.strip_prefix(p);
+            below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
+        }) {
             d.push(
                 Diagnostic::error(
                     "setting-elsewhere",
@@ -1601,7 +1601,7 @@ pub(crate) fn finish(
     host_facts: &Fact,
     fleet_facts: &Fact,
     secrets: &Secrets,
-    features: &BTreeMap<FeatureId, crate::fleet::Built>,
+    of_trees: &BTreeMap<&FeatureId, &[(String, Span)]>,
     d: &mut Diagnostics,
 ) {
     derive_system(world, partial, derivations, host_facts, fleet_facts, d);
@@ -1635,7 +1635,7 @@ pub(crate) fn finish(
         };
         let own = definition.feature.secrets.iter();
         let own = own.map(|secret| (&secret.value, secret.span));
-        let of_trees = features.get(id).into_iter().flat_map(|f| &f.secrets);
+        let of_trees = of_trees.get(id).into_iter().copied().flatten();
         for (name, place) in own.chain(of_trees.map(|(name, place)| (name, *place))) {
             used.entry(name.clone()).or_insert_with(|| {
                 Used::at(if definition.builtin {
@@ -1851,8 +1851,16 @@ fn derived_requirements(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagno
         let Some(definition) = world.table.get(id) else {
             continue;
         };
+        // Most require nothing, or the same always.
+        let requires = definition.feature.requires.iter();
+        let mut requires = requires
+            .filter(|require| !require.when.is_empty())
+            .peekable();
+        if requires.peek().is_none() {
+            continue;
+        }
         let state = partial.states.get(id);
-        for require in &definition.feature.requires {
+        for require in requires {
             let required = require.feature.value.as_str();
             if host.enabled.contains_key(required)
                 || !world
@@ -1966,24 +1974,23 @@ fn derive_home(
 /// Options without a default must have a value wherever their feature is on.
 fn required_options(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagnostics) {
     let host = &partial.host;
-    let system = host
-        .enabled
-        .iter()
-        .map(|(id, e)| (id, e, partial.states.get(id), true));
+    let system = host.enabled.iter();
+    let system = system.map(|(id, e)| (id, e, &partial.states, true));
     let home = partial.users.values().flat_map(|u| {
-        u.model
-            .enabled
-            .iter()
-            .map(|(id, e)| (id, e, u.states.get(id), false))
+        let enabled = u.model.enabled.iter();
+        enabled.map(|(id, e)| (id, e, &u.states, false))
     });
-    for (id, enabled, state, is_system) in system.chain(home) {
+    for (id, enabled, states, is_system) in system.chain(home) {
         let Some(definition) = world.table.get(id) else {
             continue;
         };
-        for (name, option) in &definition.feature.options {
+        let is_required = |decl: &ast::OptionDecl| {
+            decl.default.is_none() && !matches!(decl.ty, ast::OptionType::Nullable(_))
+        };
+        let options = definition.feature.options.iter();
+        for (name, option) in options.filter(|(_, option)| is_required(&option.value)) {
             let decl = &option.value;
-            let optional =
-                decl.default.is_some() || matches!(decl.ty, ast::OptionType::Nullable(_));
+            let state = states.get(id);
             let given = state.is_some_and(|s| s.options.contains_key(name.as_str()))
                 || enabled.options.contains_key(name);
             // What could not be derived has been reported.
@@ -1995,8 +2002,7 @@ fn required_options(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagnostic
                 continue;
             }
             // An option that only one half reads is not asked of the other.
-            if optional
-                || given
+            if given
                 || (!is_system
                     && definition.has_system_half()
                     && host
@@ -2041,18 +2047,21 @@ fn required_options(world: &World<'_>, partial: &Partial<'_>, d: &mut Diagnostic
 
 /// Notes what the layers gave, for `explain`.
 fn given_options(world: &World<'_>, partial: &mut Partial<'_>) {
-    for (id, enabled) in &mut partial.host.enabled {
-        let (Some(state), Some(definition)) = (partial.states.get(id), world.table.get(id)) else {
+    // What the template alone gives is kept once, in the template.
+    let is_own = |given: &[Given<'_>]| given.iter().any(|g| matches!(g.layer, Layer::Host(_)));
+    for (id, state) in &partial.states {
+        if !state.options.values().any(|given| is_own(given)) {
+            continue;
+        }
+        let (Some(enabled), Some(definition)) =
+            (partial.host.enabled.get_mut(id), world.table.get(id))
+        else {
             continue;
         };
-        for (name, given) in &state.options {
+        for (name, given) in state.options.iter().filter(|(_, given)| is_own(given)) {
             let Some(option) = definition.feature.options.get(*name) else {
                 continue;
             };
-            // What the template alone gives is kept once, in the template.
-            if !given.iter().any(|g| matches!(g.layer, Layer::Host(_))) {
-                continue;
-            }
             let Some((value, layer, span)) = merged(given) else {
                 continue;
             };
@@ -2128,6 +2137,10 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
         let Some(definition) = world.table.get(id) else {
             continue;
         };
+        if definition.feature.ports.is_empty() {
+            continue;
+        }
+        let (span, _) = reason_place(partial, id);
         for port in &definition.feature.ports {
             let numbers = port_numbers(world, partial, id, port, d);
             let protocols: &'static [Protocol] = match port.protocol {
@@ -2158,7 +2171,6 @@ fn open_ports(world: &World<'_>, partial: &mut Partial<'_>, d: &mut Diagnostics)
                         PortNumbers::One(number) => (number, number),
                         PortNumbers::Range(from, to) => (from, to),
                     };
-                    let (span, _) = reason_place(partial, id);
                     let new = Listens {
                         protocol: *protocol,
                         from,

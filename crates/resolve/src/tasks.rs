@@ -3,10 +3,11 @@
 //! Tables say what there is. Where a name is taken, which only a host called `all` and the like can
 //! bring about, the first stays: whatever is done with one thing can be done by a parameter as well.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use diag::{Diagnostic, Diagnostics, Spanned};
 use model::{Fleet, Parameter, ParameterKind, Recipe};
+use rayon::prelude::*;
 use spec::ast::{Gc, Item, Task, Text};
 
 use crate::world::World;
@@ -944,11 +945,14 @@ pub(crate) fn resolve(world: &World<'_>, fleet: &Fleet, d: &mut Diagnostics) -> 
     recipes.rows(any(MICROVMS, !fleet.microvms.is_empty()), "", "");
     recipes.rows(any(SECRETS, !fleet.secrets.items.is_empty()), "", "");
     recipes.rows(any(BACKUPS, fleet.has_backups()), "", "");
-    for (name, host) in &fleet.hosts {
-        recipes.rows(PER_HOST, name.as_str(), &host.system);
-    }
-    for name in fleet.deploy.nodes.keys() {
-        recipes.rows(PER_NODE, name.as_str(), "");
+    // Hosts are many.
+    let hosts = fleet.hosts.par_iter();
+    let hosts =
+        hosts.map(|(name, host)| made(PER_HOST, &recipes.keep, name.as_str(), &host.system));
+    let nodes = fleet.deploy.nodes.par_iter();
+    let nodes = nodes.map(|(name, _)| made(PER_NODE, &recipes.keep, name.as_str(), ""));
+    for recipe in hosts.chain(nodes).collect::<Vec<_>>().into_iter().flatten() {
+        recipes.add(recipe);
     }
     for name in fleet.installers.keys() {
         recipes.rows(PER_INSTALLER, name.as_str(), "");
@@ -999,7 +1003,7 @@ fn keep(world: &World<'_>) -> String {
 #[derive(Default)]
 struct Recipes {
     all: Vec<Recipe>,
-    names: BTreeSet<String>,
+    names: HashSet<String>,
     /// Age of what garbage collection keeps.
     keep: String,
 }
@@ -1007,25 +1011,37 @@ struct Recipes {
 impl Recipes {
     /// Adds rows of a table, for a thing of this name and platform.
     fn rows(&mut self, rows: &[Row], name: &str, system: &str) {
-        for [group, signature, question, description, line] in rows {
-            let of = |text: &str| filled(text, &self.keep, name, system);
-            let signature = of(signature);
-            let mut words = signature.split(' ');
-            let recipe = words.next().unwrap_or_default();
-            if !self.names.insert(recipe.to_owned()) {
-                continue;
-            }
-            self.all.push(Recipe {
-                name: recipe.to_owned(),
-                group: (*group).to_owned(),
-                description: of(description),
-                confirm: (!question.is_empty()).then(|| of(question)),
-                parameters: words.map(|word| parameter(word, false)).collect(),
-                script: false,
-                lines: vec![format!("@{}", of(line))],
-            });
+        for recipe in made(rows, &self.keep, name, system) {
+            self.add(recipe);
         }
     }
+
+    /// The first of a name stays.
+    fn add(&mut self, recipe: Recipe) {
+        if self.names.insert(recipe.name.clone()) {
+            self.all.push(recipe);
+        }
+    }
+}
+
+/// The recipes of rows of a table, for a thing of this name and platform.
+fn made(rows: &[Row], keep: &str, name: &str, system: &str) -> Vec<Recipe> {
+    let of = |text: &str| filled(text, keep, name, system);
+    let recipe = |[group, signature, question, description, line]: &Row| {
+        let signature = of(signature);
+        let mut words = signature.split(' ');
+        let recipe = words.next().unwrap_or_default();
+        Recipe {
+            name: recipe.to_owned(),
+            group: (*group).to_owned(),
+            description: of(description),
+            confirm: (!question.is_empty()).then(|| of(question)),
+            parameters: words.map(|word| parameter(word, false)).collect(),
+            script: false,
+            lines: vec![format!("@{}", of(line))],
+        }
+    };
+    rows.iter().map(recipe).collect()
 }
 
 /// The text of a table with what `@KEEP`, `@SYSTEM` and `@`, the name, stand for.

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use diag::{Diagnostic, Diagnostics, Span};
+use model::FeatureId;
+use spec::ast::OptionDecl;
 use spec::{Value, ValueKind};
 
 use crate::host::{Kind, Partial};
+use crate::table::Definition;
 use crate::uses::{bare, merged};
 use crate::world::World;
 
@@ -13,18 +16,24 @@ use crate::world::World;
 /// is compared item by item; code is not known here.
 pub(crate) fn check(world: &World<'_>, partials: &[Partial<'_>], d: &mut Diagnostics) {
     let mut seen: BTreeMap<(String, String), (&str, Span)> = BTreeMap::new();
+    // Few features have such options.
+    let is_having = |(_, it): &(_, &Definition)| {
+        let mut options = it.feature.options.values();
+        options.any(|option| is_unique(&option.value))
+    };
+    let having: Vec<(&FeatureId, &Definition)> = world.table.iter().filter(is_having).collect();
     let machines = partials
         .iter()
         .filter(|partial| !matches!(partial.kind, Kind::Image(_)));
     for partial in machines {
         let name = partial.host.name.as_str();
-        for (id, state) in &partial.states {
-            let Some(definition) = world.table.get(id).filter(|_| state.on()) else {
+        for (id, definition) in &having {
+            let Some(state) = partial.states.get(*id).filter(|state| state.on()) else {
                 continue;
             };
             for (option, given) in &state.options {
                 let declared = definition.feature.options.get(*option);
-                if !declared.is_some_and(|o| o.value.unique.as_ref().is_some_and(|u| u.value)) {
+                if !declared.is_some_and(|option| is_unique(&option.value)) {
                     continue;
                 }
                 let Some((value, _, _)) = merged(given) else {
@@ -54,6 +63,10 @@ pub(crate) fn check(world: &World<'_>, partials: &[Partial<'_>], d: &mut Diagnos
             }
         }
     }
+}
+
+fn is_unique(option: &OptionDecl) -> bool {
+    option.unique.as_ref().is_some_and(|unique| unique.value)
 }
 
 fn texts(value: &Value) -> Vec<(String, Span)> {

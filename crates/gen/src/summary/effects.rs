@@ -1,10 +1,10 @@
 //! The features that a machine has by all of its files together: its own, its users', and the
 //! templates and profiles that they import.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
+use super::known::Known;
 use super::{Line, Subject, Texts, unwrapped};
 use crate::affected::{Machine, file_of, named_files};
 use crate::modules::{below, folder, read};
@@ -14,8 +14,8 @@ type Place = (Option<String>, String);
 /// A feature by its identifier, and the user in whose home.
 type Feature = (Option<String>, String);
 
-/// What was found before.
-type Known<K, V> = RefCell<BTreeMap<K, Rc<Vec<V>>>>;
+/// What files say of features: priority, and whether it is on where that is plain.
+type Switches = BTreeMap<Feature, Vec<(i64, Option<bool>)>>;
 
 /// Whether a file may switch features on and off for machines, rather than say what one is.
 pub(super) fn configures(path: &str) -> bool {
@@ -53,18 +53,24 @@ impl Had {
 /// The files of machines, as they were and as they are.
 pub(super) struct Effects<'a> {
     pub(super) texts: &'a Texts<'a>,
-    /// By side and path.
-    imports: Known<(bool, String), Place>,
-    /// By side, half and feature.
-    requirers: Known<(bool, bool, String), String>,
+    /// By path.
+    imports: Known<Vec<Place>>,
+    /// By path.
+    switches: Known<Switches>,
+    /// Of system features, by feature.
+    requirers: Known<Vec<String>>,
+    /// The same of home features.
+    home_requirers: Known<Vec<String>>,
 }
 
 impl<'a> Effects<'a> {
     pub(super) fn new(texts: &'a Texts<'a>) -> Self {
         Self {
             texts,
-            imports: RefCell::default(),
-            requirers: RefCell::default(),
+            imports: Known::default(),
+            switches: Known::default(),
+            requirers: Known::default(),
+            home_requirers: Known::default(),
         }
     }
 
@@ -181,11 +187,16 @@ impl<'a> Effects<'a> {
     }
 
     /// The features whose modules switch a feature on along with themselves.
-    fn requirers(&self, is_new: bool, is_home: bool, id: &str) -> Rc<Vec<String>> {
-        let key = (is_new, is_home, id.to_owned());
-        if let Some(known) = self.requirers.borrow().get(&key) {
-            return Rc::clone(known);
-        }
+    fn requirers(&self, is_new: bool, is_home: bool, id: &str) -> Arc<Vec<String>> {
+        let known = if is_home {
+            &self.home_requirers
+        } else {
+            &self.requirers
+        };
+        known.get(is_new, id, || self.find_requirers(is_new, is_home, id))
+    }
+
+    fn find_requirers(&self, is_new: bool, is_home: bool, id: &str) -> Vec<String> {
         let half = if is_home { "home/" } else { "modules/" };
         let name = id.split('.').next_back().unwrap_or_default();
         let files = &self.texts.trees.new;
@@ -208,34 +219,23 @@ impl<'a> Effects<'a> {
                 .any(|(_, value)| *value == Some(true))
                 .then_some(by)
         });
-        let found: Rc<Vec<String>> = Rc::new(found.collect());
-        self.requirers.borrow_mut().insert(key, Rc::clone(&found));
-        found
+        found.collect()
     }
 
     /// The features that a file switches on or off; nothing where the machine has not got the file.
-    fn switches(
-        &self,
-        is_new: bool,
-        is_there: bool,
-        path: &str,
-    ) -> BTreeMap<Feature, Vec<(i64, Option<bool>)>> {
-        if is_there {
-            self.values(is_new, path, usize::MAX)
-        } else {
-            BTreeMap::new()
+    fn switches(&self, is_new: bool, is_there: bool, path: &str) -> Arc<Switches> {
+        if !is_there {
+            return Arc::default();
         }
+        let is_new = self.texts.is_as_new(is_new, path);
+        let find = || self.values(is_new, path, usize::MAX);
+        self.switches.get(is_new, path, find)
     }
 
     /// The same, without what stands below more conditions than these.
-    fn values(
-        &self,
-        is_new: bool,
-        path: &str,
-        conditions: usize,
-    ) -> BTreeMap<Feature, Vec<(i64, Option<bool>)>> {
+    fn values(&self, is_new: bool, path: &str, conditions: usize) -> Switches {
         let space: Vec<&str> = self.texts.namespace.split('.').collect();
-        let mut found: BTreeMap<Feature, Vec<(i64, Option<bool>)>> = BTreeMap::new();
+        let mut found = Switches::new();
         for ((user, path), values) in self.texts.values(is_new, path).iter() {
             let names: Vec<&str> = path.iter().map(String::as_str).collect();
             let Some([category, name, "enable"]) = names.strip_prefix(space.as_slice()) else {
@@ -272,12 +272,13 @@ impl<'a> Effects<'a> {
         seen
     }
 
-    fn imports(&self, is_new: bool, path: &str) -> Rc<Vec<Place>> {
-        let is_new = is_new || !self.texts.changes.contains_key(path);
-        let key = (is_new, path.to_owned());
-        if let Some(known) = self.imports.borrow().get(&key) {
-            return Rc::clone(known);
-        }
+    fn imports(&self, is_new: bool, path: &str) -> Arc<Vec<Place>> {
+        let is_new = self.texts.is_as_new(is_new, path);
+        let find = || self.find_imports(is_new, path);
+        self.imports.get(is_new, path, find)
+    }
+
+    fn find_imports(&self, is_new: bool, path: &str) -> Vec<Place> {
         let text = self.texts.text(is_new, path).unwrap_or_default();
         let exists = |path: &str| match self.texts.changes.get(path) {
             Some(change) if !is_new => change.old.is_some(),
@@ -294,7 +295,7 @@ impl<'a> Effects<'a> {
             .strip_prefix("users/")
             .and_then(|path| path.split('/').next());
         let into_home = |file: &String| file.starts_with("home/");
-        let found: Vec<Place> = if path.starts_with("home/") || !files.iter().any(into_home) {
+        if path.starts_with("home/") || !files.iter().any(into_home) {
             files.into_iter().map(|file| (None, file)).collect()
         } else if let Some(user) = of_user {
             let home = |file: &String| into_home(file).then(|| user.to_owned());
@@ -304,9 +305,6 @@ impl<'a> Effects<'a> {
             imports
                 .filter_map(|(user, named)| Some((user, file(&named)?)))
                 .collect()
-        };
-        let found = Rc::new(found);
-        self.imports.borrow_mut().insert(key, Rc::clone(&found));
-        found
+        }
     }
 }
