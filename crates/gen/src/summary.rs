@@ -271,6 +271,7 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
         &mut shared,
         &mut own,
         &mut settled,
+        zones,
     );
     moved(&mut shared, &mut own, &mut settled);
     if let Some(before) = &texts.renamed {
@@ -336,6 +337,7 @@ fn features(
     shared: &mut [Shared],
     own: &mut BTreeMap<Line, BTreeSet<String>>,
     settled: &mut BTreeSet<String>,
+    zones: &mut Zones<'_>,
 ) {
     let changes = &effects.texts.trees.changes;
     let configured = changes.iter().filter(|it| effects::configures(&it.path));
@@ -412,6 +414,61 @@ fn features(
             }
         }
     }
+    settings(effects.texts, &had, shared, own, zones);
+}
+
+/// Tells the options and packages that machines have otherwise since they import other files, in place
+/// of what their own files say otherwise of the same.
+fn settings(
+    texts: &Texts<'_>,
+    had: &BTreeMap<&str, Had>,
+    shared: &[Shared],
+    own: &mut BTreeMap<Line, BTreeSet<String>>,
+    zones: &mut Zones<'_>,
+) {
+    if had.values().all(|it| it.settings.is_empty()) {
+        return;
+    }
+    let mut told: BTreeMap<&Line, BTreeSet<&str>> = BTreeMap::new();
+    for it in shared {
+        for line in &it.changes {
+            let machines = it.machines.iter().map(String::as_str);
+            told.entry(line).or_default().extend(machines);
+        }
+    }
+    for (name, had) in had {
+        let context = Context {
+            trees: texts.trees,
+            namespace: texts.namespace,
+            host: name,
+        };
+        let mut found: BTreeSet<Line> = BTreeSet::new();
+        for it in &had.settings {
+            let mut replaced: BTreeSet<Line> = BTreeSet::new();
+            for (was, is) in &it.own {
+                context.option(&it.key, was.as_ref(), is.as_ref(), &mut replaced, zones);
+            }
+            replaced.retain(|line| line.subject != Subject::Feature);
+            for line in &replaced {
+                if let Some(machines) = own.get_mut(line) {
+                    machines.remove(*name);
+                }
+            }
+            if !it.is_same() {
+                let some = |all: &'_ Vec<Value>| (!all.is_empty()).then(|| all.clone());
+                let (old, new) = (some(&it.before), some(&it.after));
+                context.option(&it.key, old.as_ref(), new.as_ref(), &mut found, zones);
+            }
+        }
+        without_parts(&mut found);
+        let is_told = |line: &Line| told.get(line).is_some_and(|all| all.contains(name));
+        for line in found {
+            if line.subject != Subject::Feature && !is_told(&line) {
+                own.entry(line).or_default().insert((*name).to_owned());
+            }
+        }
+    }
+    own.retain(|_, machines| !machines.is_empty());
 }
 
 /// What all machines of a shared file lose there and have of their own now, or the other way round,
@@ -522,8 +579,7 @@ fn values(text: &str) -> Values {
             _ => None,
         };
         let code = match &list {
-            Some(items) if items.is_empty() => "[ ]".to_owned(),
-            Some(items) => format!("[ {} ]", items.join(" ")),
+            Some(items) => list_code(items),
             None => normal(&text[setting.value_start..setting.end]),
         };
         let key = (setting.user, setting.path.parts().to_vec());
@@ -535,13 +591,49 @@ fn values(text: &str) -> Values {
         });
     }
     for all in found.values_mut().filter(|all| all.len() > 1) {
-        // Of several, those that stand back behind another do not count.
-        let settled = all.iter().filter(|it| it.conditions.is_empty());
-        if let Some(best) = settled.filter_map(|it| it.priority).min() {
-            all.retain(|it| it.priority.is_none_or(|priority| priority <= best));
+        winners(all);
+    }
+    found
+}
+
+/// Of several definitions, those that stand back behind another do not count.
+fn winners(all: &mut Vec<Value>) {
+    let settled = all.iter().filter(|it| it.conditions.is_empty());
+    if let Some(best) = settled.filter_map(|it| it.priority).min() {
+        all.retain(|it| it.priority.is_none_or(|priority| priority <= best));
+    }
+}
+
+/// What definitions of one option in several files come to: those that win, lists put together.
+fn merged(mut all: Vec<Value>) -> Vec<Value> {
+    winners(&mut all);
+    let mut found: Vec<Value> = Vec::new();
+    for mut value in all {
+        // Of which priority it wins is no difference.
+        value.priority = None;
+        let before = found.iter_mut().find(|it| {
+            it.conditions == value.conditions
+                && (it.list.is_some() && value.list.is_some()
+                    || unwrapped(&it.code) == unwrapped(&value.code))
+        });
+        match before {
+            Some(before) => {
+                if let (Some(items), Some(more)) = (&mut before.list, value.list) {
+                    items.extend(more);
+                    before.code = list_code(items);
+                }
+            }
+            None => found.push(value),
         }
     }
     found
+}
+
+fn list_code(items: &[String]) -> String {
+    if items.is_empty() {
+        return "[ ]".to_owned();
+    }
+    format!("[ {} ]", items.join(" "))
 }
 
 /// The texts of both sides, each read once.
@@ -710,7 +802,12 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
         let is_same = texts.renamed.is_some() || normal(&before) == normal(&after);
         return if is_same { Vec::new() } else { whole() };
     }
-    // Of what comes or goes as a whole, the parts are not told.
+    without_parts(&mut found);
+    disks(found.into_iter().collect())
+}
+
+/// Of what comes or goes as a whole, the parts are not told.
+fn without_parts(found: &mut BTreeSet<Line>) {
     let wholes: Vec<(Subject, String)> = found
         .iter()
         .filter(|line| matches!(line.subject, Subject::Secret | Subject::MicroVm))
@@ -727,7 +824,6 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
                 parts.len() > 2 && at.contains(&parts[0]) && parts[2] == name
             })
     });
-    disks(found.into_iter().collect())
 }
 
 /// An interface and a list of its ports in the firewall.

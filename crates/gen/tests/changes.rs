@@ -590,6 +590,138 @@ fn settings_that_move_between_files() {
     assert!(run.contains("services.fstrim.enable = true"), "{run}");
 }
 
+const TEMPLATES: &str = r#"version: 1
+fleet:
+  name: lab
+  stateVersion: "25.11"
+  system: x86_64-linux
+  zones: [lan]
+users:
+  alice: { fullName: Alice Example, admin: true }
+templates:
+  common:
+    settings: { environment.systemPackages: [!pkg git], time.timeZone: Europe/London }
+  base:
+    extends: common
+    settings:
+      services.fwupd.enable: false
+      services.fstrim.interval: weekly
+      boot.kernelModules: [kvm, tun]
+      environment.systemPackages: [!pkg htop, !pkg jq]
+  desk:
+    extends: common
+    settings:
+      services.fwupd.enable: true
+      services.fstrim.interval: daily
+      boot.kernelModules: [tun, uinput]
+      environment.systemPackages: [!pkg btop, !pkg jq]
+      services.printing.enable: true
+  top: { extends: base }
+profiles:
+  shell: { settings: { programs.bat.enable: true, home.packages: [!pkg fd] } }
+  plain: { settings: { programs.bat.enable: false } }
+hosts:
+  a: { template: base, hardware: { cpu: none, platform: lxc }, users: { alice: [shell] } }
+  b: { template: base, hardware: { cpu: none, platform: lxc } }
+  c: { template: top, hardware: { cpu: none, platform: lxc }, settings: { services.fstrim.interval: monthly } }
+"#;
+
+#[test]
+fn settings_and_packages_of_another_template() {
+    let path = "spec/fleet.yaml";
+    let summed = |edits: &[(&str, &str)]| {
+        let project = fleet(&[(path, TEMPLATES)]);
+        for (from, to) in edits {
+            edit(&project, path, from, to);
+        }
+        told(&project)
+    };
+    // What both templates have, and what they share, is not told.
+    let run = summed(&[("  b: { template: base,", "  b: { template: desk,")]);
+    let other = "- template base
++ template desk
++ package btop
+- package htop
+~ boot.kernelModules: +\"uinput\" -\"kvm\"
+~ services.fstrim.interval: \"weekly\" → \"daily\"
+~ services.fwupd.enable: false → true
++ services.printing.enable = true
+";
+    assert!(run.starts_with(&format!("b\n{other}\n")), "{run}");
+    // What the host says itself goes before either; further up, templates say it.
+    let run = summed(&[("  c: { template: top,", "  c: { template: desk,")]);
+    let lines: Vec<&str> = other.lines().collect();
+    for line in &lines[2..] {
+        let told = run.contains(line);
+        assert_eq!(told, !line.contains("fstrim"), "{line}\n{run}");
+    }
+    // What it said itself is said by the template now.
+    let run = summed(&[
+        ("  c: { template: top,", "  c: { template: desk,"),
+        (
+            ", settings: { services.fstrim.interval: monthly }",
+            ", settings: { services.printing.enable: true }",
+        ),
+    ]);
+    assert!(
+        run.contains("~ services.fstrim.interval: \"monthly\" → \"daily\"\n"),
+        "{run}"
+    );
+    assert_eq!(run.matches("printing").count(), 1, "{run}");
+    // A template that is new, and one that changes along with it: told there.
+    let run = summed(&[
+        (
+            "  top: { extends: base }",
+            "  top: { extends: base }\n  more: { extends: desk, settings: { services.fwupd.enable: !force false } }",
+        ),
+        (
+            "services.printing.enable: true",
+            "services.printing.enable: false",
+        ),
+        ("  b: { template: base,", "  b: { template: more,"),
+    ]);
+    assert!(run.contains("+ template more\n"), "{run}");
+    assert!(!run.contains("fwupd"), "{run}");
+    assert!(
+        run.contains("+ services.printing.enable = false\n"),
+        "{run}"
+    );
+    // Of a template that extends another one, all of its hosts.
+    let run = summed(&[("top: { extends: base }", "top: { extends: desk }")]);
+    assert!(
+        run.contains("~ services.fwupd.enable: false → true\n"),
+        "{run}"
+    );
+    // Of a template that both hosts have as before, once.
+    let run = summed(&[("interval: weekly", "interval: hourly")]);
+    let once = "~ services.fstrim.interval: \"weekly\" → \"hourly\"\n";
+    assert!(
+        run.starts_with(&format!("template base, template top (a, b, c)\n{once}")),
+        "{run}"
+    );
+}
+
+#[test]
+fn settings_and_packages_of_another_profile() {
+    let path = "spec/fleet.yaml";
+    let project = fleet(&[(path, TEMPLATES)]);
+    edit(&project, path, "alice: [shell]", "alice: [plain]");
+    let run = told(&project);
+    let other = "a
++ profile plain of alice
+- profile shell of alice
+- package fd of alice
+~ programs.bat.enable of alice: true → false
+
+";
+    assert!(run.starts_with(other), "{run}");
+    // Of a user who goes, the profiles say enough.
+    edit(&project, path, ", users: { alice: [plain] }", "");
+    let run = told(&project);
+    assert!(run.contains("- user alice\n"), "{run}");
+    assert!(!run.contains("bat"), "{run}");
+}
+
 #[test]
 fn long_values_are_compared_whole() {
     let path = "spec/fleet.yaml";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::known::Known;
-use super::{Line, Subject, Texts, unwrapped};
+use super::{Key, Line, Scope, Subject, Texts, Value, Values, merged, scope, unwrapped};
 use crate::affected::{Machine, file_of, named_files};
 use crate::modules::{below, folder, read};
 
@@ -31,10 +31,33 @@ pub(super) fn configures(path: &str) -> bool {
         && (folders.iter().any(|it| path.starts_with(it)) || path.starts_with("home/profiles/"))
 }
 
+/// What a file said of an option and what it says now.
+pub(super) type Sides = (Option<Vec<Value>>, Option<Vec<Value>>);
+
+/// An option that a machine has otherwise since it imports other files: what holds for it by all of
+/// those that it imports.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) key: Key,
+    pub(super) before: Vec<Value>,
+    pub(super) after: Vec<Value>,
+    /// What each of its own files that differ said of it and says now, which this is told instead of.
+    pub(super) own: Vec<Sides>,
+}
+
+impl Setting {
+    /// Whether it comes to what it came to: it moved between files.
+    pub(super) fn is_same(&self) -> bool {
+        is_same(&self.before, &self.after)
+    }
+}
+
 /// What a machine won and lost.
 #[derive(Debug, Default)]
 pub(super) struct Had {
     pub(super) changes: Vec<Line>,
+    /// Of a machine that imports other files than before.
+    pub(super) settings: Vec<Setting>,
     /// Whether any of its files differs.
     pub(super) is_rewritten: bool,
     /// The files through which it has what it has, before and after.
@@ -61,6 +84,8 @@ pub(super) struct Effects<'a> {
     requirers: Known<Vec<String>>,
     /// The same of home features.
     home_requirers: Known<Vec<String>>,
+    /// By the places that went and those that came.
+    differing: Known<Vec<Key>>,
 }
 
 impl<'a> Effects<'a> {
@@ -71,6 +96,7 @@ impl<'a> Effects<'a> {
             switches: Known::default(),
             requirers: Known::default(),
             home_requirers: Known::default(),
+            differing: Known::default(),
         }
     }
 
@@ -108,13 +134,130 @@ impl<'a> Effects<'a> {
             }
         }
         changes.sort();
+        let settings = self.settings(&before, &after);
         let places: BTreeSet<Place> = before.into_iter().chain(after).collect();
         let differs = |place: &Place| self.texts.changes.contains_key(place.1.as_str());
         Had {
             is_rewritten: places.iter().any(differs),
             changes,
+            settings,
             places,
         }
+    }
+
+    /// What holds otherwise for a machine because of the files that it imports now or no longer does.
+    /// What a file says otherwise that it imports as before is told of that file, unless it is the
+    /// machine's own.
+    fn settings(&self, before: &BTreeSet<Place>, after: &BTreeSet<Place>) -> Vec<Setting> {
+        let gone = before.difference(after);
+        let moved: Vec<&Place> = gone.chain(after.difference(before)).collect();
+        // Of a user who comes or goes, the profiles say enough.
+        let users: BTreeSet<&str> = moved.iter().filter_map(|it| user_of(&it.1)).collect();
+        let is_told = |place: &&&Place| {
+            let is_of_user = |user: &String| users.contains(user.as_str());
+            let is_listed =
+                place.1.starts_with("templates/") || place.1.starts_with("home/profiles/");
+            is_listed && !place.0.as_ref().is_some_and(is_of_user)
+        };
+        let (gone, came): (Vec<&Place>, Vec<&Place>) = moved
+            .iter()
+            .filter(is_told)
+            .partition(|it| before.contains(**it));
+        if gone.is_empty() && came.is_empty() {
+            return Vec::new();
+        }
+        let name = format!("{gone:?}{came:?}");
+        let keys = self
+            .differing
+            .get(true, &name, || self.find_differing(&gone, &came));
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let is_own = |path: &str| matches!(scope(path), Scope::Machine(_));
+        let is_kept = |place: &Place| after.contains(place) && !is_own(&place.1);
+        let old = self.saying(&keys, before, &is_kept);
+        let new = self.saying(&keys, after, &|_| true);
+        let mut settings = Vec::new();
+        for key in keys.iter() {
+            let (before_it, after_it) = (holding(&old, key), holding(&new, key));
+            let own = old.iter().filter(|it| is_own(&it.0.1));
+            let own = own.filter_map(|(place, values)| {
+                let (was, is) = (of(values, place, key), {
+                    let same = new.iter().find(|it| it.0 == *place);
+                    same.and_then(|(place, values)| of(values, place, key))
+                });
+                (was != is).then_some((was, is))
+            });
+            let fresh = new
+                .iter()
+                .filter(|it| is_own(&it.0.1) && !before.contains(it.0));
+            let fresh = fresh.filter_map(|(place, values)| {
+                let is = of(values, place, key)?;
+                Some((None, Some(is)))
+            });
+            let own: Vec<_> = own.chain(fresh).collect();
+            if !own.is_empty() || !is_same(&before_it, &after_it) {
+                settings.push(Setting {
+                    key: key.clone(),
+                    before: before_it,
+                    after: after_it,
+                    own,
+                });
+            }
+        }
+        settings
+    }
+
+    /// The options of which places that went say otherwise than those that came.
+    fn find_differing(&self, gone: &[&Place], came: &[&Place]) -> Vec<Key> {
+        let all = |is_new, places: &[&Place]| {
+            let mut all = Values::new();
+            for place in places {
+                for (key, values) in self.texts.values(is_new, &place.1).iter() {
+                    let key = (key.0.clone().or_else(|| place.0.clone()), key.1.clone());
+                    all.entry(key).or_default().extend(values.iter().cloned());
+                }
+            }
+            all
+        };
+        let (old, new) = (all(false, gone), all(true, came));
+        let keys: BTreeSet<&Key> = old.keys().chain(new.keys()).collect();
+        let differs = |key: &&&Key| match (old.get(**key), new.get(**key)) {
+            (Some(old), Some(new)) => {
+                old.len() != new.len() || !old.iter().all(|it| new.contains(it))
+            }
+            _ => true,
+        };
+        keys.iter()
+            .filter(differs)
+            .map(|key| (*key).clone())
+            .collect()
+    }
+
+    /// The places that may say something of some options, each with what it says.
+    fn saying<'p>(
+        &self,
+        keys: &[Key],
+        places: &'p BTreeSet<Place>,
+        is_new: &dyn Fn(&Place) -> bool,
+    ) -> Vec<(&'p Place, Arc<Values>)> {
+        let said = places.iter().filter_map(|place| {
+            let is_new = is_new(place);
+            let may = |key: &Key| {
+                // Old texts have another prefix then.
+                self.texts.renamed.is_some()
+                    || key
+                        .1
+                        .iter()
+                        .all(|name| self.texts.holds(is_new, &place.1, name))
+            };
+            let values = keys
+                .iter()
+                .any(may)
+                .then(|| self.texts.values(is_new, &place.1));
+            Some((place, values?))
+        });
+        said.collect()
     }
 
     fn line(&self, feature: &Feature, is_on: bool, after: &BTreeSet<Place>) -> Line {
@@ -307,4 +450,41 @@ impl<'a> Effects<'a> {
                 .collect()
         }
     }
+}
+
+/// The user whose file a path is.
+fn user_of(path: &str) -> Option<&str> {
+    path.strip_prefix("users/")?.split('/').next()
+}
+
+/// What a place says of an option.
+fn of(values: &Values, (home, _): &Place, key: &Key) -> Option<Vec<Value>> {
+    match home {
+        Some(home) if key.0.as_ref() == Some(home) => values.get(&(None, key.1.clone())).cloned(),
+        Some(_) => None,
+        None => values.get(key).cloned(),
+    }
+}
+
+/// What holds of an option by all that places say of it.
+fn holding(places: &[(&Place, Arc<Values>)], key: &Key) -> Vec<Value> {
+    let said = places.iter();
+    let said = said.filter_map(|(place, values)| of(values, place, key));
+    merged(said.flatten().collect())
+}
+
+/// Whether definitions come to the same, whatever files they stand in.
+fn is_same(old: &[Value], new: &[Value]) -> bool {
+    let has = |all: &[Value], it: &Value| {
+        all.iter().any(|other| {
+            let is_list = match (&it.list, &other.list) {
+                (Some(a), Some(b)) => {
+                    a.iter().all(|item| b.contains(item)) && b.iter().all(|item| a.contains(item))
+                }
+                _ => unwrapped(&it.code) == unwrapped(&other.code),
+            };
+            is_list && it.conditions == other.conditions
+        })
+    };
+    old.iter().all(|it| has(new, it)) && new.iter().all(|it| has(old, it))
 }
