@@ -1113,7 +1113,7 @@ fn is_ports(list: &str) -> bool {
 }
 
 fn shown(path: &[String]) -> String {
-    let names: Vec<String> = path.iter().map(|name| nix::attr_name(name)).collect();
+    let names: Vec<_> = path.iter().map(|name| nix::attr_name(name)).collect();
     names.join(".")
 }
 

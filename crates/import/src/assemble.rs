@@ -749,7 +749,7 @@ pub(crate) fn standing_alone(eval: &Eval<'_>, env: &Env, inner: &str) -> Result<
             None => known.insert(name.clone(), meaning),
         };
         let input = |path: &[String]| {
-            let parts: Vec<String> = path.iter().map(|part| nix::attr_name(part)).collect();
+            let parts: Vec<_> = path.iter().map(|part| nix::attr_name(part)).collect();
             parts.join(".")
         };
         match eval.force(&slot) {

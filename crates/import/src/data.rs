@@ -73,7 +73,7 @@ impl Reader<'_, '_> {
             Value::Attrs(attrs, _) => {
                 let entries: Result<Vec<(String, Yaml)>, String> = attrs
                     .iter()
-                    .map(|(name, slot)| Ok((nix::attr_name(name), self.slot(slot)?)))
+                    .map(|(name, slot)| Ok((nix::attr_name(name).into_owned(), self.slot(slot)?)))
                     .collect();
                 match entries {
                     Ok(entries) => Yaml::Map(entries),
@@ -181,7 +181,7 @@ impl Reader<'_, '_> {
 
 /// `config.a.b` where the file wrote it by a name of its own.
 fn named(path: &[String]) -> Yaml {
-    let parts: Vec<String> = path.iter().map(|part| nix::attr_name(part)).collect();
+    let parts: Vec<_> = path.iter().map(|part| nix::attr_name(part)).collect();
     Yaml::Word("nix", parts.join("."))
 }
 

@@ -1319,7 +1319,7 @@ pub(crate) fn inputs(
         let lines: Vec<String> = paths
             .iter()
             .map(|path| {
-                let parts: Vec<String> = path.iter().map(|part| nix::attr_name(part)).collect();
+                let parts: Vec<_> = path.iter().map(|part| nix::attr_name(part)).collect();
                 format!("{}\n", parts.join("."))
             })
             .collect();

@@ -834,7 +834,7 @@ fn differ(theirs: &Node, ours: &Node, path: &mut Vec<String>, found: &mut Vec<St
         path.push(if key == ORDER {
             key.clone()
         } else {
-            nix::attr_name(key)
+            nix::attr_name(key).into_owned()
         });
         match (theirs.get(key), ours.get(key)) {
             (Some(theirs), Some(ours)) => differ(theirs, ours, path, found),

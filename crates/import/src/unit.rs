@@ -377,7 +377,7 @@ fn entry(
             {
                 let depth = path.len();
                 for (path, value) in flat(&path, entries).unwrap_or_default() {
-                    let parts: Vec<String> = path.iter().map(|part| nix::attr_name(part)).collect();
+                    let parts: Vec<_> = path.iter().map(|part| nix::attr_name(part)).collect();
                     let below = parts[depth..].join(".");
                     push(
                         result,

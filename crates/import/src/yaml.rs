@@ -384,7 +384,7 @@ pub(crate) fn tree<'a>(leaves: impl IntoIterator<Item = (&'a [String], Yaml)>) -
             let Some(mut inner) = level.inner.get(name) else {
                 continue;
             };
-            let mut key = nix::attr_name(name);
+            let mut key = nix::attr_name(name).into_owned();
             while let ([only], None) = (inner.names.as_slice(), &inner.leaf) {
                 let Some(next) = inner.inner.get(only) else {
                     break;

@@ -759,11 +759,10 @@ fn step_in_index<'a>(
     name: Option<&str>,
     found: &mut Vec<Spot<'a>>,
 ) {
-    let segment = |name: &str| match name {
-        ELEMENT => ELEMENT.to_owned(),
-        name => nix::attr_name(name),
-    };
-    let child = name.and_then(|name| options.child(place, &segment(name)));
+    let child = name.and_then(|name| match name {
+        ELEMENT => options.child(place, ELEMENT),
+        name => options.child(place, &nix::attr_name(name)),
+    });
     let element = options.named(place);
     found.extend(child.map(|place| Spot::Index(options, place)));
     found.extend(element.map(|place| Spot::Index(options, place)));

@@ -1,5 +1,6 @@
 //! Attribute names and paths.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,11 +22,11 @@ pub fn is_identifier(text: &str) -> bool {
 }
 
 /// One attribute name as Nix writes it, quoted if it has to be.
-pub fn attr_name(name: &str) -> String {
+pub fn attr_name(name: &str) -> Cow<'_, str> {
     if is_identifier(name) {
-        name.to_owned()
+        Cow::Borrowed(name)
     } else {
-        string(name)
+        Cow::Owned(string(name))
     }
 }
 

@@ -170,7 +170,7 @@ fn write_binding(
     value: &Value,
     depth: usize,
 ) -> Result<(), RenderError> {
-    let mut path = attr_name(without_nul(name)?);
+    let mut path = attr_name(without_nul(name)?).into_owned();
     let mut value = value;
     let mut depth = depth + 1;
     loop {

@@ -93,12 +93,15 @@ pub(crate) fn environment() -> Result<Environment<'static>, Error> {
 
 /// Writes code as it is and anything else as a Nix literal.
 fn write(output: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    let code = match value.as_str() {
-        Some(code) if value.is_safe() => code.to_owned(),
-        _ => nix::render(&literal(value)?)
-            .map_err(|error| Error::new(ErrorKind::BadEscape, error.to_string()))?,
+    let written = match value.as_str() {
+        Some(code) if value.is_safe() => output.write_str(code),
+        _ => {
+            let code = nix::render(&literal(value)?)
+                .map_err(|error| Error::new(ErrorKind::BadEscape, error.to_string()))?;
+            output.write_str(&code)
+        }
     };
-    output.write_str(&code).map_err(Error::from)
+    written.map_err(Error::from)
 }
 
 /// A template's value as data.

@@ -239,7 +239,7 @@ fn is_code(value: &Value) -> bool {
 }
 
 fn write_binding(code: &mut String, name: &str, node: &Node<'_>, order: Order<'_>) -> Result<()> {
-    let mut path = attr_name(name);
+    let mut path = attr_name(name).into_owned();
     let mut last: Option<&str> = None;
     let mut node = node;
     let mut comments: Vec<&str> = Vec::new();

@@ -219,7 +219,7 @@ fn template(
     env.set_formatter(write_nix);
     let namespace = world.namespace.clone();
     let path = move |feature: &str| {
-        let parts: Vec<String> = std::iter::once(namespace.as_str())
+        let parts: Vec<_> = std::iter::once(namespace.as_str())
             .chain(feature.splitn(2, '.'))
             .map(nix::attr_name)
             .collect();

@@ -396,20 +396,21 @@ pub(crate) fn packages(
 }
 
 /// Puts definitions of equal paths together: lists append.
-pub(crate) fn combined(definitions: Vec<Definition>) -> Vec<Definition> {
-    let mut result: BTreeMap<AttrPath, Definition> = BTreeMap::new();
-    for definition in definitions {
-        let Some(below) = result.remove(&definition.path) else {
-            result.insert(definition.path.clone(), definition);
+pub(crate) fn combined(mut definitions: Vec<Definition>) -> Vec<Definition> {
+    // Those of one path keep their order, which is that of the layers.
+    definitions.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut result: Vec<Definition> = Vec::with_capacity(definitions.len());
+    for mut definition in definitions {
+        let Some(below) = result.pop_if(|below| below.path == definition.path) else {
+            result.push(definition);
             continue;
         };
-        let mut joined = definition;
-        joined.over.insert(0, below.origin.clone());
-        joined.over.extend(below.over);
-        joined.value = join(below.value, joined.value);
-        result.insert(joined.path.clone(), joined);
+        definition.over.insert(0, below.origin);
+        definition.over.extend(below.over);
+        definition.value = join(below.value, definition.value);
+        result.push(definition);
     }
-    result.into_values().collect()
+    result
 }
 
 fn join(lower: nix::Value, upper: nix::Value) -> nix::Value {

@@ -429,6 +429,9 @@ fn settings_of_disks(
         let [first, point, rest @ ..] = definition.path.0.as_slice() else {
             continue;
         };
+        if first != "fileSystems" {
+            continue;
+        }
         let word = |name: &str| matches!(name, "device" | "fsType" | "label");
         let defined = match (rest, &definition.value) {
             ([], nix::Value::Attrs(values)) => values
@@ -441,7 +444,7 @@ fn settings_of_disks(
             .disks
             .iter()
             .find(|(_, disk)| crate::disks::mount_points(disk).contains(&point.as_str()));
-        if let (true, "fileSystems", Some((name, disk))) = (defined, first.as_str(), layout)
+        if let (true, Some((name, disk))) = (defined, layout)
             && told.insert(point)
         {
             d.push(
@@ -457,14 +460,8 @@ fn settings_of_disks(
     }
     // Booting from what was in memory: all of it has to fit.
     let resumes = definitions().find(|x| {
-        let path = x.path.0.iter().map(String::as_str).collect::<Vec<_>>();
-        match path.as_slice() {
-            ["boot", "resumeDevice"] => true,
-            ["boot", "kernelParams"] => {
-                nix::render(&x.value).is_ok_and(|text| text.contains("\"resume="))
-            }
-            _ => false,
-        }
+        let says = || nix::render(&x.value).is_ok_and(|text| text.contains("\"resume="));
+        x.path.0 == ["boot", "resumeDevice"] || x.path.0 == ["boot", "kernelParams"] && says()
     });
     let by_settings = definitions().any(|x| x.path.0.first().is_some_and(|p| p == "swapDevices"));
     let swap: Option<u64> = host.disks.values().map(crate::disks::swap).sum();

@@ -50,6 +50,11 @@ pub(super) fn settings_elsewhere<'s>(
     d: &mut Diagnostics,
 ) {
     for setting in settings {
+        let first = setting.path.0.first().map(String::as_str);
+        let is_near = |key: &str| key.split('.').next() == first;
+        if first != Some(&world.namespace) && !own_keys.iter().any(|(key, _)| is_near(key)) {
+            continue;
+        }
         let path = setting.path.to_string();
         if setting.path.0.first() == Some(&world.namespace) && setting.path.0.len() > 1 {
             d.push(

@@ -267,11 +267,11 @@ fn of_line(
 }
 
 fn words(path: &[String]) -> String {
-    let words: Vec<String> = path
+    let words: Vec<_> = path
         .iter()
         .map(|name| {
             if name.starts_with("${") {
-                name.clone()
+                name.into()
             } else {
                 nix::attr_name(name)
             }
