@@ -360,6 +360,8 @@ codes! {
         "The tags are listed in the documentation of the spec language.";
     "unknown-template": "a template that is not defined",
         "Templates are defined in the section `templates`.";
+    "unknown-time-zone": "a time zone that is not among those that gen knows",
+        "NixOS takes every text for a time zone, and a machine with one that is none is in UTC, without a word. The names are those of the IANA database that gen was built with; what is no misspelt name of those and could be a newer one is only warned of.";
     "unknown-type": "an option type that does not exist",
         "The types are listed in the documentation of the spec language.";
     "unknown-user": "a user that is not defined",

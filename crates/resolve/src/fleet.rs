@@ -21,7 +21,7 @@ use crate::user::OnHost;
 use crate::world::World;
 use crate::{
     assets, body, deploy, image, inputs, microvm, packages, profile, programs, secrets, tasks,
-    template, types, user,
+    template, time_zone, types, user,
 };
 
 /// Resolves everything.
@@ -746,7 +746,7 @@ fn shared(world: &World<'_>, uses: &mut Uses, d: &mut Diagnostics) -> Fleet {
     };
     text("networking.domain", &spec.domain);
     if let Some(zone) = &spec.locale.time_zone {
-        check_time_zone(zone, d);
+        time_zone::check(&zone.value, zone.span, d);
     }
     text("time.timeZone", &spec.locale.time_zone);
     text("i18n.defaultLocale", &spec.locale.language);
@@ -1000,27 +1000,6 @@ fn is_official(cache: &spec::ast::Cache) -> bool {
     let url = cache.url.value.split('?').next().unwrap_or_default();
     url.trim_end_matches('/') == "https://cache.nixos.org"
         && cache.key.value == "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
-}
-
-/// Time zones are files, and without the right one a machine is in UTC, without a word.
-fn check_time_zone(zone: &spec::ast::Text, d: &mut Diagnostics) {
-    let is_part = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_uppercase())
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+'))
-    };
-    // Old names, such as `localtime`, are not of this shape and no zones of a place.
-    if !zone.value.split('/').all(is_part) {
-        d.push(
-            Diagnostic::error(
-                "bad-value",
-                zone.span,
-                format!("`{}` is not a time zone", zone.value),
-            )
-            .help("such as `Europe/London` or `UTC`; `timedatectl list-timezones` lists them"),
-        );
-    }
 }
 
 /// Hosts must not share an address.

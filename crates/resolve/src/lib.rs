@@ -37,6 +37,7 @@ mod summary;
 mod table;
 mod tasks;
 mod template;
+mod time_zone;
 mod types;
 mod unique;
 mod user;

@@ -101,6 +101,9 @@ pub(crate) fn setting(
     uses: &mut Uses,
     d: &mut Diagnostics,
 ) -> nix::Value {
+    if !place.home {
+        crate::time_zone::check_setting(setting, d);
+    }
     let before = uses.secrets.len();
     let value = lower(world, place, &setting.value, uses, d);
     let parts: Vec<&str> = setting.path.0.iter().map(String::as_str).collect();
