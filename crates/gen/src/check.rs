@@ -245,6 +245,7 @@ fn policy(tree: &FileTree, fleet: &Fleet, files: &[File<'_>]) -> Policy {
         unfree: fleet.unfree.clone(),
         insecure: fleet.insecure.clone(),
         added: added.filter(|_| !has_foreign),
+        unlisted: fleet.unlisted_packages.clone(),
         pinned: fleet
             .pins
             .iter()

@@ -47,6 +47,8 @@ pub struct Policy {
     pub insecure: BTreeSet<String>,
     /// Packages that overlays add; `None` if they cannot be read off.
     pub added: Option<BTreeSet<String>>,
+    /// Packages that the fleet has files of, and no package set gets.
+    pub unlisted: BTreeSet<String>,
     /// Packages that come from another set: name → what it is called there.
     pub pinned: BTreeMap<String, Vec<String>>,
     /// Whether hosts of `x86_64-linux`, for which the facts hold, use the module.
@@ -260,7 +262,11 @@ fn refusal(reference: &Reference, packages: &Packages, policy: &Policy) -> Optio
             let name = reference.path[..depth.min(reference.path.len())].join(".");
             let message = format!("there is no package `{name}`");
             let mut diagnostic = Diagnostic::error("package-unknown", None, message);
-            if let Some(near) = packages.closest(&reference.path) {
+            if policy.unlisted.contains(first) {
+                diagnostic = diagnostic.help(format!(
+                    "`packages/{first}` is not listed in `fleet.packages.own`"
+                ));
+            } else if let Some(near) = packages.closest(&reference.path) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }
             return Some(diagnostic);
@@ -396,6 +402,7 @@ mod tests {
         let policy = Policy {
             unfree: ["1password".to_owned()].into(),
             added: Some(["mine".to_owned()].into()),
+            unlisted: ["helo2".to_owned()].into(),
             is_x86: true,
             ..Policy::default()
         };
@@ -407,6 +414,10 @@ mod tests {
             ("pkgs.python3Packages.numpy", &[]),
             ("pkgs.lib.x", &[]),
             ("pkgs.helo", &["package-unknown: did you mean `hello`?"]),
+            (
+                "pkgs.helo2",
+                &["package-unknown: `packages/helo2` is not listed in `fleet.packages.own`"],
+            ),
             (
                 "pkgs.requests",
                 &["package-unknown: did you mean `python3Packages.requests`?"],

@@ -112,6 +112,8 @@ pub struct Fleet {
     pub unstable: bool,
     /// Whether hand-written modules get the flake's `inputs`.
     pub passes_inputs: bool,
+    /// Folders of packages that are not listed, so that there are no packages of these names.
+    pub unlisted_packages: BTreeSet<String>,
     /// Unfree packages allowed everywhere.
     pub unfree: BTreeSet<String>,
     /// Insecure packages allowed everywhere.

@@ -189,7 +189,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     secrets::check_files(world, &fleet, d);
     fleet.programs = programs::folders(&uses);
     packages::names(world, &fleet, d);
-    packages::unlisted(world, &fleet, d);
+    fleet.unlisted_packages = packages::unlisted(world, &fleet, d);
     fleet.program_files = programs::files(&uses);
     (fleet, problems)
 }

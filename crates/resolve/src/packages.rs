@@ -183,8 +183,9 @@ pub(crate) fn inputs(
     used
 }
 
-/// Packages below `packages` that no package set gets.
-pub(crate) fn unlisted(world: &World<'_>, fleet: &Fleet, d: &mut Diagnostics) {
+/// Packages below `packages` that no package set gets, which are reported.
+pub(crate) fn unlisted(world: &World<'_>, fleet: &Fleet, d: &mut Diagnostics) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
     let used: BTreeSet<&String> = fleet.assets.values().collect();
     for path in world.around.assets.keys() {
         let mut parts = path.split('/');
@@ -206,8 +207,10 @@ pub(crate) fn unlisted(world: &World<'_>, fleet: &Fleet, d: &mut Diagnostics) {
                     "list it: `fleet.packages.own: {{ {name}: packages/{name} }}`"
                 )),
             );
+            found.insert(name.to_owned());
         }
     }
+    found
 }
 
 /// Own packages are packages of the flake, beside guests, images, installers and programs.
