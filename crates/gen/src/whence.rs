@@ -471,6 +471,7 @@ impl<'a> Whence<'a> {
                 causes.push(self.cause(Role::Reads, &layer, origin.span));
             }
         }
+        causes.extend(self.options_read(expression, host));
         // Machines that the value names.
         if expression.contains("hosts") || expression.contains("fleet.metrics") {
             let code = self.code.clone();
@@ -495,6 +496,58 @@ impl<'a> Whence<'a> {
             }
         }
         causes
+    }
+
+    /// Where options were set that an expression asks of machines, as far as those can be known: of the
+    /// machine itself, or of another one where the value has what stands there.
+    fn options_read(&self, expression: &str, host: &'a Host) -> Vec<Cause> {
+        let fleet = self.fleet;
+        let calls = options_of(expression);
+        let has = |host: &Host, feature: &str| host.enabled.contains_key(feature);
+        let is_own = |call: &OptionOf<'_>| call.of == Asked::Own && has(host, call.feature);
+        let mut causes = Vec::new();
+        for call in &calls {
+            let other = match call.of {
+                Asked::Own => Some(host),
+                Asked::FirstWith(feature) => fleet.hosts.values().find(|it| has(it, feature)),
+                Asked::Named(name) => fleet.hosts.get(name),
+            };
+            let Some(other) = other else {
+                continue;
+            };
+            let enabled = other.enabled.get(call.feature);
+            let Some(given) = enabled.and_then(|it| it.options.get(call.option)) else {
+                continue;
+            };
+            if matches!(given.origin.layer, Layer::Default(_) | Layer::Derived(_)) {
+                continue;
+            }
+            // An expression that asks the machine itself asks another one where that has no answer.
+            let same = |own: &OptionOf<'_>| {
+                is_own(own) && (own.feature, own.option) == (call.feature, call.option)
+            };
+            let is_elsewhere = other.name != host.name;
+            if is_elsewhere && (calls.iter().any(same) || !self.holds(&given.value)) {
+                continue;
+            }
+            let by = origin::layer(&given.origin.layer, fleet);
+            let option = format!("{}.{}", call.feature, call.option);
+            let layer = format!("`{option}` of {}, set by {by}", other.name);
+            causes.push(self.cause(Role::Reads, &layer, given.origin.span));
+        }
+        causes
+    }
+
+    /// Whether the code that is asked about holds a text or a number of a value.
+    fn holds(&self, value: &nix::Value) -> bool {
+        match value {
+            nix::Value::Str(text) => !text.is_empty() && stands_in(&self.code, text),
+            nix::Value::Int(number) => stands_in(&self.code, &number.to_string()),
+            nix::Value::List(items) => items.iter().any(|item| self.holds(item)),
+            nix::Value::Attrs(attrs) => attrs.values().any(|value| self.holds(value)),
+            nix::Value::Commented(_, inner) | nix::Value::Apply(_, inner) => self.holds(inner),
+            _ => false,
+        }
     }
 
     /// The section of the spec that a machine is described in.
@@ -1646,6 +1699,89 @@ fn reads_of(expression: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// An option that an expression asks of a machine: `fleet.option(host.name, 'ai.ollama', 'port')`.
+#[derive(Debug, PartialEq)]
+struct OptionOf<'e> {
+    of: Asked<'e>,
+    feature: &'e str,
+    option: &'e str,
+}
+
+/// The machine of which an expression asks.
+#[derive(Debug, PartialEq)]
+enum Asked<'e> {
+    /// The one that it is evaluated for.
+    Own,
+    /// `(fleet.hosts_with('ai.ollama') | first).name`.
+    FirstWith(&'e str),
+    Named(&'e str),
+}
+
+/// The options that an expression asks of machines, where its text alone tells which.
+fn options_of(expression: &str) -> Vec<OptionOf<'_>> {
+    let calls = expression.split("fleet.option(").skip(1);
+    calls
+        .filter_map(|rest| match arguments(rest)?.as_slice() {
+            [of, feature, option] => Some(OptionOf {
+                of: asked(of)?,
+                feature: quoted(feature)?,
+                option: quoted(option)?,
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The arguments of a call, of the text after the bracket that opens them.
+fn arguments(text: &str) -> Option<Vec<&str>> {
+    let (mut depth, mut start, mut inside) = (0, 0, None);
+    let mut found = Vec::new();
+    for (at, c) in text.char_indices() {
+        match (inside, c) {
+            (Some(quote), _) if c == quote => inside = None,
+            (None, '"' | '\'') => inside = Some(c),
+            (None, '(' | '[') => depth += 1,
+            (None, ')') if depth == 0 => {
+                found.push(text[start..at].trim());
+                return Some(found);
+            }
+            (None, ')' | ']') => depth -= 1,
+            (None, ',') if depth == 0 => {
+                found.push(text[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn asked(text: &str) -> Option<Asked<'_>> {
+    if text == "host.name" {
+        return Some(Asked::Own);
+    }
+    let Some((before, rest)) = text.split_once("fleet.hosts_with(") else {
+        return quoted(text).map(Asked::Named);
+    };
+    let (feature, rest) = rest.split_once(')')?;
+    let rest: String = rest.split_whitespace().collect();
+    let is_first = matches!(
+        (before.trim(), rest.as_str()),
+        ("(", "|first).name") | ("", "[0].name")
+    );
+    quoted(feature.trim())
+        .filter(|_| is_first)
+        .map(Asked::FirstWith)
+}
+
+/// What stands between quotes, which YAML may double, and is all of a text.
+fn quoted(text: &str) -> Option<&str> {
+    const QUOTES: [char; 2] = ['"', '\''];
+    let inner = text.trim_matches(QUOTES);
+    let is_whole = text.starts_with(QUOTES) && text.ends_with(QUOTES);
+    (is_whole && !inner.is_empty() && !inner.contains(['"', '\'', '\\'])).then_some(inner)
+}
+
 /// The pieces of an expression between quotes of any kind, its own in YAML among them: what is a text
 /// and what is not, the caller tells.
 fn pieces(expression: &str) -> BTreeSet<&str> {
@@ -1703,4 +1839,34 @@ fn dedup(causes: Vec<Cause>) -> Vec<Cause> {
     }
     kept.sort_by_key(|cause| cause.role);
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_expressions_ask_for() {
+        let of = |of, feature, option| OptionOf {
+            of,
+            feature,
+            option,
+        };
+        let text = "fleet.option(host.name, 'a.b', 'c') if x else fleet.option((fleet.hosts_with('a.b')\n | first).name, \"a.b\", ''d'') ~ fleet.option('h', 'a.b', 'e')";
+        let found = [
+            of(Asked::Own, "a.b", "c"),
+            of(Asked::FirstWith("a.b"), "a.b", "d"),
+            of(Asked::Named("h"), "a.b", "e"),
+        ];
+        assert_eq!(options_of(text), found);
+        // Of whom is computed, or what.
+        for text in [
+            "[fleet.option(h.name, 'a.b', 'c') for h in fleet.hosts]",
+            "fleet.option((fleet.hosts_with('a.b') | last).name, 'a.b', 'c')",
+            "fleet.option(host.name, 'a.' ~ x, 'c')",
+            "fleet.option(host.name, 'a.b', 'c'",
+        ] {
+            assert_eq!(options_of(text), [], "{text}");
+        }
+    }
 }

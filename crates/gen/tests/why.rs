@@ -366,6 +366,70 @@ fn options() {
     }
 }
 
+const ASKED: &str = r#"version: 1
+fleet: { name: lab, stateVersion: "25.11", system: x86_64-linux, zones: [lan] }
+hosts:
+  asks:
+    hardware: { cpu: none, platform: lxc }
+    features: { ai: [litellm] }
+  both:
+    hardware: { cpu: none, platform: lxc }
+    features:
+      ai:
+        litellm: true
+        ollama:
+          port: 11500
+  serves:
+    hardware: { cpu: none, platform: lxc }
+    network: { address: 10.0.0.9, zones: { lan: [eth0] } }
+    features:
+      ai:
+        ollama:
+          port: PORT
+          openFirewall: true
+"#;
+
+/// An option that is derived from one of another host, or of the same one.
+#[test]
+fn options_of_other_hosts() {
+    let answer = |spec: &str, host: &str| {
+        let project = Project::empty().file("spec/fleet.yaml", spec);
+        project.run(&[]);
+        let run = project.clean(&["why", host, "ai.litellm.ollamaUrl"]);
+        run.stdout
+    };
+    let line = |wanted: &str| {
+        let at = ASKED.lines().position(|line| line.trim() == wanted);
+        format!("spec/fleet.yaml:{}", at.unwrap() + 1)
+    };
+    let spec = ASKED.replace("PORT", "11600");
+    let own = format!(
+        "reads `ai.ollama.port` of both, set by host both, {}\n",
+        line("port: 11500")
+    );
+    let run = answer(&spec, "both");
+    assert!(run.contains(&own), "{run}");
+    assert!(!run.contains("of serves"), "{run}");
+    // The first host that has it serves nobody else.
+    let run = answer(&spec, "asks");
+    assert!(!run.contains("ai.ollama.port"), "{run}");
+    let alone = spec.replace(
+        "        litellm: true\n        ollama:\n          port: 11500\n",
+        "        litellm: true\n",
+    );
+    let run = answer(&alone, "asks");
+    assert!(run.contains("10.0.0.9:11600"), "{run}");
+    let at = alone.lines().position(|line| line.contains("port: 11600"));
+    let other = format!(
+        "reads `ai.ollama.port` of serves, set by host serves, spec/fleet.yaml:{}\n",
+        at.unwrap() + 1
+    );
+    assert!(run.contains(&other), "{run}");
+    // A default is set nowhere.
+    let run = answer(&alone.replace("          port: 11600\n", ""), "asks");
+    assert!(!run.contains("reads `ai.ollama.port`"), "{run}");
+}
+
 #[test]
 fn options_that_are_not_there() {
     let project = layered();
