@@ -430,6 +430,38 @@ fn options_of_other_hosts() {
     assert!(!run.contains("reads `ai.ollama.port`"), "{run}");
 }
 
+/// Errors elsewhere are reported beside the answer; where they may be about what is asked, there is none.
+#[test]
+fn with_errors_in_the_spec() {
+    let project = layered();
+    let two = "  two:\n    template: base\n";
+    let wrong = project.read("spec/hosts.yaml").replace(
+        two,
+        &format!("{two}    features: {{ web: [sevrer] }}\n    settings: {{ services.caddy.group: 1, services.caddy.group: 2 }}\n"),
+    );
+    project.write("spec/hosts.yaml", wrong);
+    let run = project.run(&["why", "one", "web.server.port"]);
+    assert_eq!(run.code, 1);
+    assert_snapshot!("errors_elsewhere", run);
+    let line = project.read("generated/hosts/one/default.nix");
+    let at = line
+        .lines()
+        .position(|it| it.contains("boot.kernelModules"));
+    let place = format!("generated/hosts/one/default.nix:{}", at.unwrap() + 1);
+    let run = project.run(&["why", &place, "--format", "json"]);
+    assert_eq!(run.code, 1);
+    let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(answer["path"], "boot.kernelModules");
+    assert!(run.stderr.contains("web.sevrer"), "{run}");
+    for args in [
+        ["why", "two", "services.caddy.user"],
+        ["why", "on", "services.caddy"],
+    ] {
+        let run = project.run(&args);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run}");
+    }
+}
+
 #[test]
 fn options_that_are_not_there() {
     let project = layered();

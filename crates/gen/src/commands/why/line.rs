@@ -70,8 +70,8 @@ impl CauseView {
 pub(super) fn run(app: &App, file: &str, line: &str, json: bool) -> anyhow::Result<Status> {
     let target = app.target();
     let path = below(app, file);
-    let generated = match resolved(app, &|_, known| known == path)? {
-        Ok(generated) => generated,
+    let (generated, told) = match resolved(app, &|_, known| known == path)? {
+        Ok(told) => told,
         Err(status) => return Ok(status),
     };
     let shown = target.show(&path);
@@ -81,6 +81,10 @@ pub(super) fn run(app: &App, file: &str, line: &str, json: bool) -> anyhow::Resu
         .and_then(|tree| tree.get(&path))
         .and_then(|file| std::str::from_utf8(&file.bytes).ok())
     else {
+        // It may be what the findings are about.
+        if told != Status::Clean {
+            return Ok(told);
+        }
         return Err(not_generated(app, &path, shown.as_str()));
     };
     let manifest = output::read_manifest(&target)?;
@@ -108,7 +112,7 @@ pub(super) fn run(app: &App, file: &str, line: &str, json: bool) -> anyhow::Resu
     } else {
         console::out(&draw(&answer))?;
     }
-    Ok(Status::Clean)
+    Ok(told)
 }
 
 /// The path below the output folder that an argument names: as a shell completes it, or below the

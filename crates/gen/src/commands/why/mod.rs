@@ -3,14 +3,14 @@
 mod line;
 mod option;
 
-use diag::did_you_mean;
+use diag::{Format, did_you_mean};
 use model::Fleet;
 
 use crate::Generated;
 use crate::behind::machine;
 use crate::cli::App;
 use crate::console;
-use crate::generate::generate_some;
+use crate::generate::{draft_some, generate_some};
 use crate::status::Status;
 
 pub use line::{WhyLine, WhyLines};
@@ -60,12 +60,16 @@ fn of_option(
     json: bool,
 ) -> anyhow::Result<Status> {
     let wanted = |_: &Fleet, path: &str| belongs(path, host);
-    let generated = match resolved(app, &wanted)? {
-        Ok(generated) => generated,
+    let (generated, told) = match resolved(app, &wanted)? {
+        Ok(told) => told,
         Err(status) => return Ok(status),
     };
     let fleet = &generated.fleet;
     if machine(fleet, host).is_none() {
+        // It may be what the findings are about.
+        if told != Status::Clean {
+            return Ok(told);
+        }
         if fleet.retired.iter().any(|retired| retired.as_str() == host) {
             anyhow::bail!("host `{host}` is retired");
         }
@@ -78,20 +82,35 @@ fn of_option(
     let status = option::run(app, &generated, host, option, user, json);
     // Nobody waits until a large fleet is taken apart.
     rayon::spawn(move || drop(generated));
-    status
+    Ok(told.max(status?))
 }
 
-/// Generates the files that are wanted; with findings reported when there are errors.
+/// Generates the files that are wanted. Errors are reported, and what they leave of the fleet is told
+/// nonetheless, where there is something of it.
 fn resolved(
     app: &App,
     wanted: &(dyn Fn(&Fleet, &str) -> bool + Sync),
-) -> anyhow::Result<Result<Generated, Status>> {
-    let generated = generate_some(app.load()?, wanted);
+) -> anyhow::Result<Result<(Generated, Status), Status>> {
+    let mut generated = generate_some(app.load()?, wanted);
     if generated.tree.is_some() {
-        return Ok(Ok(generated));
+        return Ok(Ok((generated, Status::Clean)));
     }
-    console::report(app.format, &generated.diagnostics, &generated.sources)?;
-    Ok(Err(Status::of(&generated.diagnostics)))
+    let fleet = &generated.fleet;
+    if fleet.machines().next().is_some() {
+        generated.tree = draft_some(fleet, &generated.assets, wanted);
+    }
+    // The answer has standard output for itself.
+    let format = generated
+        .tree
+        .as_ref()
+        .map_or(app.format, |_| Format::Human);
+    console::report(format, &generated.diagnostics, &generated.sources)?;
+    let status = Status::of(&generated.diagnostics);
+    Ok(if generated.tree.is_some() {
+        Ok((generated, status))
+    } else {
+        Err(status)
+    })
 }
 
 /// Whether a file can belong to a machine: it is not one of another machine.

@@ -147,6 +147,10 @@ pub(super) fn run(
     let mut whence = Whence::new(generated).of_host(host, user.as_deref());
     let mut answer = machine.answer(&mut whence, &path, user.as_deref());
     let is_set = !(answer.chain.is_empty() && answer.below.is_empty());
+    // What sets it may be what the findings are about.
+    if !is_set && generated.diagnostics.has_errors() {
+        return Ok(Status::Findings);
+    }
     let index = match app.index_folder() {
         Some(_) if !is_set || app.index.is_some() => app.load_index().transpose()?,
         _ => None,
