@@ -349,21 +349,23 @@ impl Builder {
         }
         let disks: Vec<&str> = host.disks.keys().map(String::as_str).collect();
         add("disks", Some(disks.join(", ")));
-        let ports: BTreeSet<(u16, u16)> = host
-            .ports
-            .iter()
-            .map(|port| match port.numbers {
+        let mut ports: BTreeMap<(u16, u16), BTreeSet<&str>> = BTreeMap::new();
+        for port in &host.ports {
+            let numbers = match port.numbers {
                 model::PortNumbers::One(one) => (one, one),
                 model::PortNumbers::Range(from, to) => (from, to),
-            })
-            .collect();
+            };
+            ports.entry(numbers).or_default().insert(&port.zone);
+        }
         let ports: Vec<String> = ports
             .iter()
-            .map(|(from, to)| {
+            .map(|((from, to), zones)| {
+                let zones: Vec<&str> = zones.iter().copied().collect();
+                let zones = zones.join(" and ");
                 if from == to {
-                    from.to_string()
+                    format!("{from} in {zones}")
                 } else {
-                    format!("{from}–{to}")
+                    format!("{from}–{to} in {zones}")
                 }
             })
             .collect();

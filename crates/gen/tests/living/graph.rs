@@ -37,6 +37,29 @@ fn mermaid_and_dot() {
     assert_snapshot!("graph_broken", project.run(&["graph"]));
 }
 
+/// The zones that a host chose for a feature, in place of those of the feature.
+#[test]
+fn zones_of_open_ports() {
+    let project = project();
+    let facts = |spec: &str| {
+        project.write("spec/fleet.yaml", spec);
+        project.clean(&["graph", "--as", "html"]).stdout
+    };
+    let fleet = project.read("spec/fleet.yaml");
+    let page = facts(&fleet);
+    assert!(page.contains(r#"["open ports","8081 in lan"]"#), "{page}");
+    let hosts = project.read("spec/hosts.yaml").replace(
+        "zones: { lan: [eth0] } }",
+        "zones: { lan: [eth0], vpn: [wg0], far: [wg1] }, open: { web.server: [vpn, far] } }",
+    );
+    project.write("spec/hosts.yaml", hosts);
+    let page = facts(&fleet.replace("zones: [lan]", "zones: [lan, vpn, far]"));
+    assert!(
+        page.contains(r#"["open ports","8081 in far and vpn"]"#),
+        "{page}"
+    );
+}
+
 #[test]
 fn graphviz_draws_it() {
     let Some(dot) = tool(&["dot"]) else { return };
