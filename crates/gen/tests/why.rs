@@ -462,6 +462,34 @@ fn with_errors_in_the_spec() {
     }
 }
 
+/// A set and an attribute in it are put together; two literals must agree.
+#[test]
+fn options_in_sets() {
+    let project = Project::empty()
+        .file(
+            "spec/fleet.yaml",
+            "fleet: { name: lab, stateVersion: \"25.11\", system: x86_64-linux, modules: [nix/own.nix, nix/other.nix] }\nhosts: { one: { hardware: { cpu: none, platform: lxc } } }\n",
+        )
+        .file(
+            "spec/nix/own.nix",
+            "{ lib, ... }:\n{\n  services.caddy.globals = lib.genAttrs [ \"a\" \"b\" ] (name: name);\n  networking.search = [ \"example.org\" ];\n  networking.domain = \"example.org\";\n}\n",
+        )
+        .file(
+            "spec/nix/other.nix",
+            "{\n  services.caddy.globals.b = \"c\";\n  networking.domain = \"example.org\";\n}\n",
+        );
+    project.clean(&[]);
+    for (name, option) in [
+        ("in_a_set", "services.caddy.globals.b"),
+        ("that_agree", "networking.domain"),
+    ] {
+        assert_snapshot!(
+            format!("option_{name}"),
+            project.clean(&["why", "one", option])
+        );
+    }
+}
+
 #[test]
 fn options_that_are_not_there() {
     let project = layered();

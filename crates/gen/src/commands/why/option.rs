@@ -580,10 +580,16 @@ fn decide(steps: &mut [Step], merges: &[bool]) {
         .filter(|step| sure(step) && step.priority != best)
         .filter_map(|step| step.priority)
         .min();
-    let winners = steps
+    let is_winner = |step: &&Step| sure(step) && step.priority == best;
+    let winners = steps.iter().filter(is_winner).count();
+    // What is said of a set above the option is put together with what is said of the option.
+    let sets: Vec<&str> = steps
         .iter()
-        .filter(|step| sure(step) && step.priority == best)
-        .count();
+        .filter(is_winner)
+        .filter_map(|step| step.path.as_deref())
+        .collect();
+    let above = sets.join("` and `");
+    let direct = winners - sets.len();
     let others = steps.len() - 1.min(steps.len());
     for (step, merged) in steps.iter_mut().zip(merges) {
         let own = step.priority.map_or_else(
@@ -614,7 +620,13 @@ fn decide(steps: &mut [Step], merges: &[bool]) {
                 step.verdict = Verdict::Merges;
                 "put together with the others of the same priority".to_owned()
             }
-            _ if winners > 1 => format!("several set it as {own}; they must agree"),
+            _ if winners > 1 && step.path.is_some() => {
+                step.verdict = Verdict::Merges;
+                "a set that it stands in, put together with the others of the same priority"
+                    .to_owned()
+            }
+            _ if direct > 1 => format!("several set it as {own}; they must agree"),
+            _ if winners > 1 => format!("{own}, put together with what `{above}` holds"),
             _ if others == 0 => match step.priority {
                 Some(OPTION_DEFAULT) => "nothing sets it: its default".to_owned(),
                 _ => format!("nothing else sets it; it is {own}"),
@@ -691,6 +703,8 @@ fn value_of(steps: &[Step]) -> Option<String> {
                 step.verdict == Verdict::Conditional && step.priority <= winner.priority
                     || step.verdict == Verdict::Undecided
                     || step.verdict == Verdict::Wins && step.value != winner.value
+                    // Code may hold the option too.
+                    || step.verdict == Verdict::Merges && step.path.is_some() && step.value != "{ }"
             }) {
                 return None;
             }
