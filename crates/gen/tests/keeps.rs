@@ -142,6 +142,38 @@ fn an_ejected_file_without_a_place_is_told() {
 }
 
 #[test]
+fn a_host_that_is_gone_can_be_named() {
+    let project = generated();
+    let gone = support::HOSTS.replace("  one:", "  two:");
+    project.write("spec/hosts.yaml", &gone);
+    for what in ["one", "generated/hosts/one"] {
+        let run = project.run(&["eject", what]);
+        assert_eq!(run.code, 2, "{run}");
+        assert!(
+            run.stderr.contains("put back what it was made for"),
+            "{run}"
+        );
+    }
+    // As it says.
+    project.write("spec/hosts.yaml", support::HOSTS);
+    project.clean(&["eject", "one"]);
+    project.write("spec/hosts.yaml", gone);
+    let run = project.run(&[]);
+    assert!(run.stderr.contains("output-ejected-orphan"), "{run}");
+    let dry = project.clean(&["eject", "one", "--dry-run"]);
+    assert!(dry.stdout.contains("hosts/one/default.nix"), "{dry}");
+    project.clean(&["eject", "one"]);
+    project.clean(&["check"]);
+    assert!(project.path("generated/hosts/one/default.nix").exists());
+    // Nothing knows it now.
+    let run = project.run(&["eject", "one"]);
+    assert!(
+        run.stderr.contains("neither a generated file nor a host"),
+        "{run}"
+    );
+}
+
+#[test]
 fn a_change_elsewhere_blocks_no_ejection() {
     let project = generated();
     project.write("generated/README.md", "x\n");

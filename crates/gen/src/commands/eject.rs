@@ -76,19 +76,27 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
         console::say("nothing was ejected");
         return Ok(Status::of(&diagnostics));
     };
-    let before = kept::plan(&target, &tree, Some(&manifest), &[])?;
-    if before.has_work() || before.is_obstructed() {
-        anyhow::bail!(
-            "`{}` is not what the spec gives; run `gen` first, so that it is clear what is given away",
-            app.out_name()
-        );
-    }
     let hosts: BTreeSet<String> = fleet.hosts.keys().map(ToString::to_string).collect();
     let paths: BTreeSet<String> = if args.all {
         manifest.files.keys().cloned().collect()
     } else {
         chosen(app, &manifest, &hosts, &args.what)?
     };
+    let before = kept::plan(&target, &tree, Some(&manifest), &[])?;
+    if before.has_work() || before.is_obstructed() {
+        let is_gone =
+            |path: &&String| tree.get(path).is_none() && manifest.files.contains_key(*path);
+        if let Some(path) = paths.iter().find(is_gone).filter(|_| !args.all) {
+            anyhow::bail!(
+                "the spec has no place for `{}` any more, and the next run removes it; to keep it, put back what it was made for, eject it, and take that out of the spec again",
+                target.show(path)
+            );
+        }
+        anyhow::bail!(
+            "`{}` is not what the spec gives; run `gen` first, so that it is clear what is given away",
+            app.out_name()
+        );
+    }
     if args.dry_run {
         let list: Vec<String> = paths
             .iter()
@@ -185,6 +193,13 @@ fn chosen(
                 _ => false,
             }
         };
+        // Files of a host stay when it is gone from the spec, once they are the user's.
+        let is_own = |path: &str| {
+            ["hosts/", "installers/"]
+                .iter()
+                .any(|folder| path.starts_with(folder))
+                && of_host(path)
+        };
         let below = |path: &str, wanted: &str| {
             path == wanted
                 || path
@@ -197,7 +212,7 @@ fn chosen(
         let as_path: Vec<&&String> = known.iter().filter(|path| below(path, inner)).collect();
         if !as_path.is_empty() {
             found.extend(as_path.into_iter().map(|path| (*path).clone()));
-        } else if hosts.contains(name) {
+        } else if hosts.contains(name) || known.iter().any(|path| is_own(path)) {
             found.extend(
                 known
                     .iter()
