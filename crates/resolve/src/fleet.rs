@@ -176,6 +176,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
         .assets
         .values()
         .any(|path| assets::takes(path, "inputs", world.around));
+    modules_take_self(world, &fleet, d);
     inputs::resolve(world, &mut fleet, d);
     let ((recipes, own), sources) = rayon::join(
         || {
@@ -705,6 +706,44 @@ fn condition(world: &World<'_>, name: &str, value: &spec::Value, d: &mut Diagnos
                 nix::render(&value).unwrap_or_else(|_| "null".to_owned())
             )
         }
+    }
+}
+
+/// Only hosts of MicroVMs pass the flake to their modules as `self`, and no home gets it.
+///
+/// The modules that a host and its template name are looked at with the host.
+fn modules_take_self(world: &World<'_>, fleet: &Fleet, d: &mut Diagnostics) {
+    let spec = world.spec;
+    let mut check = |modules: &[spec::ast::Text], who: &str| {
+        for module in modules {
+            let Some(path) = assets::tidy(&module.value) else {
+                continue;
+            };
+            if assets::takes(&path, "self", world.around) {
+                d.push(
+                    Diagnostic::error(
+                        "undefined-variable",
+                        module.span,
+                        format!("`{path}` takes `self`, which modules of {who} do not get"),
+                    )
+                    .help("take `inputs` and write `inputs.self`"),
+                );
+            }
+        }
+    };
+    if let Some(item) = &spec.fleet
+        && let Some(machine) = fleet.machines().find(|it| it.microvms.is_empty())
+    {
+        check(&item.value.modules, &format!("`{}`", machine.name));
+    }
+    for profile in spec.profiles.values() {
+        check(&profile.value.modules, "Home Manager");
+    }
+    let on_hosts = (spec.hosts.values()).flat_map(|host| host.value.users.values());
+    let of_templates = (spec.templates.values()).flat_map(|template| template.value.users.values());
+    let homes = (spec.users.values()).map(|user| &user.value.home);
+    for home in homes.chain(on_hosts.chain(of_templates).map(|home| &home.value)) {
+        check(&home.modules, "Home Manager");
     }
 }
 

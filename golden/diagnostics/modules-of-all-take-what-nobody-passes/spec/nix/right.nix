@@ -1,0 +1,8 @@
+{
+  self ? null,
+  inputs,
+  ...
+}:
+{
+  environment.etc.revision.text = inputs.self.rev or "dirty";
+}
