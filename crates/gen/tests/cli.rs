@@ -425,6 +425,49 @@ fn new() {
     );
 }
 
+/// An account of every system is changed where it may be, and no other one can be added.
+#[test]
+fn new_users_of_the_system() {
+    let project = Project::new();
+    project.clean(&["new", "user", "root"]);
+    let file = project.read("spec/users/root.yaml");
+    assert_snapshot!("new_user_root_file", file);
+    // What stands there to be filled in may be said of it.
+    let filled: Vec<String> = file
+        .lines()
+        .map(|line| match line.strip_prefix("    # ") {
+            Some(key) => format!(
+                "    {}",
+                key.replace(
+                    '…',
+                    "C3NzaC1lZDI1NTE5AAAAIHPYbbRSGAPSUwFYPXDUHprguLvsY2D4tuc3HkCIho9v"
+                )
+            ),
+            None => line.to_owned(),
+        })
+        .collect();
+    project.write("spec/users/root.yaml", filled.join("\n"));
+    let hosts = support::HOSTS.replace("{ alice: [] }", "{ alice: [], root: [] }");
+    project.write("spec/hosts.yaml", hosts);
+    project.clean(&[]);
+    assert!(
+        project
+            .read("generated/users/root/default.nix")
+            .contains("shell = pkgs.zsh"),
+    );
+    for name in ["nobody", "sshd", "systemd-network", "nixbld1"] {
+        let run = project.run(&["new", "user", name]);
+        assert_eq!(run.code, 2, "{run}");
+        assert!(
+            run.stderr
+                .contains("an account that the system itself makes"),
+            "{run}"
+        );
+        let file = format!("spec/users/{name}.yaml");
+        assert!(!project.path(&file).exists(), "{name}");
+    }
+}
+
 /// A MicroVM alone, and for hosts whose guests are written in every way that YAML has.
 #[test]
 fn new_vm() {

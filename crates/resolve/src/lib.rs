@@ -53,6 +53,7 @@ use spec::Spec;
 pub use catalogs::{Shared, folder as catalog_folder, share};
 pub use schema::schema_names;
 pub use summary::{FeatureSummary, OptionSummary, PortSummary, feature_summaries};
+pub use user::is_of_the_system;
 
 /// What resolution reads besides the spec.
 #[derive(Clone, Debug, Default)]

@@ -57,7 +57,7 @@ pub(crate) fn resolve<'a>(
 }
 
 /// Whether every system, or nearly every one, has a service account of this name.
-fn is_of_the_system(name: &str) -> bool {
+pub fn is_of_the_system(name: &str) -> bool {
     let numbered = name.strip_prefix("nixbld");
     matches!(
         name,

@@ -189,6 +189,10 @@ fn check_name(kind: Kind, name: &str) -> anyhow::Result<()> {
         ),
     };
     anyhow::ensure!(good, "`{name}` is no name of a {}: {rule}", kind.word());
+    anyhow::ensure!(
+        kind != Kind::User || !resolve::is_of_the_system(name),
+        "`{name}` is an account that the system itself makes; choose another name"
+    );
     Ok(())
 }
 
