@@ -462,8 +462,20 @@ fn settings(
         }
         without_parts(&mut found);
         let is_told = |line: &Line| told.get(line).is_some_and(|all| all.contains(name));
+        // With a feature go its options.
+        let lost: Vec<&Line> = had.changes.iter().filter(|it| it.sign() == '-').collect();
+        let goes_along = |line: &Line| {
+            line.sign() == '-'
+                && lost.iter().any(|it| {
+                    let (id, of) = it.name.split_once(" of ").unwrap_or((&it.name, ""));
+                    let (option, of_option) =
+                        line.name.split_once(" of ").unwrap_or((&line.name, ""));
+                    let below = option.strip_prefix(id);
+                    of == of_option && below.is_some_and(|rest| rest.starts_with('.'))
+                })
+        };
         for line in found {
-            if line.subject != Subject::Feature && !is_told(&line) {
+            if line.subject != Subject::Feature && !is_told(&line) && !goes_along(&line) {
                 own.entry(line).or_default().insert((*name).to_owned());
             }
         }

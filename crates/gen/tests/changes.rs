@@ -555,6 +555,19 @@ fn features_are_told_by_what_machines_have() {
     let run = told(&project);
     let lost = "a\n+ template bare\n- template base\n- feature web.server\n- feature web.watch\n";
     assert!(run.starts_with(lost), "{run}");
+    // Its options go with it.
+    let given = SMALL.replace(base, "{ web: { server: { jobs: [1] }, watch: true } }");
+    let project = fleet(&[(path, &given)]);
+    edit(
+        &project,
+        path,
+        "  a: { template: base",
+        "  a: { template: bare",
+    );
+    let run = told(&project);
+    assert!(run.starts_with(lost), "{run}");
+    assert!(run.contains("+ services.fwupd.enable = true\n"), "{run}");
+    assert!(!run.contains("jobs"), "{run}");
     // Switched off by one host, and by the template.
     let project = fleet(&[(path, SMALL)]);
     edit(
