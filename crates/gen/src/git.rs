@@ -1,11 +1,10 @@
 //! What git says about the output folder, and what the repository held at a revision. Flakes see only
 //! files that git knows.
 
-mod objects;
+pub(crate) mod objects;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,7 +46,7 @@ pub(crate) fn untracked(folder: &Utf8Path) -> Vec<String> {
 /// Whether a folder is in a work tree.
 pub(crate) fn is_work_tree(folder: &Utf8Path) -> bool {
     let asked = ["rev-parse", "--is-inside-work-tree"];
-    git(folder, &asked, None).is_ok_and(|answer| answer.is_some())
+    git(folder, &asked).is_ok_and(|answer| answer.is_some())
 }
 
 /// A revision of the repository that a folder is in.
@@ -63,7 +62,7 @@ pub(crate) struct Repository {
 impl Repository {
     /// The repository around a folder, at a revision.
     pub(crate) fn at(folder: &Utf8Path, revision: &str) -> anyhow::Result<Self> {
-        let found = git(folder, &["rev-parse", "--show-toplevel"], None)?;
+        let found = git(folder, &["rev-parse", "--show-toplevel"])?;
         let Some(root) = found else {
             anyhow::bail!(
                 "`{folder}` is in no git repository, so there is nothing to compare with"
@@ -97,11 +96,7 @@ impl Repository {
     /// The files below a folder at the revision: path below the folder, and name of the content.
     pub(crate) fn blobs(&self, folder: &str) -> anyhow::Result<BTreeMap<String, String>> {
         let tree = format!("{}:{folder}", self.commit);
-        let listed = git(
-            &self.root,
-            &["ls-tree", "-r", "-z", "--full-tree", &tree],
-            None,
-        )?;
+        let listed = git(&self.root, &["ls-tree", "-r", "-z", "--full-tree", &tree])?;
         let mut blobs = BTreeMap::new();
         for line in listed.unwrap_or_default().split(|byte| *byte == 0) {
             // `100644 blob ID<TAB>PATH`
@@ -143,13 +138,7 @@ impl Repository {
 
     /// Contents by name, in order.
     pub(crate) fn contents(&self, ids: &[&str]) -> anyhow::Result<Vec<Vec<u8>>> {
-        let found = self.objects().read(ids)?;
-        let missing = |id: &str| anyhow::anyhow!("git does not have the content {id}");
-        found
-            .into_iter()
-            .zip(ids)
-            .map(|(object, id)| Ok(object.ok_or_else(|| missing(id))?.bytes))
-            .collect()
+        self.objects().contents(ids)
     }
 
     fn objects(&self) -> MutexGuard<'_, Objects> {
@@ -157,55 +146,16 @@ impl Repository {
     }
 }
 
-/// The contents in what `git cat-file --batch` answers to names, in order.
-pub(crate) fn contents_in(answer: &[u8], ids: &[&str]) -> anyhow::Result<Vec<Vec<u8>>> {
-    let mut rest = answer;
-    let mut contents = Vec::with_capacity(ids.len());
-    for id in ids {
-        let missing = || anyhow::anyhow!("git does not have the content {id}");
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .ok_or_else(missing)?;
-        let head = std::str::from_utf8(&rest[..end])?;
-        let size = head
-            .rsplit(' ')
-            .next()
-            .and_then(|size| size.parse::<usize>().ok());
-        let size = size.ok_or_else(missing)?;
-        let content = rest.get(end + 1..end + 1 + size).ok_or_else(missing)?;
-        contents.push(content.to_vec());
-        rest = rest.get(end + 2 + size..).unwrap_or_default();
-    }
-    Ok(contents)
-}
-
 /// What git prints; nothing when it fails.
-fn git(folder: &Utf8Path, args: &[&str], input: Option<String>) -> anyhow::Result<Option<Vec<u8>>> {
-    let mut command = Command::new("git");
-    command
+fn git(folder: &Utf8Path, args: &[&str]) -> anyhow::Result<Option<Vec<u8>>> {
+    let output = Command::new("git")
         .arg("-C")
         .arg(folder)
         .args(args)
-        .stdin(if input.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut child = command
-        .spawn()
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
         .map_err(|error| anyhow::anyhow!("cannot run `git`: {error}"))?;
-    // The answer may be larger than a pipe holds before all is asked.
-    let writer =
-        child.stdin.take().zip(input).map(|(mut stdin, input)| {
-            std::thread::spawn(move || stdin.write_all(input.as_bytes()))
-        });
-    let output = child.wait_with_output()?;
-    if let Some(writer) = writer {
-        let _ = writer.join();
-    }
     Ok(output.status.success().then_some(output.stdout))
 }
 
@@ -213,7 +163,7 @@ fn git(folder: &Utf8Path, args: &[&str], input: Option<String>) -> anyhow::Resul
 pub(crate) fn work_tree(folder: &Path) -> Option<(String, String)> {
     let folder = Utf8Path::from_path(folder)?;
     let args = ["rev-parse", "--show-toplevel", "--show-prefix"];
-    let text = String::from_utf8(git(folder, &args, None).ok()??).ok()?;
+    let text = String::from_utf8(git(folder, &args).ok()??).ok()?;
     let mut lines = text.lines();
     let root = lines.next()?;
     let prefix = lines.next().unwrap_or_default().trim_end_matches('/');

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -23,7 +22,7 @@ use crate::catalogs::{self, FOLDER, LOCK, Lock, Locked, State};
 use crate::cli::App;
 use crate::console;
 use crate::edit::{self, Edits};
-use crate::git;
+use crate::git::objects::Objects;
 use crate::status::Status;
 use crate::table::Table;
 
@@ -594,20 +593,7 @@ impl Repository<'_> {
 
     /// Contents by name, in order.
     fn contents(&self, wanted: &[(String, String)]) -> anyhow::Result<Vec<Vec<u8>>> {
-        let mut child = self
-            .command(&["cat-file", "--batch"])
-            .stdin(Stdio::piped())
-            .spawn()
-            .context("cannot run `git`")?;
         let ids: Vec<&str> = wanted.iter().map(|(_, id)| id.as_str()).collect();
-        let asked = ids.join("\n") + "\n";
-        // The answer may be larger than a pipe holds before all is asked.
-        let stdin = child.stdin.take();
-        let writer = std::thread::spawn(move || {
-            stdin.map_or(Ok(()), |mut stdin| stdin.write_all(asked.as_bytes()))
-        });
-        let output = child.wait_with_output()?;
-        let _ = writer.join();
-        git::contents_in(&output.stdout, &ids)
+        Objects::by(self.command(&[]))?.contents(&ids)
     }
 }

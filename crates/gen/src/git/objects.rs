@@ -34,9 +34,14 @@ pub(crate) struct Object {
 impl Objects {
     /// Starts git in a folder of the repository.
     pub(crate) fn of(folder: &Utf8Path) -> anyhow::Result<Self> {
-        let mut process = Command::new("git")
-            .arg("-C")
-            .arg(folder)
+        let mut git = Command::new("git");
+        git.arg("-C").arg(folder);
+        Self::by(git)
+    }
+
+    /// Starts git as a command has it, before its arguments.
+    pub(crate) fn by(mut git: Command) -> anyhow::Result<Self> {
+        let mut process = git
             .args(["cat-file", "--batch"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -78,6 +83,16 @@ impl Objects {
             }
         }
         Ok(found)
+    }
+
+    /// Contents by name, in order.
+    pub(crate) fn contents(&mut self, ids: &[&str]) -> anyhow::Result<Vec<Vec<u8>>> {
+        let found = self.read(ids)?.into_iter().zip(ids);
+        let content = |(object, id): (Option<Object>, &&str)| {
+            let object = object.with_context(|| format!("git does not have the content {id}"))?;
+            Ok(object.bytes)
+        };
+        found.map(content).collect()
     }
 
     fn answer(&mut self) -> anyhow::Result<Option<Object>> {

@@ -94,10 +94,9 @@ pub(crate) fn differing(
             .collect::<anyhow::Result<_>>()?;
     }
     let ids: Vec<&str> = old.iter().map(|(_, id)| id.as_str()).collect();
-    for ((path, id), object) in old.iter().zip(objects.read(&ids)?) {
-        let object = object.with_context(|| format!("git does not have the content {id}"))?;
-        found.old.insert(path.clone(), object.bytes);
-    }
+    let contents = objects.contents(&ids)?;
+    let paths = old.iter().map(|(path, _)| path.clone());
+    found.old.extend(paths.zip(contents));
     Ok(found)
 }
 
