@@ -224,6 +224,32 @@ fn shellcheck_finds_nothing() {
     }
 }
 
+/// With `pipefail`, what writes into a pipe that is closed early fails now and then.
+#[test]
+fn no_pipe_is_left_before_its_end() {
+    let early = r"\|\s*(grep\b[^|]*\s(-[A-Za-z]*[qm]|--quiet|--silent|--max-count)|head\b)";
+    let early = regex_lite::Regex::new(early).unwrap();
+    assert!(early.is_match("devices | grep -Fqx -- one") && early.is_match("list | head -n 1"));
+    assert!(!early.is_match(r#"grep -Fqx -- one <<<"$(devices)""#));
+    let mut found = Vec::new();
+    let mut folders = outputs();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let Ok(text) = fs::read_to_string(&path) else {
+                continue;
+            };
+            let lines = text.lines().filter(|line| early.is_match(line));
+            found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// A fleet of three hosts that runs on `here`, with stand-ins for what reaches them.
 struct Fleet {
     folder: TempDir,

@@ -120,7 +120,7 @@ objection() {
   read_only=$(lsblk --nodeps --noheadings --raw --output RO "$device")
   if [[ $kind != disk ]]; then
     echo "not a whole disk but: ${kind:-unknown}"
-  elif own_devices | grep --quiet --line-regexp --fixed-strings "$(readlink --canonicalize "$device")"; then
+  elif grep --quiet --line-regexp --fixed-strings "$(readlink --canonicalize "$device")" <<<"$(own_devices)"; then
     echo "this medium"
   elif [[ $read_only == 1 ]]; then
     echo "read-only"

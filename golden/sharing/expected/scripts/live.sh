@@ -52,7 +52,7 @@ objection() { # DEVICE BYTES
     echo "it is not a block device"
   elif [[ $kind != disk ]]; then
     echo "it is a $kind, not a whole disk"
-  elif own_devices | grep -Fqx -- "$1"; then
+  elif grep -Fqx -- "$1" <<<"$(own_devices)"; then
     echo "the running system is on it"
   elif [[ $(lsblk --nodeps --noheadings --raw --output RO "$1") != 0 ]]; then
     echo "it is read-only"
