@@ -1,12 +1,13 @@
 //! Which machines a change of the output touches, told from the files alone: a machine is touched
 //! when a file that its configuration reaches differs, or an input that it uses.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use memchr::memmem;
 use nix::Item;
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use crate::modules::{folder, joined};
@@ -183,25 +184,29 @@ fn quick_system(text: &str) -> Option<&str> {
 
 /// Who refers to whom. Files that are gone are in it too: what refers to them is touched.
 #[derive(Debug)]
-pub(crate) struct Graph {
+pub(crate) struct Graph<'t> {
     /// A file, and the files that refer to it.
-    above: HashMap<String, Vec<String>>,
+    above: FxHashMap<&'t str, Vec<&'t str>>,
     /// Files that take the whole flake.
-    whole: Vec<String>,
+    whole: Vec<&'t str>,
     /// Files that take inputs of the flake.
-    inputs: Vec<(String, Taken)>,
+    inputs: Vec<(&'t str, Taken)>,
 }
 
-impl Graph {
-    pub(crate) fn new(trees: &Trees) -> Self {
+impl<'t> Graph<'t> {
+    pub(crate) fn new(trees: &'t Trees) -> Self {
         let gone: BTreeSet<&str> = trees
             .changes
             .iter()
             .filter(|change| !change.is_there)
             .map(|change| change.path.as_str())
             .collect();
-        let exists = |path: &str| trees.new.contains_key(path) || gone.contains(path);
-        let below = |folder: &str| -> Vec<String> {
+        let there = |path: &str| -> Option<&'t str> {
+            let here = trees.new.get_key_value(path);
+            here.map(|(path, _)| path.as_str())
+                .or_else(|| gone.get(path).copied())
+        };
+        let below = |folder: &str| -> Vec<&'t str> {
             let prefix = if folder.is_empty() {
                 String::new()
             } else {
@@ -216,7 +221,7 @@ impl Graph {
                 .iter()
                 .copied()
                 .filter(|path| path.starts_with(&prefix));
-            here.chain(lost).map(str::to_owned).collect()
+            here.chain(lost).collect()
         };
         let machines: Vec<&str> = trees
             .new
@@ -225,38 +230,38 @@ impl Graph {
             .chain(gone.iter().copied())
             .filter(|path| machine(path).is_some())
             .collect();
-        let targets = |path: &str, references: &References| -> Vec<String> {
+        let targets = |path: &str, references: &References| -> Vec<&'t str> {
             let mut targets = Vec::new();
             for reference in &references.paths {
                 let Some(target) = joined(folder(path), reference) else {
                     continue;
                 };
-                let default = format!("{target}/default.nix");
-                if exists(&target) {
+                if let Some(target) = there(&target) {
                     targets.push(target);
-                } else if exists(&default) && !path.starts_with("custom/") && target != folder(path)
-                {
-                    targets.push(default);
-                } else {
+                    continue;
+                }
+                let default = there(&format!("{target}/default.nix"));
+                match default.filter(|_| !path.starts_with("custom/") && target != folder(path)) {
+                    Some(default) => targets.push(default),
                     // A folder as it is.
-                    targets.extend(below(&target));
+                    None => targets.extend(below(&target)),
                 }
             }
             for name in &references.machines {
                 let kinds = [Kind::Host, Kind::MicroVm, Kind::Image];
                 let files = kinds.map(|kind| file_of(&(kind, name.clone())));
-                targets.extend(files.into_iter().filter(|target| exists(target)));
+                targets.extend(files.iter().filter_map(|target| there(target)));
             }
             if references.every_machine {
-                targets.extend(machines.iter().map(|path| (*path).to_owned()));
+                targets.extend(&machines);
             }
             // The module of installers names the host by an option, which each installer sets.
             if let Some((Kind::Installer, host)) = machine(path) {
-                targets.push(file_of(&(Kind::Host, host)));
+                targets.extend(there(&file_of(&(Kind::Host, host))));
             }
             targets
         };
-        let all: Vec<(&str, References, Vec<String>)> = trees
+        let all: Vec<(&str, References, Vec<&str>)> = trees
             .new
             .par_iter()
             .filter(|(path, _)| path.ends_with(".nix") && *path != "flake.nix")
@@ -267,28 +272,30 @@ impl Graph {
                 Some((path.as_str(), references, targets))
             })
             .collect();
-        let mut above: HashMap<String, Vec<String>> = HashMap::new();
+        let mut above: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
         let (mut whole, mut inputs) = (Vec::new(), Vec::new());
         for (path, references, targets) in all {
             for target in targets {
-                above.entry(target).or_default().push(path.to_owned());
+                above.entry(target).or_default().push(path);
             }
             if references.whole {
-                whole.push(path.to_owned());
+                whole.push(path);
             }
             if let Some(taken) = references.inputs {
-                inputs.push((path.to_owned(), taken));
+                inputs.push((path, taken));
             }
         }
-        whole.extend(handed_over(trees));
+        whole.extend(handed_over(trees).iter().filter_map(|path| there(path)));
         for (target, machine) in shared(trees) {
-            let default = format!("{target}/default.nix");
-            if exists(&target) || exists(&default) {
-                let target = if exists(&target) { target } else { default };
+            let Some(machine) = there(&machine) else {
+                continue;
+            };
+            let known = there(&target).or_else(|| there(&format!("{target}/default.nix")));
+            if let Some(target) = known {
                 above.entry(target).or_default().push(machine);
             } else if !["hosts", "images", "installers", "microvms"].contains(&target.as_str()) {
                 for path in below(&target) {
-                    above.entry(path).or_default().push(machine.clone());
+                    above.entry(path).or_default().push(machine);
                 }
             }
         }
@@ -306,12 +313,12 @@ impl Graph {
             Taken::Named(names) => names.contains(input),
         };
         let files = self.inputs.iter().filter(|(_, taken)| takes(taken));
-        self.up(files.map(|(path, _)| path.as_str()).collect())
+        self.up(files.map(|(path, _)| *path).collect())
     }
 
     /// The machines that reach a file.
     fn reaching<'a>(&'a self, path: &'a str) -> BTreeSet<Machine> {
-        let whole = self.whole.iter().map(String::as_str);
+        let whole = self.whole.iter().copied();
         self.up(whole.chain([path]).collect())
     }
 
@@ -329,7 +336,7 @@ impl Graph {
             }
             machines.extend(machine(path));
             if let Some(above) = self.above.get(path) {
-                open.extend(above.iter().map(String::as_str));
+                open.extend(above);
             }
         }
         machines

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diag::{Diagnostic, Diagnostics, Severity, SourceMap};
 use index::Index;
 use model::Fleet;
-use output::{File, FileTree};
+use output::{File, FileTree, PathError};
 use spec::Spec;
 
 use crate::Sources;
@@ -159,12 +159,16 @@ pub(crate) fn draft_some(
 ) -> Option<FileTree> {
     let wanted = |path: &str| wanted(fleet, path);
     let files = render::render_some(fleet, assets, LAYOUTS, &wanted).ok()?;
-    let mut tree = FileTree::new();
-    for (path, bytes) in files {
+    let (tree, errors) = file_tree(files);
+    errors.is_empty().then_some(tree)
+}
+
+fn file_tree(files: BTreeMap<String, Vec<u8>>) -> (FileTree, Vec<PathError>) {
+    let files = files.into_iter().map(|(path, bytes)| {
         let executable = bytes.starts_with(b"#!");
-        tree.insert(path, File { bytes, executable }).ok()?;
-    }
-    Some(tree)
+        (path, File { bytes, executable })
+    });
+    FileTree::of(files.collect())
 }
 
 /// Whether a finding means that a part of the spec was not seen at all.
@@ -193,15 +197,12 @@ fn tree(
             return None;
         }
     };
-    let mut tree = FileTree::new();
-    for (path, bytes) in files {
-        let executable = bytes.starts_with(b"#!");
-        if let Err(error) = tree.insert(path, File { bytes, executable }) {
-            diagnostics.push(
-                Diagnostic::error("output-path", None, error.to_string())
-                    .help("rename the file, host, user or feature that it comes from"),
-            );
-        }
+    let (tree, errors) = file_tree(files);
+    for error in errors {
+        diagnostics.push(
+            Diagnostic::error("output-path", None, error.to_string())
+                .help("rename the file, host, user or feature that it comes from"),
+        );
     }
     (!diagnostics.has_errors()).then_some(tree)
 }

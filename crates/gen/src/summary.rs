@@ -332,7 +332,7 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
 /// several reach means the same for all of them, there; else by the machine.
 fn features(
     effects: &Effects<'_>,
-    graph: &Graph,
+    graph: &Graph<'_>,
     touched: &[Affected],
     shared: &mut [Shared],
     own: &mut BTreeMap<Line, BTreeSet<String>>,

@@ -47,10 +47,20 @@ pub(crate) struct Trees {
 
 impl Trees {
     /// Compares two outputs.
-    pub(crate) fn between(mut old: Files, new: Files) -> Self {
+    pub(crate) fn between(old: Files, new: Files) -> Self {
+        let gone = |(path, bytes)| Change {
+            path,
+            old: Some(bytes),
+            is_there: false,
+        };
         let mut changes = Vec::new();
+        let mut old = old.into_iter().peekable();
         for (path, bytes) in &new {
-            let before = old.remove(path);
+            while let Some(file) = old.next_if(|(other, _)| other < path) {
+                changes.push(gone(file));
+            }
+            let before = old.next_if(|(other, _)| other == path);
+            let before = before.map(|(_, bytes)| bytes);
             if before.as_ref() != Some(bytes) {
                 changes.push(Change {
                     path: path.clone(),
@@ -59,12 +69,7 @@ impl Trees {
                 });
             }
         }
-        changes.extend(old.into_iter().map(|(path, bytes)| Change {
-            path,
-            old: Some(bytes),
-            is_there: false,
-        }));
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        changes.extend(old.map(gone));
         Self {
             new,
             changes,
@@ -169,11 +174,14 @@ fn applied(
     kept: &mut Vec<String>,
 ) -> Files {
     let owned = |path: &str| manifest.and_then(|manifest| manifest.files.get(path));
+    let mut theirs = Vec::new();
+    let mut all = new.iter_mut().peekable();
     for (path, bytes) in disk {
-        let Some(wanted) = new.get_mut(path) else {
+        while all.next_if(|(other, _)| *other < path).is_some() {}
+        let Some((_, wanted)) = all.next_if(|(other, _)| *other == path) else {
             let is_removed = owned(path).is_some_and(|owned| owned.hash == Hash::of(bytes));
             if !is_removed {
-                new.insert(path.clone(), bytes.clone());
+                theirs.push((path.clone(), bytes.clone()));
             }
             continue;
         };
@@ -190,6 +198,7 @@ fn applied(
             wanted.clone_from(bytes);
         }
     }
+    new.extend(theirs);
     let ejected = manifest.iter().flat_map(|manifest| manifest.ejected.keys());
     for path in ejected.filter(|path| !disk.contains_key(*path)) {
         new.remove(path);

@@ -1,7 +1,9 @@
 //! The generated tree: relative paths and contents, checked as they come in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
+
+use rustc_hash::FxHashMap;
 
 /// A generated file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,12 +46,13 @@ impl<T: Into<Vec<u8>>> From<T> for File {
 pub struct FileTree {
     files: BTreeMap<String, File>,
     /// Lower-case path of each file and each folder above one.
-    folded: HashMap<String, Place>,
+    folded: FxHashMap<String, Place>,
 }
 
 #[derive(Clone, Debug)]
 enum Place {
-    File(String),
+    /// A file, with its path where that is not the lower-case one.
+    File(Option<String>),
     /// A folder, with the first file that needs it.
     Folder(String),
 }
@@ -60,6 +63,22 @@ impl FileTree {
         Self::default()
     }
 
+    /// A tree of the files that can stand in one, and what is wrong with the paths of the others.
+    pub fn of(files: Vec<(String, File)>) -> (Self, Vec<PathError>) {
+        let mut tree = Self::new();
+        tree.folded.reserve(files.len() + files.len() / 2);
+        let mut errors = Vec::new();
+        let mut taken = Vec::with_capacity(files.len());
+        for (path, file) in files {
+            match tree.take(&path) {
+                Ok(()) => taken.push((path, file)),
+                Err(error) => errors.push(error),
+            }
+        }
+        tree.files = taken.into_iter().collect();
+        (tree, errors)
+    }
+
     /// Adds a file. An error leaves the tree as it was.
     pub fn insert(
         &mut self,
@@ -67,18 +86,30 @@ impl FileTree {
         file: impl Into<File>,
     ) -> Result<(), PathError> {
         let path = path.into();
-        check_path(&path)?;
+        self.take(&path)?;
+        self.files.insert(path, file.into());
+        Ok(())
+    }
+
+    /// Takes the place of a file, unless it cannot be had.
+    fn take(&mut self, path: &str) -> Result<(), PathError> {
+        check_path(path)?;
         let folded = path.to_lowercase();
         let refuse = |problem| PathError {
-            path: path.clone(),
+            path: path.to_owned(),
             problem,
         };
+        let name = |other: &Option<String>, folded: &str| {
+            other.clone().unwrap_or_else(|| folded.to_owned())
+        };
         match self.folded.get(&folded) {
-            Some(Place::File(other)) if *other == path => {
-                return Err(refuse(PathProblem::Duplicate));
-            }
             Some(Place::File(other)) => {
-                return Err(refuse(PathProblem::SameButCase(other.clone())));
+                let other = name(other, &folded);
+                return Err(refuse(if other == path {
+                    PathProblem::Duplicate
+                } else {
+                    PathProblem::SameButCase(other)
+                }));
             }
             Some(Place::Folder(other)) => return Err(refuse(PathProblem::IsFolder(other.clone()))),
             None => {}
@@ -91,15 +122,15 @@ impl FileTree {
         let new: Vec<&str> = above(&folded).take_while(is_new).collect();
         for folder in &new {
             if let Some(Place::File(other)) = self.folded.get(*folder) {
-                return Err(refuse(PathProblem::BelowFile(other.clone())));
+                return Err(refuse(PathProblem::BelowFile(name(other, folder))));
             }
         }
         for folder in new {
             self.folded
-                .insert(folder.to_owned(), Place::Folder(path.clone()));
+                .insert(folder.to_owned(), Place::Folder(path.to_owned()));
         }
-        self.folded.insert(folded, Place::File(path.clone()));
-        self.files.insert(path, file.into());
+        let other = (folded != path).then(|| path.to_owned());
+        self.folded.insert(folded, Place::File(other));
         Ok(())
     }
 

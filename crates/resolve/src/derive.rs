@@ -13,6 +13,7 @@ use model::FeatureId;
 use spec::ast::OptionDecl;
 
 use crate::lower::{Place, Uses};
+use crate::table::ById;
 use crate::types;
 use crate::world::World;
 
@@ -43,7 +44,7 @@ fn dict(pairs: &Value) -> Result<Value, Error> {
 
 /// All derived options of the features in use, compiled.
 pub(crate) struct Derivations<'e> {
-    by_feature: BTreeMap<FeatureId, Vec<Derivation<'e>>>,
+    by_feature: ById<Vec<Derivation<'e>>>,
 }
 
 /// A derived option.
@@ -81,7 +82,7 @@ impl<'e> Derivations<'e> {
         world: &'e World<'_>,
         d: &mut Diagnostics,
     ) -> Self {
-        let mut by_feature: BTreeMap<FeatureId, Vec<Derivation<'e>>> = BTreeMap::new();
+        let mut by_feature: ById<Vec<Derivation<'e>>> = ById::default();
         for (id, definition) in &world.table {
             for (name, option) in &definition.feature.options {
                 let Some(text) = &option.value.derive else {

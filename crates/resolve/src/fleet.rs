@@ -118,14 +118,16 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     }
     once(found, d);
     finish(world, &base, &fleet.secrets, &features, &mut partials, d);
-    let ((installers, first), second) = rayon::join(
+    let ((installers, first, deploy, third), second) = rayon::join(
         || {
             let mut own = Diagnostics::new();
             addresses(&partials, &mut own);
             crate::unique::check(world, &partials, &mut own);
             microvm::check(world, &partials, &mut own);
             let installers = image::installers(world, &partials, &mut uses, &mut own);
-            (installers, own)
+            let mut last = Diagnostics::new();
+            let deploy = deploy::resolve(world, &base, &fleet, &partials, &mut last);
+            (installers, own, deploy, last)
         },
         || {
             let mut own = Diagnostics::new();
@@ -136,8 +138,8 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
     );
     d.extend(first);
     d.extend(second);
-    fleet.installers = installers;
-    fleet.deploy = deploy::resolve(world, &base, &fleet, &partials, d);
+    d.extend(third);
+    (fleet.installers, fleet.deploy) = (installers, deploy);
     let machines: Vec<(Kind<'_>, Host, Uses)> = partials
         .into_par_iter()
         .map(|partial| {

@@ -1,9 +1,11 @@
 //! The features that a fleet can use: those of the spec, and those of the catalog that it names.
 
-use std::collections::BTreeMap;
+use std::hash::BuildHasherDefault;
 
 use diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+use indexmap::IndexMap;
 use model::FeatureId;
+use rustc_hash::FxHasher;
 use spec::Spec;
 use spec::ast::{Feature, FeatureUse, OptionType};
 
@@ -45,8 +47,11 @@ impl Definition {
     }
 }
 
-/// Features by id; only those that the spec names, and what they require.
-pub(crate) type Table = BTreeMap<FeatureId, Definition>;
+/// Something of each feature, by id. Hosts look it up so often that comparing names would show.
+pub(crate) type ById<T> = IndexMap<FeatureId, T, BuildHasherDefault<FxHasher>>;
+
+/// Features in the order of their ids; only those that the spec names, and what they require.
+pub(crate) type Table = ById<Definition>;
 
 /// Loads what the spec names, transitively. Unknown names are reported where they are used.
 pub(crate) fn load(
@@ -60,7 +65,7 @@ pub(crate) fn load(
         sources,
         around,
         d,
-        table: Table::new(),
+        table: Table::default(),
     };
     for id in spec.features.keys().chain(spec.home_features.keys()) {
         loader.load(id);
@@ -84,6 +89,7 @@ pub(crate) fn load(
         loader.named(feature_use);
     }
     let mut table = loader.table;
+    table.sort_unstable_keys();
     for definition in table.values_mut() {
         check_definition(definition, d);
     }
@@ -138,7 +144,7 @@ pub(crate) fn load_all(
         sources,
         around,
         d,
-        table: Table::new(),
+        table: Table::default(),
     };
     for entry in catalog::entries() {
         loader.load(entry.id);

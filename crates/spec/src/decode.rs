@@ -59,6 +59,9 @@ pub fn decode_feature(
     feature::decode(&root, "feature", diagnostics)
 }
 
+/// So few entries are decoded sooner by one thread.
+const FEW: usize = 8;
+
 /// Sections that a catalog may have; others are the fleet's own business.
 pub const CATALOG_SECTIONS: [&str; 5] =
     ["disks", "features", "homeFeatures", "profiles", "templates"];
@@ -965,12 +968,12 @@ impl<'n> Fields<'n> {
 
     /// A section of named entries, merged into what other files gave. Gives the names that could
     /// not be read, or an empty one where that is the whole section.
-    pub(crate) fn section<T>(
+    pub(crate) fn section<T: Send>(
         &mut self,
         key: &'static str,
         into: &mut Named<T>,
         what: &str,
-        decode: impl Fn(&Node, &mut Diagnostics) -> Option<T>,
+        decode: impl Fn(&Node, &mut Diagnostics) -> Option<T> + Sync,
         d: &mut Diagnostics,
     ) -> Vec<String> {
         let mut lost = Vec::new();
@@ -980,7 +983,21 @@ impl<'n> Fields<'n> {
         let Some(entries) = entries(node, &format!("`{key}`"), d) else {
             return vec![String::new()];
         };
-        for (name, node) in entries {
+        let decoded = |(name, node): &(&Spanned<String>, &Node)| {
+            let mut own = Diagnostics::new();
+            let value = decode(node, &mut own);
+            if matches!(node.kind, NodeKind::Map(_)) {
+                // What an entry lacks is said at its name.
+                own.relocate(0, node.span, name.span);
+            }
+            (value, own)
+        };
+        let decoded: Vec<_> = if entries.len() < FEW {
+            entries.iter().map(decoded).collect()
+        } else {
+            entries.par_iter().map(decoded).collect()
+        };
+        for ((name, _), (value, own)) in entries.into_iter().zip(decoded) {
             if let Some(first) = into.get(&name.value) {
                 d.push(
                     Diagnostic::error(
@@ -994,13 +1011,8 @@ impl<'n> Fields<'n> {
                 );
                 continue;
             }
-            let before = d.len();
-            let decoded = decode(node, d);
-            if matches!(node.kind, NodeKind::Map(_)) {
-                // What an entry lacks is said at its name.
-                d.relocate(before, node.span, name.span);
-            }
-            match decoded {
+            d.extend(own);
+            match value {
                 Some(value) => {
                     let item = Item {
                         name: name.clone(),

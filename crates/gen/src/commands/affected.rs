@@ -1,6 +1,7 @@
 //! `gen affected`: the machines that a change touches. Nothing is written or evaluated.
 
 use std::fmt::Write as _;
+use std::mem::ManuallyDrop;
 
 use clap::ValueEnum;
 use serde_json::json;
@@ -48,7 +49,8 @@ impl Wanted {
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let json = app.wants_json()?;
     let trees = match compare(app, args.since.as_deref())? {
-        Ok(trees) => trees,
+        // The command ends with this answer, as where they are made.
+        Ok(trees) => ManuallyDrop::new(trees),
         Err(status) => return Ok(status),
     };
     let mut found = affected(&trees);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::mem::ManuallyDrop;
 
 use diag::Diagnostics;
 
@@ -19,7 +20,8 @@ const MOST: usize = 8;
 pub(crate) fn run(app: &App, since: Option<&str>) -> anyhow::Result<Status> {
     let json = app.wants_json()?;
     let trees = match compare(app, since)? {
-        Ok(trees) => trees,
+        // The command ends with this answer, as where they are made.
+        Ok(trees) => ManuallyDrop::new(trees),
         Err(status) => return Ok(status),
     };
     let found = of(&trees);
