@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::hint::black_box;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -24,8 +25,8 @@ const PAGE: &str = "docs/benchmarks.md";
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sizes of the fleets
-    #[arg(long, value_delimiter = ',', default_value = "6,100,1000,10000")]
+    /// Sizes of the fleets; with none, only the fleet that is asked is measured
+    #[arg(long, value_delimiter = ',', num_args = 0.., default_value = "6,100,1000,10000")]
     hosts: Vec<usize>,
     /// Size of the fleet that is asked
     #[arg(long, default_value_t = 1000)]
@@ -33,6 +34,13 @@ pub struct Args {
     /// Rounds of each size; by default fewer of the large ones
     #[arg(long)]
     rounds: Option<usize>,
+    /// Measure only while the machine is quiet: as long as a fixed work on every core takes at most a
+    /// sixth more than this many milliseconds; `0` takes the least of the first seconds
+    #[arg(long, value_name = "MILLISECONDS")]
+    quiet: Option<u64>,
+    /// Minutes to wait for a quiet machine, all in all
+    #[arg(long, default_value_t = 20, requires = "quiet")]
+    patience: u64,
     /// Put the table into docs/benchmarks.md
     #[arg(long)]
     write: bool,
@@ -44,6 +52,7 @@ pub struct Args {
 /// Measures, prints a table and puts it into the page.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let gen_path = workspace::build_gen(true)?;
+    let mut machine = Machine::new(args);
     let parent = workspace::target_dir()?.join("bench");
     fs::create_dir_all(&parent)?;
     let mut rows = Vec::new();
@@ -56,13 +65,23 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         });
         eprintln!("{hosts} hosts, {rounds} rounds");
         let folder = tempfile::tempdir_in(&parent)?;
-        rows.push(measure(&gen_path, folder.path(), hosts, rounds.max(1))?);
+        rows.push(measure(
+            &gen_path,
+            folder.path(),
+            hosts,
+            rounds.max(1),
+            &mut machine,
+        )?);
         if args.keep {
             eprintln!("kept: {}", folder.keep().display());
         }
     }
-    let text = report(&rows)?;
-    print!("{text}");
+    let text = if rows.is_empty() {
+        None
+    } else {
+        Some(report(&rows)?)
+    };
+    print!("{}", text.as_deref().unwrap_or_default());
     eprintln!("living with {} hosts", args.living);
     let folder = tempfile::tempdir_in(&parent)?;
     let asked = living(
@@ -70,16 +89,94 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         folder.path(),
         args.living,
         args.rounds.unwrap_or(9),
+        &mut machine,
     )?;
     let asked = table(&asked);
+    eprintln!("{}", machine.told());
     print!("\n{asked}");
     if args.write {
         let path = workspace::root().join(PAGE);
-        let page = fs::read_to_string(&path)?;
-        let page = between_marks(&page, "bench", &text)?;
+        let mut page = fs::read_to_string(&path)?;
+        if let Some(text) = &text {
+            page = between_marks(&page, "bench", text)?;
+        }
         fs::write(&path, between_marks(&page, "living", &asked)?)?;
     }
     Ok(Outcome::Clean)
+}
+
+/// The machine that measures, which others may use too.
+struct Machine {
+    /// What the fixed loop may take; nothing where everything counts.
+    limit: Option<Duration>,
+    until: Instant,
+    repeated: usize,
+    disturbed: usize,
+}
+
+impl Machine {
+    fn new(args: &Args) -> Machine {
+        let limit = args.quiet.map(|loops| {
+            let best = match loops {
+                0 => (0..60).map(|_| fixed_work()).min().unwrap_or_default(),
+                given => Duration::from_millis(given),
+            };
+            eprintln!("quiet: the fixed work takes {}", milliseconds(best));
+            best * 7 / 6
+        });
+        Machine {
+            limit,
+            until: Instant::now() + Duration::from_secs(60 * args.patience),
+            repeated: 0,
+            disturbed: 0,
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.limit.is_none_or(|limit| fixed_work() <= limit)
+    }
+
+    /// Measures when the machine is quiet, and again where it was not quiet until the end.
+    fn quietly<T>(&mut self, mut measure: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        loop {
+            while !self.is_quiet() && Instant::now() < self.until {
+                std::thread::sleep(Duration::from_millis(25));
+            }
+            let measured = measure()?;
+            if self.is_quiet() {
+                return Ok(measured);
+            }
+            if Instant::now() >= self.until {
+                self.disturbed += 1;
+                return Ok(measured);
+            }
+            self.repeated += 1;
+        }
+    }
+
+    fn told(&self) -> String {
+        format!(
+            "repeated because the machine was not quiet: {}; counted although it was not: {}",
+            self.repeated, self.disturbed
+        )
+    }
+}
+
+/// How long the same work takes now, on all cores at once: Nix is parsed, which suffers from
+/// neighbours as `gen` does, other than a loop over a few registers.
+fn fixed_work() -> Duration {
+    let text = format!(
+        "[{}]",
+        "{ a.b = [ 1 x \"y\" ]; c = d: d + 1; }\n".repeat(600)
+    );
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| black_box(nix::parse_problems(black_box(&text))));
+        }
+    });
+    start.elapsed()
 }
 
 /// What was measured of one size.
@@ -94,7 +191,13 @@ struct Row {
     memory: u64,
 }
 
-fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyhow::Result<Row> {
+fn measure(
+    gen_path: &Path,
+    folder: &Path,
+    hosts: usize,
+    rounds: usize,
+    machine: &mut Machine,
+) -> anyhow::Result<Row> {
     fleet_maker::write(&folder.join("spec"), hosts)?;
     let out = folder.join("generated");
     let copy = folder.join("copy");
@@ -110,14 +213,17 @@ fn measure(gen_path: &Path, folder: &Path, hosts: usize, rounds: usize) -> anyho
     };
     // The first round warms the caches and is not counted.
     for round in 0..=rounds {
-        for old in [&out, &copy] {
-            if old.exists() {
-                fs::remove_dir_all(old)?;
+        let (write, again, copied) = machine.quietly(|| {
+            for old in [&out, &copy] {
+                if old.exists() {
+                    fs::remove_dir_all(old)?;
+                }
             }
-        }
-        let write = timed(Command::new(gen_path).arg("-C").arg(folder), &log)?;
-        let again = timed(Command::new(gen_path).arg("-C").arg(folder), &log)?;
-        let copied = timed(Command::new("cp").arg("-r").arg(&out).arg(&copy), &log)?;
+            let write = timed(Command::new(gen_path).arg("-C").arg(folder), &log)?;
+            let again = timed(Command::new(gen_path).arg("-C").arg(folder), &log)?;
+            let copied = timed(Command::new("cp").arg("-r").arg(&out).arg(&copy), &log)?;
+            Ok((write, again, copied))
+        })?;
         if round > 0 {
             row.write.push(write.time);
             row.again.push(again.time);
@@ -190,6 +296,7 @@ fn living(
     folder: &Path,
     hosts: usize,
     rounds: usize,
+    machine: &mut Machine,
 ) -> anyhow::Result<Vec<Asked>> {
     fleet_maker::write(&folder.join("spec"), hosts)?;
     let log = folder.join("log");
@@ -216,7 +323,7 @@ fn living(
     let mut ask = |args: &[&str], changed: &str| -> anyhow::Result<()> {
         let times: Vec<Duration> = (0..=rounds)
             // That something differs is an answer too.
-            .map(|_| Ok(answered(&mut gen_command(args), &log, &[0, 1])?.time))
+            .map(|_| machine.quietly(|| Ok(answered(&mut gen_command(args), &log, &[0, 1])?.time)))
             .collect::<anyhow::Result<_>>()?;
         asked.push(Asked {
             command: format!("gen {}", args.join(" ")),
@@ -254,8 +361,11 @@ fn living(
     for edit in EDITS {
         let mut times = Vec::new();
         for _ in 0..rounds.div_ceil(3) {
-            times.push(watched(gen_path, folder, edit)?);
-            timed(&mut gen_command(&[]), &log)?;
+            times.push(machine.quietly(|| {
+                let time = watched(gen_path, folder, edit)?;
+                timed(&mut gen_command(&[]), &log)?;
+                Ok(time)
+            })?);
         }
         asked.push(Asked {
             command: "a round of gen watch".to_owned(),

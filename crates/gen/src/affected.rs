@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use memchr::memmem;
 use nix::Item;
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
 use crate::modules::{folder, joined};
@@ -61,15 +61,15 @@ pub(crate) type Machine = (Kind, String);
 
 /// The machine whose file a path is.
 pub(crate) fn machine(path: &str) -> Option<Machine> {
-    let parts: Vec<&str> = path.split('/').collect();
-    let stem = |name: &str| name.strip_suffix(".nix").map(str::to_owned);
-    match parts.as_slice() {
-        ["hosts", name, "default.nix"] => Some((Kind::Host, (*name).to_owned())),
-        ["microvms", name] => Some((Kind::MicroVm, stem(name)?)),
-        ["images", name] => Some((Kind::Image, stem(name)?)),
-        ["installers", name] => Some((Kind::Installer, stem(name)?)),
-        _ => None,
-    }
+    let (folder, rest) = path.split_once('/')?;
+    let (kind, name) = match folder {
+        "hosts" => (Kind::Host, rest.strip_suffix("/default.nix")?),
+        "microvms" => (Kind::MicroVm, rest.strip_suffix(".nix")?),
+        "images" => (Kind::Image, rest.strip_suffix(".nix")?),
+        "installers" => (Kind::Installer, rest.strip_suffix(".nix")?),
+        _ => return None,
+    };
+    (!name.contains('/')).then(|| (kind, name.to_owned()))
 }
 
 /// The file of a machine.
@@ -328,8 +328,8 @@ impl<'t> Graph<'t> {
     }
 
     fn up<'a>(&'a self, mut open: Vec<&'a str>) -> BTreeSet<Machine> {
-        let mut seen: BTreeSet<&str> = BTreeSet::new();
-        let mut machines = BTreeSet::new();
+        let mut seen: FxHashSet<&str> = FxHashSet::default();
+        let mut machines = Vec::new();
         while let Some(path) = open.pop() {
             if !seen.insert(path) {
                 continue;
@@ -339,7 +339,7 @@ impl<'t> Graph<'t> {
                 open.extend(above);
             }
         }
-        machines
+        machines.into_iter().collect()
     }
 }
 

@@ -162,10 +162,12 @@ pub(crate) fn joined(folder: &str, path: &str) -> Option<String> {
 
 /// The file that a relative path from a folder names: itself, or the `default.nix` in it.
 pub(crate) fn below(folder: &str, path: &str, exists: impl Fn(&str) -> bool) -> Option<String> {
-    let path = joined(folder, path)?;
-    [path.clone(), format!("{path}/default.nix")]
-        .into_iter()
-        .find(|path| exists(path))
+    let mut path = joined(folder, path)?;
+    if exists(&path) {
+        return Some(path);
+    }
+    path.push_str("/default.nix");
+    exists(&path).then_some(path)
 }
 
 /// The folder of a file.

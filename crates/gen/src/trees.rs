@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use diag::Diagnostics;
+use memchr::memmem;
 use output::Hash;
 use rayon::prelude::*;
 
@@ -101,25 +102,40 @@ fn trees(
     sources: Sources,
 ) -> anyhow::Result<Result<Trees, Status>> {
     let target = app.target();
-    let (manifest, fingerprint) =
-        rayon::join(|| output::read_manifest(&target), || fingerprint(&sources));
+    // The output is read while the new one is generated, if it cannot be the same.
+    let ((manifest, disk), (fingerprint, generated)) = rayon::join(
+        || (output::read_manifest(&target), on_disk(&app.out)),
+        || {
+            let fingerprint = fingerprint(&sources);
+            let generated = if names(&app.out, &fingerprint) {
+                Err(sources)
+            } else {
+                Ok(generate(sources))
+            };
+            (fingerprint, generated)
+        },
+    );
     let manifest = manifest?;
-    let current = match &manifest {
-        Some(manifest) => {
-            sources.diagnostics.is_empty()
-                && is_current(manifest, &fingerprint)
-                && output::verify(&target, manifest)?
+    let generated = match generated {
+        Ok(generated) => Some(generated),
+        Err(sources) => {
+            let current = match &manifest {
+                Some(manifest) => {
+                    sources.diagnostics.is_empty()
+                        && is_current(manifest, &fingerprint)
+                        && output::verify(&target, manifest)?
+                }
+                None => false,
+            };
+            if current && repository.is_none() {
+                return Ok(Ok(Trees {
+                    new: disk,
+                    ..Trees::default()
+                }));
+            }
+            (!current).then(|| generate(sources))
         }
-        None => false,
     };
-    if current && repository.is_none() {
-        return Ok(Ok(Trees {
-            new: on_disk(&app.out),
-            ..Trees::default()
-        }));
-    }
-    let generated = || (!current).then(|| generate(sources));
-    let (disk, generated) = rayon::join(|| on_disk(&app.out), generated);
     let mut kept = Vec::new();
     let new = if let Some(mut generated) = generated {
         let Some(tree) = generated.tree.take() else {
@@ -163,6 +179,12 @@ fn trees(
     old.extend(foreign);
     let trees = Trees::between(old, new);
     Ok(Ok(Trees { kept, ..trees }))
+}
+
+/// Whether the manifest of an output has a fingerprint anywhere in it, which is soon known.
+fn names(out: &Utf8Path, fingerprint: &str) -> bool {
+    std::fs::read(out.join(output::MANIFEST))
+        .is_ok_and(|bytes| memmem::find(&bytes, fingerprint.as_bytes()).is_some())
 }
 
 /// The folder as applying a generated tree leaves it. What is not ours stays: the lock file, encrypted

@@ -35,7 +35,7 @@ pub use error::OutputError;
 pub use hash::Hash;
 pub use hooks::{Hooks, NoHooks, Operation};
 pub use journal::{Recovered, needs_recovery, recover};
-pub use manifest::{Manifest, ManifestProblem, Owned, read_manifest, verify};
+pub use manifest::{Manifest, ManifestProblem, Owned, PATH as MANIFEST, read_manifest, verify};
 pub use moves::{Move, MoveError, Moves, moves};
 pub use plan::{Counts, Entry, Obstacle, ObstacleKind, Plan, State, Yours, plan};
 pub use target::Target;

@@ -17,7 +17,7 @@ use crate::{OutputError, Target};
 /// Its name in the tool's own folder.
 pub(crate) const NAME: &str = "manifest.json";
 /// Its path in the output folder.
-pub(crate) const PATH: &str = ".gen/manifest.json";
+pub const PATH: &str = ".gen/manifest.json";
 /// The format that this version reads and writes.
 const VERSION: u64 = 1;
 
