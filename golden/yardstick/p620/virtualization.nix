@@ -53,7 +53,7 @@
     path = [ config.virtualisation.libvirtd.package ];
     script = ''
       virsh --connect qemu:///system net-autostart default
-      if ! virsh --connect qemu:///system net-list --name | grep --quiet --line-regexp default; then
+      if ! grep --quiet --line-regexp default <<<"$(virsh --connect qemu:///system net-list --name)"; then
         virsh --connect qemu:///system net-start default
       fi
     '';
