@@ -41,6 +41,9 @@ pub struct Args {
     /// Minutes to wait for a quiet machine, all in all
     #[arg(long, default_value_t = 20, requires = "quiet")]
     patience: u64,
+    /// Ask only what has one of these texts in its row; the page keeps its other rows
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// Put the table into docs/benchmarks.md
     #[arg(long)]
     write: bool,
@@ -89,6 +92,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         folder.path(),
         args.living,
         args.rounds.unwrap_or(9),
+        &args.only,
         &mut machine,
     )?;
     let asked = table(&asked);
@@ -100,6 +104,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         if let Some(text) = &text {
             page = between_marks(&page, "bench", text)?;
         }
+        let asked = match page.split_once("<!-- living:begin -->") {
+            Some((_, old)) if !args.only.is_empty() => merged(old, &asked),
+            _ => asked,
+        };
         fs::write(&path, between_marks(&page, "living", &asked)?)?;
     }
     Ok(Outcome::Clean)
@@ -296,6 +304,7 @@ fn living(
     folder: &Path,
     hosts: usize,
     rounds: usize,
+    only: &[String],
     machine: &mut Machine,
 ) -> anyhow::Result<Vec<Asked>> {
     fleet_maker::write(&folder.join("spec"), hosts)?;
@@ -320,13 +329,21 @@ fn living(
     }
     let mut asked = Vec::new();
     // The first round warms the caches and is not counted.
+    let is_wanted = |command: &str, changed: &str| {
+        let row = key(command, changed);
+        only.is_empty() || only.iter().any(|text| row.contains(text))
+    };
     let mut ask = |args: &[&str], changed: &str| -> anyhow::Result<()> {
+        let command = format!("gen {}", args.join(" "));
+        if !is_wanted(&command, changed) {
+            return Ok(());
+        }
         let times: Vec<Duration> = (0..=rounds)
             // That something differs is an answer too.
             .map(|_| machine.quietly(|| Ok(answered(&mut gen_command(args), &log, &[0, 1])?.time)))
             .collect::<anyhow::Result<_>>()?;
         asked.push(Asked {
-            command: format!("gen {}", args.join(" ")),
+            command,
             changed: changed.to_owned(),
             times: times[1..].to_vec(),
         });
@@ -358,7 +375,8 @@ fn living(
         fs::write(folder.join(edit.file), text)?;
         timed(&mut gen_command(&[]), &log)?;
     }
-    for edit in EDITS {
+    let watch = "a round of gen watch";
+    for edit in EDITS.iter().filter(|edit| is_wanted(watch, edit.what)) {
         let mut times = Vec::new();
         for _ in 0..rounds.div_ceil(3) {
             times.push(machine.quietly(|| {
@@ -368,7 +386,7 @@ fn living(
             })?);
         }
         asked.push(Asked {
-            command: "a round of gen watch".to_owned(),
+            command: watch.to_owned(),
             changed: edit.what.to_owned(),
             times,
         });
@@ -411,9 +429,26 @@ fn table(asked: &[Asked]) -> String {
         "| command | changed since the commit | least / median |\n|---|---|---:|\n".to_owned();
     for it in asked {
         let times = least_and_median(&it.times);
-        let _ = writeln!(text, "| `{}` | {} | {times} |", it.command, it.changed);
+        let _ = writeln!(text, "{} {times} |", key(&it.command, &it.changed));
     }
     text
+}
+
+/// What a row begins with.
+fn key(command: &str, changed: &str) -> String {
+    format!("| `{command}` | {changed} |")
+}
+
+/// A table with the rows that were measured anew.
+fn merged(old: &str, new: &str) -> String {
+    let begin = |row: &str| row.rsplitn(3, '|').nth(2).map(str::to_owned);
+    let rows = old.lines().skip_while(|line| !line.starts_with('|'));
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let rows = rows.map(|row| {
+        let same = new.lines().find(|line| begin(line) == begin(row));
+        format!("{}\n", same.unwrap_or(row))
+    });
+    rows.collect()
 }
 
 struct Run {
@@ -536,5 +571,15 @@ mod tests {
         assert_eq!(mebibytes(3 << 19), "1.5 MiB");
         assert_eq!(median(&[ms(3), ms(1), ms(2)]), ms(2));
         assert_eq!(median(&[ms(3), ms(1)]), ms(2));
+    }
+
+    #[test]
+    fn rows_measured_anew_take_the_place_of_old_ones() {
+        let old = "\n| a | b | c |\n|---|---|---:|\n| `x` |  | 1 |\n| `x` | y | 2 |\n\nrest";
+        let new = "| a | b | c |\n|---|---|---:|\n| `x` | y | 3 |\n";
+        assert_eq!(
+            merged(old, new),
+            "| a | b | c |\n|---|---|---:|\n| `x` |  | 1 |\n| `x` | y | 3 |\n"
+        );
     }
 }
