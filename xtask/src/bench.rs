@@ -115,17 +115,20 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 /// The machine that measures, which others may use too.
 struct Machine {
-    /// What the fixed loop may take; nothing where everything counts.
+    /// What the fixed work may take; nothing where everything counts.
     limit: Option<Duration>,
+    /// So long it is waited for.
     until: Instant,
+    /// Measurements that were made again.
     repeated: usize,
+    /// Measurements that count although others worked.
     disturbed: usize,
 }
 
 impl Machine {
     fn new(args: &Args) -> Machine {
-        let limit = args.quiet.map(|loops| {
-            let best = match loops {
+        let limit = args.quiet.map(|given| {
+            let best = match given {
                 0 => (0..60).map(|_| fixed_work()).min().unwrap_or_default(),
                 given => Duration::from_millis(given),
             };
@@ -328,7 +331,6 @@ fn living(
         timed(Command::new("git").arg("-C").arg(folder).args(args), &log)?;
     }
     let mut asked = Vec::new();
-    // The first round warms the caches and is not counted.
     let is_wanted = |command: &str, changed: &str| {
         let row = key(command, changed);
         only.is_empty() || only.iter().any(|text| row.contains(text))
@@ -338,6 +340,7 @@ fn living(
         if !is_wanted(&command, changed) {
             return Ok(());
         }
+        // The first round warms the caches and is not counted.
         let times: Vec<Duration> = (0..=rounds)
             // That something differs is an answer too.
             .map(|_| machine.quietly(|| Ok(answered(&mut gen_command(args), &log, &[0, 1])?.time)))

@@ -49,7 +49,7 @@ impl Wanted {
 pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
     let json = app.wants_json()?;
     let trees = match compare(app, args.since.as_deref())? {
-        // The command ends with this answer, as where they are made.
+        // The command ends with this answer: to take large outputs apart would only cost time.
         Ok(trees) => ManuallyDrop::new(trees),
         Err(status) => return Ok(status),
     };

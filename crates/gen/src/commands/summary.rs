@@ -20,7 +20,7 @@ const MOST: usize = 8;
 pub(crate) fn run(app: &App, since: Option<&str>) -> anyhow::Result<Status> {
     let json = app.wants_json()?;
     let trees = match compare(app, since)? {
-        // The command ends with this answer, as where they are made.
+        // The command ends with this answer: to take large outputs apart would only cost time.
         Ok(trees) => ManuallyDrop::new(trees),
         Err(status) => return Ok(status),
     };

@@ -80,6 +80,24 @@ fn the_same_file_twice() {
 }
 
 #[test]
+fn what_cannot_stand_in_a_tree_leaves_the_rest() {
+    let paths = ["b/c", "a", "A", "../x", "b"];
+    let files = paths.map(|path| (path.to_owned(), File::new(path)));
+    let (tree, errors) = FileTree::of(files.into());
+    let there: Vec<&str> = tree.iter().map(|(path, _)| path).collect();
+    assert_eq!(there, ["a", "b/c"]);
+    let problems: Vec<PathProblem> = errors.into_iter().map(|error| error.problem).collect();
+    assert_eq!(
+        problems,
+        [
+            PathProblem::SameButCase("a".into()),
+            PathProblem::Dots,
+            PathProblem::IsFolder("b/c".into()),
+        ]
+    );
+}
+
+#[test]
 fn a_file_and_a_folder_of_one_name() {
     let mut tree = FileTree::new();
     tree.insert("a/b/c", "").unwrap();
