@@ -1,6 +1,7 @@
 //! Which machines a change of the output touches, told from the files alone: a machine is touched
 //! when a file that its configuration reaches differs, or an input that it uses.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -14,7 +15,7 @@ use crate::modules::{folder, joined};
 use crate::trees::{Files, Trees};
 
 /// What a machine is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     Host,
@@ -57,10 +58,10 @@ pub(crate) struct Affected {
 }
 
 /// A machine of the output.
-pub(crate) type Machine = (Kind, String);
+pub(crate) type Machine<'t> = (Kind, &'t str);
 
 /// The machine whose file a path is.
-pub(crate) fn machine(path: &str) -> Option<Machine> {
+pub(crate) fn machine(path: &str) -> Option<Machine<'_>> {
     let (folder, rest) = path.split_once('/')?;
     let (kind, name) = match folder {
         "hosts" => (Kind::Host, rest.strip_suffix("/default.nix")?),
@@ -69,11 +70,11 @@ pub(crate) fn machine(path: &str) -> Option<Machine> {
         "installers" => (Kind::Installer, rest.strip_suffix(".nix")?),
         _ => return None,
     };
-    (!name.contains('/')).then(|| (kind, name.to_owned()))
+    (!name.contains('/')).then_some((kind, name))
 }
 
 /// The file of a machine.
-pub(crate) fn file_of((kind, name): &Machine) -> String {
+pub(crate) fn file_of((kind, name): Machine<'_>) -> String {
     match kind {
         Kind::Host => format!("hosts/{name}/default.nix"),
         Kind::MicroVm => format!("microvms/{name}.nix"),
@@ -91,55 +92,54 @@ pub(crate) fn affected(trees: &Trees) -> Vec<Affected> {
 }
 
 /// The same, by references that were read before.
-pub(crate) fn affected_with(trees: &Trees, graph: &Graph) -> Vec<Affected> {
-    let mut because: BTreeMap<Machine, BTreeSet<String>> = BTreeMap::new();
-    let mut how: BTreeMap<Machine, How> = BTreeMap::new();
+pub(crate) fn affected_with(trees: &Trees, graph: &Graph<'_>) -> Vec<Affected> {
+    let mut because: FxHashMap<Machine<'_>, Vec<Cow<'_, str>>> = FxHashMap::default();
+    let mut how: FxHashMap<Machine<'_>, How> = FxHashMap::default();
     for change in &trees.changes {
-        let Some(machine) = machine(&change.path) else {
+        if let Some(machine) = machine(&change.path) {
+            let reasons = because.entry(machine);
+            if !change.is_there {
+                how.insert(machine, How::Removed);
+                reasons.or_default().push(Cow::from(&change.path));
+            } else if change.old.is_none() {
+                how.insert(machine, How::New);
+                reasons.or_default();
+            }
+        }
+        for machine in graph.reaching(&change.path) {
+            let reasons = because.entry(machine).or_default();
+            reasons.push(Cow::from(&change.path));
+        }
+    }
+    for (machine, reasons) in flake(trees, graph) {
+        let Some((file, _)) = trees.new.get_key_value(&file_of(machine)) else {
             continue;
         };
-        if !change.is_there {
-            how.insert(machine.clone(), How::Removed);
-            because
-                .entry(machine)
-                .or_default()
-                .insert(change.path.clone());
-        } else if change.old.is_none() {
-            how.insert(machine, How::New);
-        }
-    }
-    for change in &trees.changes {
-        for machine in graph.reaching(&change.path) {
-            because
-                .entry(machine)
-                .or_default()
-                .insert(change.path.clone());
-        }
-    }
-    for (name, reasons) in flake(trees, graph) {
         // Who builds on that machine is touched along with it.
-        let file = file_of(&name);
-        for machine in graph.reaching_directly(&file) {
-            because.entry(machine).or_default().extend(reasons.clone());
+        for machine in graph.reaching_directly(file) {
+            let reasons = reasons.iter().map(|reason| Cow::Owned(reason.clone()));
+            because.entry(machine).or_default().extend(reasons);
         }
     }
-    for machine in how.keys() {
-        because.entry(machine.clone()).or_default();
-    }
+    let mut because: Vec<_> = because.into_iter().collect();
+    because.sort_unstable_by_key(|(machine, _)| *machine);
     because
         .into_par_iter()
-        .map(|(machine, because)| Affected {
-            how: how.get(&machine).copied().unwrap_or(How::Changed),
-            system: system(&trees.new, &machine),
-            kind: machine.0,
-            name: machine.1,
-            because: because.into_iter().collect(),
+        .map(|(machine, because)| {
+            let because: BTreeSet<Cow<'_, str>> = because.into_iter().collect();
+            Affected {
+                how: how.get(&machine).copied().unwrap_or(How::Changed),
+                system: system(&trees.new, machine),
+                kind: machine.0,
+                name: machine.1.to_owned(),
+                because: because.into_iter().map(Cow::into_owned).collect(),
+            }
         })
         .collect()
 }
 
 /// The platform of a machine: what its own files say.
-fn system(files: &Files, machine: &Machine) -> Option<String> {
+fn system(files: &Files, machine: Machine<'_>) -> Option<String> {
     let (kind, name) = machine;
     let candidates = match kind {
         Kind::Host | Kind::Installer => vec![
@@ -191,6 +191,8 @@ pub(crate) struct Graph<'t> {
     whole: Vec<&'t str>,
     /// Files that take inputs of the flake.
     inputs: Vec<(&'t str, Taken)>,
+    /// A file of the new output, and the files there that it names by relative paths.
+    files: FxHashMap<&'t str, Vec<&'t str>>,
 }
 
 impl<'t> Graph<'t> {
@@ -230,17 +232,19 @@ impl<'t> Graph<'t> {
             .chain(gone.iter().copied())
             .filter(|path| machine(path).is_some())
             .collect();
-        let targets = |path: &str, references: &References| -> Vec<&'t str> {
-            let mut targets = Vec::new();
+        let targets = |path: &str, references: &References| -> (Vec<&'t str>, Vec<&'t str>) {
+            let (mut targets, mut files) = (Vec::new(), Vec::new());
             for reference in &references.paths {
                 let Some(target) = joined(folder(path), reference) else {
                     continue;
                 };
                 if let Some(target) = there(&target) {
+                    files.push(target);
                     targets.push(target);
                     continue;
                 }
                 let default = there(&format!("{target}/default.nix"));
+                files.extend(default);
                 match default.filter(|_| !path.starts_with("custom/") && target != folder(path)) {
                     Some(default) => targets.push(default),
                     // A folder as it is.
@@ -249,7 +253,7 @@ impl<'t> Graph<'t> {
             }
             for name in &references.machines {
                 let kinds = [Kind::Host, Kind::MicroVm, Kind::Image];
-                let files = kinds.map(|kind| file_of(&(kind, name.clone())));
+                let files = kinds.map(|kind| file_of((kind, name)));
                 targets.extend(files.iter().filter_map(|target| there(target)));
             }
             if references.every_machine {
@@ -257,11 +261,12 @@ impl<'t> Graph<'t> {
             }
             // The module of installers names the host by an option, which each installer sets.
             if let Some((Kind::Installer, host)) = machine(path) {
-                targets.extend(there(&file_of(&(Kind::Host, host))));
+                targets.extend(there(&file_of((Kind::Host, host))));
             }
-            targets
+            files.retain(|file| !gone.contains(file));
+            (targets, files)
         };
-        let all: Vec<(&str, References, Vec<&str>)> = trees
+        let all: Vec<(&str, References, (Vec<&str>, Vec<&str>))> = trees
             .new
             .par_iter()
             .filter(|(path, _)| path.ends_with(".nix") && *path != "flake.nix")
@@ -274,7 +279,8 @@ impl<'t> Graph<'t> {
             .collect();
         let mut above: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
         let (mut whole, mut inputs) = (Vec::new(), Vec::new());
-        for (path, references, targets) in all {
+        let mut files: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
+        for (path, references, (targets, named)) in all {
             for target in targets {
                 above.entry(target).or_default().push(path);
             }
@@ -283,6 +289,9 @@ impl<'t> Graph<'t> {
             }
             if let Some(taken) = references.inputs {
                 inputs.push((path, taken));
+            }
+            if !named.is_empty() {
+                files.insert(path, named);
             }
         }
         whole.extend(handed_over(trees).iter().filter_map(|path| there(path)));
@@ -303,11 +312,17 @@ impl<'t> Graph<'t> {
             above,
             whole,
             inputs,
+            files,
         }
     }
 
+    /// The files that a file of the new output names by relative paths, or the `default.nix` of folders.
+    pub(crate) fn files(&self, path: &str) -> &[&'t str] {
+        self.files.get(path).map_or(&[], Vec::as_slice)
+    }
+
     /// The machines that reach a file which takes an input.
-    fn taking(&self, input: &str) -> BTreeSet<Machine> {
+    fn taking<'a>(&'a self, input: &str) -> BTreeSet<Machine<'a>> {
         let takes = |taken: &Taken| match taken {
             Taken::All => true,
             Taken::Named(names) => names.contains(input),
@@ -317,17 +332,17 @@ impl<'t> Graph<'t> {
     }
 
     /// The machines that reach a file.
-    fn reaching<'a>(&'a self, path: &'a str) -> BTreeSet<Machine> {
+    fn reaching<'a>(&'a self, path: &'a str) -> BTreeSet<Machine<'a>> {
         let whole = self.whole.iter().copied();
         self.up(whole.chain([path]).collect())
     }
 
     /// The machines that reach a file otherwise than with the whole flake.
-    pub(crate) fn reaching_directly<'a>(&'a self, path: &'a str) -> BTreeSet<Machine> {
+    pub(crate) fn reaching_directly<'a>(&'a self, path: &'a str) -> BTreeSet<Machine<'a>> {
         self.up(vec![path])
     }
 
-    fn up<'a>(&'a self, mut open: Vec<&'a str>) -> BTreeSet<Machine> {
+    fn up<'a>(&'a self, mut open: Vec<&'a str>) -> BTreeSet<Machine<'a>> {
         let mut seen: FxHashSet<&str> = FxHashSet::default();
         let mut machines = Vec::new();
         while let Some(path) = open.pop() {
@@ -369,9 +384,9 @@ fn shared(trees: &Trees) -> Vec<(String, String)> {
         .collect();
     let mut found = Vec::new();
     for machine in trees.new.keys().filter_map(|path| machine(path)) {
-        for code in flake.machine(&flake_name(&machine)) {
+        for code in flake.machine(&flake_name(machine)) {
             for path in paths.get(code).into_iter().flatten() {
-                found.push((path.clone(), file_of(&machine)));
+                found.push((path.clone(), file_of(machine)));
             }
         }
     }
@@ -379,10 +394,10 @@ fn shared(trees: &Trees) -> Vec<(String, String)> {
 }
 
 /// What a machine is called in `flake.nix`.
-fn flake_name((kind, name): &Machine) -> String {
+fn flake_name((kind, name): Machine<'_>) -> String {
     match kind {
         Kind::Installer => format!("live-iso-{name}"),
-        _ => name.clone(),
+        _ => name.to_owned(),
     }
 }
 
@@ -409,8 +424,8 @@ fn handed_over(trees: &Trees) -> Vec<String> {
     };
     let machines = trees.new.keys().filter_map(|path| machine(path));
     machines
-        .filter(|machine| flake.machine(&flake_name(machine)).iter().any(hands))
-        .map(|machine| file_of(&machine))
+        .filter(|machine| flake.machine(&flake_name(*machine)).iter().any(hands))
+        .map(file_of)
         .collect()
 }
 
@@ -636,8 +651,8 @@ fn quick_paths(path: &str, text: &str) -> Option<Vec<String>> {
 }
 
 /// Machines whose part of `flake.nix` differs, or whose inputs do.
-fn flake(trees: &Trees, graph: &Graph) -> BTreeMap<Machine, BTreeSet<String>> {
-    let mut found: BTreeMap<Machine, BTreeSet<String>> = BTreeMap::new();
+fn flake<'t>(trees: &'t Trees, graph: &Graph<'_>) -> BTreeMap<Machine<'t>, BTreeSet<String>> {
+    let mut found: BTreeMap<Machine<'t>, BTreeSet<String>> = BTreeMap::new();
     let changed = |path: &str| trees.changes.iter().find(|change| change.path == path);
     let text = |bytes: Option<&Vec<u8>>| {
         let text = bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
@@ -657,7 +672,7 @@ fn flake(trees: &Trees, graph: &Graph) -> BTreeMap<Machine, BTreeSet<String>> {
     let old_lock = lock.map_or_else(|| new_lock.clone(), |change| text(change.old.as_ref()));
     let (old_locked, new_locked) = (locked(&old_lock), locked(&new_lock));
     let names: BTreeSet<&String> = old.inputs.keys().chain(new.inputs.keys()).collect();
-    let inputs: Vec<(&str, BTreeSet<Machine>)> = names
+    let inputs: Vec<(&str, BTreeSet<Machine<'_>>)> = names
         .into_iter()
         .filter(|name| {
             old.inputs.get(*name) != new.inputs.get(*name)
@@ -667,7 +682,7 @@ fn flake(trees: &Trees, graph: &Graph) -> BTreeMap<Machine, BTreeSet<String>> {
         .collect();
     let files = trees.new.keys().filter_map(|path| machine(path));
     for machine in files {
-        let key = flake_name(&machine);
+        let key = flake_name(machine);
         let mut because = BTreeSet::new();
         let (before, after) = (old.machine(&key), new.machine(&key));
         if before != after {
@@ -1200,7 +1215,7 @@ mod tests {
     fn platforms() {
         let host = |text: &str| {
             let files = [("hosts/a/hardware.nix".to_owned(), text.as_bytes().to_vec())];
-            system(&files.into(), &(Kind::Host, "a".to_owned()))
+            system(&files.into(), (Kind::Host, "a"))
         };
         let found = Some("aarch64-linux".to_owned());
         for text in [

@@ -143,7 +143,8 @@ pub(crate) fn files(
     assets: &BTreeMap<String, Vec<u8>>,
     wanted: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<BTreeMap<String, Vec<u8>>, render::RenderError> {
-    render::render_some(fleet, assets, LAYOUTS, wanted)
+    let files = render::render_some(fleet, assets, LAYOUTS, wanted)?;
+    Ok(files.into_iter().collect())
 }
 
 /// The files of a fleet that has errors, as far as they can be printed, to check them nonetheless.
@@ -163,7 +164,7 @@ pub(crate) fn draft_some(
     errors.is_empty().then_some(tree)
 }
 
-fn file_tree(files: BTreeMap<String, Vec<u8>>) -> (FileTree, Vec<PathError>) {
+fn file_tree(files: Vec<(String, Vec<u8>)>) -> (FileTree, Vec<PathError>) {
     let files = files.into_iter().map(|(path, bytes)| {
         let executable = bytes.starts_with(b"#!");
         (path, File { bytes, executable })

@@ -5,12 +5,14 @@ mod codes;
 mod effects;
 mod known;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use memchr::memmem;
 use nix::DefValue;
 use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
 use codes::normal;
@@ -18,12 +20,12 @@ use effects::{Effects, Had};
 use known::Known;
 
 use crate::affected::{Affected, Graph, How, Kind, Machine, affected_with, is_generated, machine};
-use crate::modules::{below, folder, read};
+use crate::modules::{ModuleText, below, folder, read};
 use crate::text::one_line;
 use crate::trees::{Change, Files, Trees};
 
 /// What a change is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Subject {
     Template,
@@ -67,7 +69,7 @@ impl Subject {
 }
 
 /// One change: `before` alone is a removal, `after` alone an addition.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub(crate) struct Line {
     pub(crate) subject: Subject,
     pub(crate) name: String,
@@ -163,11 +165,18 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
         summary.unchanged = machines(&trees.new);
         return summary;
     }
-    let graph = Graph::new(trees);
+    let texts = Texts::new(trees, namespace);
+    let ((graph, all), ()) = rayon::join(
+        || {
+            let graph = Graph::new(trees);
+            let all = affected_with(trees, &graph);
+            (graph, all)
+        },
+        || texts.read_changes(),
+    );
     // An installer carries the whole flake, so that it is touched says nothing here.
-    let (installers, touched): (Vec<Affected>, Vec<Affected>) = affected_with(trees, &graph)
-        .into_iter()
-        .partition(|it| it.kind == Kind::Installer);
+    let (installers, touched): (Vec<Affected>, Vec<Affected>) =
+        all.into_iter().partition(|it| it.kind == Kind::Installer);
     let names: BTreeSet<&str> = touched.iter().map(|it| it.name.as_str()).collect();
     let mut fresh: BTreeSet<&str> = BTreeSet::new();
     for it in &touched {
@@ -178,14 +187,13 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
     // Those of a machine that comes or goes are told along with it.
     let installers = installers.iter().filter(|it| !fresh.contains(&*it.name));
     for it in touched.iter().chain(installers) {
-        let name = named(&(it.kind, it.name.clone()));
+        let name = named((it.kind, &it.name));
         match it.how {
             How::New => summary.added.push(name),
             How::Removed => summary.removed.push(name),
             How::Changed => {}
         }
     }
-    let texts = Texts::new(trees, namespace);
     let mut own: BTreeMap<Line, BTreeSet<String>> = BTreeMap::new();
     let mut shared: Vec<Shared> = Vec::new();
     for change in &trees.changes {
@@ -226,10 +234,8 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
                 let reached: BTreeSet<String> = graph
                     .reaching_directly(&change.path)
                     .into_iter()
-                    .filter(|(kind, name)| {
-                        *kind != Kind::Installer && !fresh.contains(name.as_str())
-                    })
-                    .map(|(_, name)| name)
+                    .filter(|(kind, name)| *kind != Kind::Installer && !fresh.contains(name))
+                    .map(|(_, name)| name.to_owned())
                     .collect();
                 // That a file comes or goes is told by what uses it.
                 if !(changes.is_empty() || change.old.is_none() || !change.is_there) {
@@ -240,7 +246,7 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
                 let reached = graph.reaching_directly(&change.path).into_iter();
                 let reached: BTreeSet<String> = reached
                     .filter(|(kind, _)| *kind != Kind::Installer)
-                    .map(|(_, name)| name)
+                    .map(|(_, name)| name.to_owned())
                     .collect();
                 let changes = packages(&texts, change);
                 share(
@@ -263,10 +269,9 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
         }
     }
     let mut settled: BTreeSet<String> = BTreeSet::new();
-    let effects = Effects::new(&texts);
+    let effects = Effects::new(&texts, &graph);
     features(
         &effects,
-        &graph,
         &touched,
         &mut shared,
         &mut own,
@@ -317,9 +322,9 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
         changes,
     });
     summary.groups.extend(groups);
-    for group in &summary.groups {
-        settled.retain(|name| !group.machines.contains(name));
-    }
+    let told = summary.groups.iter().flat_map(|group| &group.machines);
+    let told: FxHashSet<&String> = told.collect();
+    settled.retain(|name| !told.contains(name));
     summary.rewritten = settled.into_iter().collect();
     summary.unchanged = machines(&trees.new)
         .into_iter()
@@ -332,7 +337,6 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
 /// several reach means the same for all of them, there; else by the machine.
 fn features(
     effects: &Effects<'_>,
-    graph: &Graph<'_>,
     touched: &[Affected],
     shared: &mut [Shared],
     own: &mut BTreeMap<Line, BTreeSet<String>>,
@@ -341,18 +345,18 @@ fn features(
 ) {
     let changes = &effects.texts.trees.changes;
     let configured = changes.iter().filter(|it| effects::configures(&it.path));
-    let concerned: BTreeSet<Machine> = configured
-        .flat_map(|change| graph.reaching_directly(&change.path))
+    let concerned: FxHashSet<Machine<'_>> = configured
+        .flat_map(|change| effects.graph.reaching_directly(&change.path))
         .collect();
     let touched = touched.par_iter().filter(|it| it.how == How::Changed);
     let had: BTreeMap<&str, Had> = touched
         .filter_map(|it| {
-            let machine = (it.kind, it.name.clone());
-            let had = concerned.contains(&machine).then(|| effects.of(&machine))?;
+            let machine = (it.kind, it.name.as_str());
+            let had = concerned.contains(&machine).then(|| effects.of(machine))?;
             Some((it.name.as_str(), had))
         })
         .collect();
-    let mut told: BTreeSet<(&str, Line)> = BTreeSet::new();
+    let mut told: FxHashSet<(&str, &Line)> = FxHashSet::default();
     for it in shared.iter_mut() {
         if !effects::configures(&it.path) || it.machines.is_empty() {
             continue;
@@ -362,18 +366,17 @@ fn features(
             if line.subject != Subject::Feature {
                 return true;
             }
-            let mut meant: Vec<(&str, Line)> = Vec::new();
+            let mut meant: Vec<(&str, &Line)> = Vec::new();
             for name in &it.machines {
                 // Such as a host that runs a guest which has the file.
                 let Some((name, had)) = had.get_key_value(name.as_str()) else {
                     continue;
                 };
-                let users: BTreeSet<&Option<String>> = had.through(&it.path).collect();
-                for user in users {
-                    let of = user.as_ref().filter(|_| !line.name.contains(" of "));
+                for user in had.through(&it.path) {
+                    let of = user.filter(|_| !line.name.contains(" of "));
                     let full = of.map_or_else(
-                        || line.name.clone(),
-                        |user| format!("{} of {user}", line.name),
+                        || Cow::from(&line.name),
+                        |user| Cow::from(format!("{} of {user}", line.name)),
                     );
                     let effect = had
                         .changes
@@ -382,7 +385,7 @@ fn features(
                     let Some(effect) = effect else {
                         return false;
                     };
-                    meant.push((*name, effect.clone()));
+                    meant.push((*name, effect));
                 }
             }
             told.extend(meant);
@@ -408,7 +411,7 @@ fn features(
             settled.insert((*name).to_owned());
         }
         for line in &had.changes {
-            if !told.contains(&(*name, line.clone())) && !is_new_home(name, line) {
+            if !told.contains(&(*name, line)) && !is_new_home(name, line) {
                 let machines = own.entry(line.clone()).or_default();
                 machines.insert((*name).to_owned());
             }
@@ -519,13 +522,13 @@ fn machines(files: &Files) -> Vec<String> {
         .keys()
         .filter_map(|path| machine(path))
         .filter(|(kind, _)| *kind != Kind::Installer)
-        .map(|(_, name)| name)
+        .map(|(_, name)| name.to_owned())
         .collect();
     names.sort();
     names
 }
 
-fn named((kind, name): &Machine) -> String {
+fn named((kind, name): Machine<'_>) -> String {
     let kind = match kind {
         Kind::MicroVm => "MicroVM",
         kind => kind.word(),
@@ -545,6 +548,14 @@ enum Scope<'a> {
     Readers,
     Flake,
     Other,
+}
+
+/// Whether [`lines`] tells what differs in such a file.
+fn is_told_by_lines(scope: &Scope<'_>) -> bool {
+    matches!(
+        scope,
+        Scope::Machine(_) | Scope::Shared(_) | Scope::Installer(_)
+    )
 }
 
 fn scope(path: &str) -> Scope<'_> {
@@ -583,9 +594,9 @@ struct Value {
 type Key = (Option<String>, Vec<String>);
 type Values = BTreeMap<Key, Vec<Value>>;
 
-fn values(text: &str) -> Values {
+fn values(text: &str, module: &ModuleText) -> Values {
     let mut found: Values = BTreeMap::new();
-    for setting in read(text).settings {
+    for setting in &module.settings {
         let list: Option<Vec<String>> = match &setting.value {
             DefValue::List(items) => Some(items.iter().map(element).collect()),
             _ => None,
@@ -594,12 +605,12 @@ fn values(text: &str) -> Values {
             Some(items) => list_code(items),
             None => normal(&text[setting.value_start..setting.end]),
         };
-        let key = (setting.user, setting.path.parts().to_vec());
+        let key = (setting.user.clone(), setting.path.parts().to_vec());
         found.entry(key).or_default().push(Value {
             code,
             list,
             priority: setting.priority,
-            conditions: setting.conditions,
+            conditions: setting.conditions.clone(),
         });
     }
     for all in found.values_mut().filter(|all| all.len() > 1) {
@@ -654,8 +665,9 @@ struct Texts<'a> {
     namespace: &'a str,
     /// The prefix that options of features had, if it was another.
     renamed: Option<String>,
-    changes: BTreeMap<&'a str, &'a Change>,
-    read: Known<Values>,
+    changes: FxHashMap<&'a str, &'a Change>,
+    modules: Known<ModuleText>,
+    values: Known<Values>,
 }
 
 impl<'a> Texts<'a> {
@@ -666,20 +678,34 @@ impl<'a> Texts<'a> {
             namespace,
             renamed: former_namespace(trees, namespace),
             changes: changes.map(|it| (it.path.as_str(), it)).collect(),
-            read: Known::default(),
+            modules: Known::default(),
+            values: Known::default(),
         }
     }
 
+    /// Reads what differs and is there on both sides, by all cores: it will be asked for.
+    fn read_changes(&self) {
+        let changes = self.trees.changes.par_iter();
+        changes
+            .filter(|change| change.is_there && change.old.is_some())
+            .filter(|change| change.path.ends_with(".nix"))
+            .filter(|change| is_told_by_lines(&scope(&change.path)))
+            .for_each(|change| {
+                self.values(false, &change.path);
+                self.values(true, &change.path);
+            });
+    }
+
     /// The text of a file, as it was or as it is.
-    fn text(&self, is_new: bool, path: &str) -> Option<String> {
+    fn text(&self, is_new: bool, path: &str) -> Option<Cow<'a, str>> {
         let old = self.changes.get(path).filter(|_| !is_new);
         let bytes = match old {
             Some(change) => change.old.as_ref()?,
             None => self.trees.new.get(path)?,
         };
-        let text = String::from_utf8_lossy(bytes).into_owned();
+        let text = String::from_utf8_lossy(bytes);
         Some(match &self.renamed {
-            Some(before) if old.is_some() => codes::renamed(&text, before, self.namespace),
+            Some(before) if old.is_some() => codes::renamed(&text, before, self.namespace).into(),
             _ => text,
         })
     }
@@ -698,11 +724,21 @@ impl<'a> Texts<'a> {
         is_new || !self.changes.contains_key(path)
     }
 
+    /// What a file says.
+    fn module(&self, is_new: bool, path: &str) -> Arc<ModuleText> {
+        let is_new = self.is_as_new(is_new, path);
+        let find = || read(&self.text(is_new, path).unwrap_or_default());
+        self.modules.get(is_new, path, find)
+    }
+
     /// What a file defines.
     fn values(&self, is_new: bool, path: &str) -> Arc<Values> {
         let is_new = self.is_as_new(is_new, path);
-        let find = || values(&self.text(is_new, path).unwrap_or_default());
-        self.read.get(is_new, path, find)
+        let find = || {
+            let text = self.text(is_new, path).unwrap_or_default();
+            values(&text, &self.module(is_new, path))
+        };
+        self.values.get(is_new, path, find)
     }
 }
 
@@ -738,13 +774,12 @@ fn element(value: &DefValue) -> String {
 
 fn imports(
     path: &str,
-    text: &str,
+    module: &ModuleText,
     files: &dyn Fn(&str) -> bool,
 ) -> BTreeSet<(Option<String>, String)> {
-    read(text)
-        .imports
-        .into_iter()
-        .filter_map(|(user, import)| Some((user, below(folder(path), &import, files)?)))
+    let imports = module.imports.iter();
+    imports
+        .filter_map(|(user, import)| Some((user.clone(), below(folder(path), import, files)?)))
         .collect()
 }
 
@@ -761,8 +796,6 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
     if !change.path.ends_with(".nix") {
         return whole();
     }
-    let side = |is_new| texts.text(is_new, &change.path).unwrap_or_default();
-    let (before, after) = (side(false), side(true));
     let mut found: BTreeSet<Line> = BTreeSet::new();
     let mut old = texts.values(false, &change.path);
     let new = texts.values(true, &change.path);
@@ -796,13 +829,9 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
         }
     }
     // A file that is gone may be named by the old text.
-    let exists = |path: &str| {
-        trees.new.contains_key(path) || trees.changes.iter().any(|change| change.path == path)
-    };
-    let (old, new) = (
-        imports(&change.path, &before, &exists),
-        imports(&change.path, &after, &exists),
-    );
+    let exists = |path: &str| trees.new.contains_key(path) || texts.changes.contains_key(path);
+    let side = |is_new| imports(&change.path, &texts.module(is_new, &change.path), &exists);
+    let (old, new) = (side(false), side(true));
     for (it, added) in new
         .difference(&old)
         .map(|it| (it, true))
@@ -811,7 +840,8 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
         found.extend(import(it, added));
     }
     if found.is_empty() {
-        let is_same = texts.renamed.is_some() || normal(&before) == normal(&after);
+        let side = |is_new| texts.text(is_new, &change.path).unwrap_or_default();
+        let is_same = texts.renamed.is_some() || normal(&side(false)) == normal(&side(true));
         return if is_same { Vec::new() } else { whole() };
     }
     without_parts(&mut found);
@@ -1081,7 +1111,7 @@ impl Context<'_> {
         };
         let space: Vec<&str> = self.namespace.split('.').collect();
         let mut with = Vec::new();
-        for ((_, path), values) in values(text) {
+        for ((_, path), values) in values(text, &read(text)) {
             let names: Vec<&str> = path.iter().map(String::as_str).collect();
             let Some([category, name, "enable"]) = names.strip_prefix(space.as_slice()) else {
                 continue;

@@ -127,12 +127,6 @@ fn trees(
                 }
                 None => false,
             };
-            if current && repository.is_none() {
-                return Ok(Ok(Trees {
-                    new: disk,
-                    ..Trees::default()
-                }));
-            }
             (!current).then(|| generate(sources))
         }
     };
@@ -148,13 +142,20 @@ fn trees(
             .into_iter()
             .map(|(path, file)| (path, file.bytes))
             .collect();
-        applied(new, &disk, manifest.as_ref(), &mut kept)
+        let trees = applied(new, disk, manifest.as_ref());
+        if repository.is_none() {
+            return Ok(Ok(trees));
+        }
+        kept = trees.kept;
+        trees.new
     } else {
-        disk.clone()
+        disk
     };
     let Some(repository) = repository else {
-        let trees = Trees::between(disk, new);
-        return Ok(Ok(Trees { kept, ..trees }));
+        return Ok(Ok(Trees {
+            new,
+            ..Trees::default()
+        }));
     };
     if let Some(out) = repository.below(&app.out)
         && let Some(differing) = repository.differing(&out, &new, OWN)?
@@ -187,45 +188,71 @@ fn names(out: &Utf8Path, fingerprint: &str) -> bool {
         .is_ok_and(|bytes| memmem::find(&bytes, fingerprint.as_bytes()).is_some())
 }
 
-/// The folder as applying a generated tree leaves it. What is not ours stays: the lock file, encrypted
-/// files, what was added by hand, and what was generated once and is the user's since.
-fn applied(
-    mut new: Files,
-    disk: &Files,
-    manifest: Option<&output::Manifest>,
-    kept: &mut Vec<String>,
-) -> Files {
+/// The folder as it is and as applying a generated tree leaves it. What is not ours stays: the lock
+/// file, encrypted files, what was added by hand, and what was generated once and is the user's since.
+fn applied(mut new: Files, disk: Files, manifest: Option<&output::Manifest>) -> Trees {
     let owned = |path: &str| manifest.and_then(|manifest| manifest.files.get(path));
-    let mut theirs = Vec::new();
+    let ejected = |path: &str| manifest.and_then(|manifest| manifest.ejected.get(path));
+    let (mut changes, mut kept) = (Vec::new(), Vec::new());
+    let (mut theirs, mut missing) = (Vec::new(), Vec::new());
     let mut all = new.iter_mut().peekable();
+    let mut added = |path: &String, changes: &mut Vec<Change>| {
+        // What was ejected may be removed as well.
+        if ejected(path).is_some() {
+            missing.push(path.clone());
+        } else {
+            changes.push(Change {
+                path: path.clone(),
+                old: None,
+                is_there: true,
+            });
+        }
+    };
     for (path, bytes) in disk {
-        while all.next_if(|(other, _)| *other < path).is_some() {}
-        let Some((_, wanted)) = all.next_if(|(other, _)| *other == path) else {
-            let is_removed = owned(path).is_some_and(|owned| owned.hash == Hash::of(bytes));
-            if !is_removed {
-                theirs.push((path.clone(), bytes.clone()));
-            }
-            continue;
-        };
-        if wanted == bytes {
-            continue;
+        while let Some((path, _)) = all.next_if(|(other, _)| **other < path) {
+            added(path, &mut changes);
         }
-        let ejected = manifest.and_then(|manifest| manifest.ejected.get(path));
-        let is_ours = owned(path).is_some_and(|owned| owned.hash == Hash::of(bytes));
-        if ejected.is_some() || !is_ours {
-            // An ejected file is not missed until the spec has come to want something else.
-            if ejected != Some(&Hash::of(wanted)) {
-                kept.push(path.clone());
+        let is_ours = || owned(&path).is_some_and(|owned| owned.hash == Hash::of(&bytes));
+        match all.next_if(|(other, _)| **other == path) {
+            None if is_ours() => changes.push(Change {
+                path,
+                old: Some(bytes),
+                is_there: false,
+            }),
+            None => theirs.push((path, bytes)),
+            Some((_, wanted)) if *wanted == bytes => {}
+            Some((_, wanted)) => {
+                let ejected = ejected(&path);
+                if ejected.is_none() && is_ours() {
+                    changes.push(Change {
+                        path,
+                        old: Some(bytes),
+                        is_there: true,
+                    });
+                    continue;
+                }
+                // An ejected file is not missed until the spec has come to want something else.
+                let is_missed = ejected != Some(&Hash::of(wanted));
+                *wanted = bytes;
+                if is_missed {
+                    kept.push(path);
+                }
             }
-            wanted.clone_from(bytes);
         }
+    }
+    for (path, _) in all {
+        added(path, &mut changes);
     }
     new.extend(theirs);
-    let ejected = manifest.iter().flat_map(|manifest| manifest.ejected.keys());
-    for path in ejected.filter(|path| !disk.contains_key(*path)) {
-        new.remove(path);
+    for path in missing {
+        new.remove(&path);
     }
-    new
+    Trees {
+        new,
+        changes,
+        kept,
+        ..Trees::default()
+    }
 }
 
 /// Files of the output that gen does not write.

@@ -45,10 +45,11 @@ pub fn render(
     assets: &BTreeMap<String, Vec<u8>>,
     known: &Layouts,
 ) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
-    render_some(fleet, assets, known, &|_| true)
+    let files = render_some(fleet, assets, known, &|_| true)?;
+    Ok(files.into_iter().collect())
 }
 
-/// The same for the files whose output paths are wanted.
+/// The same for the files whose output paths are wanted, sorted by path.
 ///
 /// # Errors
 ///
@@ -58,7 +59,7 @@ pub fn render_some(
     assets: &BTreeMap<String, Vec<u8>>,
     known: &Layouts,
     wanted: &(dyn Fn(&str) -> bool + Sync),
-) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
+) -> Result<Vec<(String, Vec<u8>)>, RenderError> {
     let env = env::environment().map_err(|error| RenderError::new("", &error.into()))?;
     let memo = memo::Memo::new(known);
     // All of them, so that the first problem is the same in every run.
@@ -94,7 +95,7 @@ pub fn render_some(
     if let Some(two) = files.windows(2).find(|two| two[0].0 == two[1].0) {
         return Err(RenderError::new(&two[0].0, &Problem::SamePath));
     }
-    Ok(files.into_iter().collect())
+    Ok(files)
 }
 
 /// The layouts of the features of a fleet, for a table of [`Layouts`].

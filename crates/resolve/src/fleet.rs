@@ -313,12 +313,48 @@ fn fleet_facts<'p>(
     partials: impl Iterator<Item = (&'p Partial<'p>, &'p Fact)>,
 ) -> FleetFacts {
     let partials: Vec<_> = partials.collect();
+    let (of_hosts, metrics) = rayon::join(
+        || facts_of_hosts(world, &partials),
+        || metrics_facts(world, &partials),
+    );
+    let fleet = world.spec.fleet.as_ref().map(|f| &f.value);
+    let users: Vec<Fact> = world
+        .spec
+        .users
+        .keys()
+        .map(|u| Fact::from(u.clone()))
+        .collect();
+    FleetFacts {
+        name: fleet
+            .and_then(|f| f.name.as_ref())
+            .map(|t| t.value.clone())
+            .unwrap_or_default(),
+        domain: fleet
+            .and_then(|f| f.domain.as_ref())
+            .map(|t| t.value.clone()),
+        users: Fact::from(users),
+        metrics,
+        features: world
+            .spec
+            .features
+            .keys()
+            .chain(world.spec.home_features.keys())
+            .chain(world.spec.offered.features.keys())
+            .chain(world.spec.offered.home_features.keys())
+            .cloned()
+            .collect(),
+        ..of_hosts
+    }
+}
+
+/// The part of the fleet's facts that goes through its hosts.
+fn facts_of_hosts(world: &World<'_>, partials: &[(&Partial<'_>, &Fact)]) -> FleetFacts {
     let asked = derive::asked_features(world);
     let mut hosts_with: HashMap<String, Vec<Fact>> = HashMap::new();
     let mut hosts: Vec<Fact> = Vec::new();
     let read = derive::read_features(world);
     let mut given: HashMap<String, HashMap<String, Fact>> = HashMap::new();
-    for &(partial, fact) in &partials {
+    for &(partial, fact) in partials {
         hosts.push(fact.clone());
         let enabled = |id: &&FeatureId| partial.host.enabled.contains_key(*id);
         for id in asked.iter().filter(enabled) {
@@ -343,40 +379,15 @@ fn fleet_facts<'p>(
             }
         }
     }
-    let metrics = metrics_facts(world, &partials);
-    let fleet = world.spec.fleet.as_ref().map(|f| &f.value);
-    let users: Vec<Fact> = world
-        .spec
-        .users
-        .keys()
-        .map(|u| Fact::from(u.clone()))
-        .collect();
     FleetFacts {
-        name: fleet
-            .and_then(|f| f.name.as_ref())
-            .map(|t| t.value.clone())
-            .unwrap_or_default(),
-        domain: fleet
-            .and_then(|f| f.domain.as_ref())
-            .map(|t| t.value.clone()),
         hosts: Fact::from(hosts),
-        users: Fact::from(users),
-        metrics,
-        features: world
-            .spec
-            .features
-            .keys()
-            .chain(world.spec.home_features.keys())
-            .chain(world.spec.offered.features.keys())
-            .chain(world.spec.offered.home_features.keys())
-            .cloned()
-            .collect(),
         hosts_with: hosts_with
             .into_iter()
             .map(|(id, hosts)| (id, Fact::from(hosts)))
             .collect(),
         given,
         defaults: derive::defaults(world, &read),
+        ..FleetFacts::default()
     }
 }
 

@@ -3,11 +3,10 @@
 //! Tables say what there is. Where a name is taken, which only a host called `all` and the like can
 //! bring about, the first stays: whatever is done with one thing can be done by a parameter as well.
 
-use std::collections::HashSet;
-
 use diag::{Diagnostic, Diagnostics, Spanned};
 use model::{Fleet, Parameter, ParameterKind, Recipe};
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 use spec::ast::{Gc, Item, Task, Text};
 
 use crate::world::World;
@@ -1003,7 +1002,7 @@ fn keep(world: &World<'_>) -> String {
 #[derive(Default)]
 struct Recipes {
     all: Vec<Recipe>,
-    names: HashSet<String>,
+    names: FxHashSet<String>,
     /// Age of what garbage collection keeps.
     keep: String,
 }

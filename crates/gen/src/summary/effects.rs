@@ -1,16 +1,20 @@
 //! The features that a machine has by all of its files together: its own, its users', and the
 //! templates and profiles that they import.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+use rustc_hash::FxHashSet;
+
 use super::known::Known;
 use super::{Key, Line, Scope, Subject, Texts, Value, Values, merged, scope, unwrapped};
-use crate::affected::{Machine, file_of, named_files};
-use crate::modules::{below, folder, read};
+use crate::affected::{Graph, Machine, file_of, named_files};
+use crate::modules::{below, folder};
 
 /// A file that a machine reaches, and the user in whose home.
-type Place = (Option<String>, String);
+type Place<'a> = (Option<Cow<'a, str>>, &'a str);
 /// A feature by its identifier, and the user in whose home.
 type Feature = (Option<String>, String);
 
@@ -54,30 +58,36 @@ impl Setting {
 
 /// What a machine won and lost.
 #[derive(Debug, Default)]
-pub(super) struct Had {
+pub(super) struct Had<'a> {
     pub(super) changes: Vec<Line>,
     /// Of a machine that imports other files than before.
     pub(super) settings: Vec<Setting>,
     /// Whether any of its files differs.
     pub(super) is_rewritten: bool,
     /// The files through which it has what it has, before and after.
-    places: BTreeSet<Place>,
+    places: BTreeSet<Place<'a>>,
 }
 
-impl Had {
+impl Had<'_> {
     /// In whose homes the machine imports a file; nobody's for the machine itself.
-    pub(super) fn through<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Option<String>> {
-        let path = path.to_owned();
-        let places = self.places.iter();
-        places.filter(move |it| it.1 == path).map(|it| &it.0)
+    pub(super) fn through(&self, path: &str) -> impl Iterator<Item = Option<&str>> {
+        let places = self.places.iter().filter(move |it| it.1 == path);
+        places.map(|it| it.0.as_deref())
     }
 }
 
 /// The files of machines, as they were and as they are.
 pub(super) struct Effects<'a> {
     pub(super) texts: &'a Texts<'a>,
-    /// By path.
-    imports: Known<Vec<Place>>,
+    pub(super) graph: &'a Graph<'a>,
+    /// By path: the files that an old file names.
+    former: Known<Vec<&'a str>>,
+    /// By path: what a file imports where only its syntax tells into which homes.
+    homes: Known<Vec<Place<'a>>>,
+    /// By path: whether a file imports something else than before.
+    moved: Known<bool>,
+    /// By name: the files of the new output that configure machines and have the name in them.
+    holding: Known<FxHashSet<&'a str>>,
     /// By path.
     switches: Known<Switches>,
     /// Of system features, by feature.
@@ -86,29 +96,50 @@ pub(super) struct Effects<'a> {
     home_requirers: Known<Vec<String>>,
     /// By the places that went and those that came.
     differing: Known<Vec<Key>>,
+    /// Of system features, by feature: what it switches on along with it.
+    required: Known<Vec<String>>,
+    /// The same of home features.
+    home_required: Known<Vec<String>>,
 }
 
 impl<'a> Effects<'a> {
-    pub(super) fn new(texts: &'a Texts<'a>) -> Self {
+    pub(super) fn new(texts: &'a Texts<'a>, graph: &'a Graph<'a>) -> Self {
         Self {
             texts,
-            imports: Known::default(),
+            graph,
+            former: Known::default(),
+            homes: Known::default(),
+            moved: Known::default(),
+            holding: Known::default(),
             switches: Known::default(),
             requirers: Known::default(),
             home_requirers: Known::default(),
             differing: Known::default(),
+            required: Known::default(),
+            home_required: Known::default(),
         }
     }
 
     /// What a machine won and lost.
-    pub(super) fn of(&self, machine: &Machine) -> Had {
+    pub(super) fn of(&self, machine: Machine<'_>) -> Had<'a> {
         let start = file_of(machine);
-        let (before, after) = (self.places(false, &start), self.places(true, &start));
+        let (Some(was_at), Some(is_at)) = (self.path(false, &start), self.path(true, &start))
+        else {
+            return Had::default();
+        };
+        let after = self.places(true, is_at);
+        let is_moved = after.iter().any(|place| self.is_moved(place.1));
+        let before = is_moved.then(|| self.places(false, was_at));
+        let places = match &before {
+            Some(before) => before.union(&after).cloned().collect(),
+            None => after.clone(),
+        };
+        let before = before.unwrap_or_else(|| after.clone());
         let mut candidates: BTreeSet<Feature> = BTreeSet::new();
-        for place in before.union(&after) {
+        for place in &places {
             let (user, path) = place;
             let (was, is) = (before.contains(place), after.contains(place));
-            if was && is && !self.texts.changes.contains_key(path.as_str()) {
+            if was && is && !self.texts.changes.contains_key(path) {
                 continue;
             }
             let old = self.switches(false, was, path);
@@ -121,7 +152,7 @@ impl<'a> Effects<'a> {
             };
             let differing = names.filter(|it| old.get(*it) != new.get(*it) && is_said(it));
             candidates.extend(differing.map(|(home, id)| {
-                let user = home.clone().or_else(|| user.clone());
+                let user = home.clone().or_else(|| user.as_deref().map(str::to_owned));
                 (user, id.clone())
             }));
         }
@@ -135,8 +166,7 @@ impl<'a> Effects<'a> {
         }
         changes.sort();
         let settings = self.settings(&before, &after);
-        let places: BTreeSet<Place> = before.into_iter().chain(after).collect();
-        let differs = |place: &Place| self.texts.changes.contains_key(place.1.as_str());
+        let differs = |place: &Place<'_>| self.texts.changes.contains_key(place.1);
         Had {
             is_rewritten: places.iter().any(differs),
             changes,
@@ -148,18 +178,18 @@ impl<'a> Effects<'a> {
     /// What holds otherwise for a machine because of the files that it imports now or no longer does.
     /// What a file says otherwise that it imports as before is told of that file, unless it is the
     /// machine's own.
-    fn settings(&self, before: &BTreeSet<Place>, after: &BTreeSet<Place>) -> Vec<Setting> {
+    fn settings(&self, before: &BTreeSet<Place<'a>>, after: &BTreeSet<Place<'a>>) -> Vec<Setting> {
         let gone = before.difference(after);
-        let moved: Vec<&Place> = gone.chain(after.difference(before)).collect();
+        let moved: Vec<&Place<'_>> = gone.chain(after.difference(before)).collect();
         // Of a user who comes or goes, the profiles say enough.
-        let users: BTreeSet<&str> = moved.iter().filter_map(|it| user_of(&it.1)).collect();
-        let is_told = |place: &&&Place| {
-            let is_of_user = |user: &String| users.contains(user.as_str());
+        let users: BTreeSet<&str> = moved.iter().filter_map(|it| user_of(it.1)).collect();
+        let is_told = |place: &&&Place<'_>| {
+            let is_of_user = |user: &str| users.contains(user);
             let is_listed =
                 place.1.starts_with("templates/") || place.1.starts_with("home/profiles/");
-            is_listed && !place.0.as_ref().is_some_and(is_of_user)
+            is_listed && !place.0.as_deref().is_some_and(is_of_user)
         };
-        let (gone, came): (Vec<&Place>, Vec<&Place>) = moved
+        let (gone, came): (Vec<&Place<'_>>, Vec<&Place<'_>>) = moved
             .iter()
             .filter(is_told)
             .partition(|it| before.contains(**it));
@@ -174,13 +204,13 @@ impl<'a> Effects<'a> {
             return Vec::new();
         }
         let is_own = |path: &str| matches!(scope(path), Scope::Machine(_));
-        let is_kept = |place: &Place| after.contains(place) && !is_own(&place.1);
+        let is_kept = |place: &Place<'a>| after.contains(place) && !is_own(place.1);
         let old = self.saying(&keys, before, &is_kept);
         let new = self.saying(&keys, after, &|_| true);
         let mut settings = Vec::new();
         for key in keys.iter() {
             let (before_it, after_it) = (holding(&old, key), holding(&new, key));
-            let own = old.iter().filter(|it| is_own(&it.0.1));
+            let own = old.iter().filter(|it| is_own(it.0.1));
             let own = own.filter_map(|(place, values)| {
                 let (was, is) = (of(values, place, key), {
                     let same = new.iter().find(|it| it.0 == *place);
@@ -190,7 +220,7 @@ impl<'a> Effects<'a> {
             });
             let fresh = new
                 .iter()
-                .filter(|it| is_own(&it.0.1) && !before.contains(it.0));
+                .filter(|it| is_own(it.0.1) && !before.contains(it.0));
             let fresh = fresh.filter_map(|(place, values)| {
                 let is = of(values, place, key)?;
                 Some((None, Some(is)))
@@ -209,12 +239,13 @@ impl<'a> Effects<'a> {
     }
 
     /// The options of which places that went say otherwise than those that came.
-    fn find_differing(&self, gone: &[&Place], came: &[&Place]) -> Vec<Key> {
-        let all = |is_new, places: &[&Place]| {
+    fn find_differing(&self, gone: &[&Place<'_>], came: &[&Place<'_>]) -> Vec<Key> {
+        let all = |is_new, places: &[&Place<'_>]| {
             let mut all = Values::new();
             for place in places {
-                for (key, values) in self.texts.values(is_new, &place.1).iter() {
-                    let key = (key.0.clone().or_else(|| place.0.clone()), key.1.clone());
+                for (key, values) in self.texts.values(is_new, place.1).iter() {
+                    let home = || place.0.as_deref().map(str::to_owned);
+                    let key = (key.0.clone().or_else(home), key.1.clone());
                     all.entry(key).or_default().extend(values.iter().cloned());
                 }
             }
@@ -238,9 +269,9 @@ impl<'a> Effects<'a> {
     fn saying<'p>(
         &self,
         keys: &[Key],
-        places: &'p BTreeSet<Place>,
-        is_new: &dyn Fn(&Place) -> bool,
-    ) -> Vec<(&'p Place, Arc<Values>)> {
+        places: &'p BTreeSet<Place<'a>>,
+        is_new: &dyn Fn(&Place<'a>) -> bool,
+    ) -> Vec<(&'p Place<'a>, Arc<Values>)> {
         let said = places.iter().filter_map(|place| {
             let is_new = is_new(place);
             let may = |key: &Key| {
@@ -249,18 +280,18 @@ impl<'a> Effects<'a> {
                     || key
                         .1
                         .iter()
-                        .all(|name| self.texts.holds(is_new, &place.1, name))
+                        .all(|name| self.texts.holds(is_new, place.1, name))
             };
             let values = keys
                 .iter()
                 .any(may)
-                .then(|| self.texts.values(is_new, &place.1));
+                .then(|| self.texts.values(is_new, place.1));
             Some((place, values?))
         });
         said.collect()
     }
 
-    fn line(&self, feature: &Feature, is_on: bool, after: &BTreeSet<Place>) -> Line {
+    fn line(&self, feature: &Feature, is_on: bool, after: &BTreeSet<Place<'_>>) -> Line {
         let (user, id) = feature;
         let name = match user {
             Some(user) => format!("{id} of {user}"),
@@ -268,14 +299,7 @@ impl<'a> Effects<'a> {
         };
         let mut line = Line::added(Subject::Feature, name, is_on);
         if is_on {
-            let (category, name) = id.split_once('.').unwrap_or((id, ""));
-            let half = if user.is_some() { "home" } else { "modules" };
-            let context = super::Context {
-                trees: self.texts.trees,
-                namespace: self.texts.namespace,
-                host: "",
-            };
-            let with = context.required(half, category, name, &mut BTreeSet::new());
+            let with = self.required(user.is_some(), id);
             line.note = (!with.is_empty()).then(|| format!("with {}", with.join(", ")));
         } else if self.said(true, after, feature) == Some(false) {
             line.note = Some("switched off".to_owned());
@@ -283,13 +307,39 @@ impl<'a> Effects<'a> {
         line
     }
 
+    /// What a feature switches on along with it.
+    fn required(&self, is_home: bool, id: &str) -> Arc<Vec<String>> {
+        let (category, name) = id.split_once('.').unwrap_or((id, ""));
+        let (half, known) = if is_home {
+            ("home", &self.home_required)
+        } else {
+            ("modules", &self.required)
+        };
+        let context = super::Context {
+            trees: self.texts.trees,
+            namespace: self.texts.namespace,
+            host: "",
+        };
+        known.get(true, id, || {
+            context.required(half, category, name, &mut BTreeSet::new())
+        })
+    }
+
     /// What files say of a feature: the word of the highest priority, which is the lowest number.
-    fn said(&self, is_new: bool, places: &BTreeSet<Place>, feature: &Feature) -> Option<bool> {
+    fn said(&self, is_new: bool, places: &BTreeSet<Place<'_>>, feature: &Feature) -> Option<bool> {
         let (user, id) = feature;
         let name = id.split('.').next_back().unwrap_or_default();
+        let holding = self.holding.get(true, name, || self.find_holding(name));
+        let may = |path: &str| {
+            if self.texts.is_as_new(is_new, path) {
+                holding.contains(path)
+            } else {
+                self.texts.holds(is_new, path, name)
+            }
+        };
         let mut best: Option<(i64, bool)> = None;
         for (home, path) in places {
-            if home.is_some() && home != user || !self.texts.holds(is_new, path, name) {
+            if home.is_some() && home.as_deref() != user.as_deref() || !may(path) {
                 continue;
             }
             let switches = self.switches(is_new, true, path);
@@ -309,11 +359,20 @@ impl<'a> Effects<'a> {
         best.map(|(_, value)| value)
     }
 
+    fn find_holding(&self, name: &str) -> FxHashSet<&'a str> {
+        let finder = Finder::new(name);
+        let files = self.texts.trees.new.iter();
+        files
+            .filter(|(path, bytes)| configures(path) && finder.find(bytes).is_some())
+            .map(|(path, _)| path.as_str())
+            .collect()
+    }
+
     /// Whether a feature is on: what files say of it, or else whether one that is on requires it.
     fn is_on(
         &self,
         is_new: bool,
-        places: &BTreeSet<Place>,
+        places: &BTreeSet<Place<'_>>,
         feature: &Feature,
         seen: &mut BTreeSet<String>,
     ) -> bool {
@@ -399,56 +458,93 @@ impl<'a> Effects<'a> {
         found
     }
 
+    /// A file of one side, if it is there.
+    fn path(&self, is_new: bool, path: &str) -> Option<&'a str> {
+        if let Some((path, change)) = self.texts.changes.get_key_value(path) {
+            let is_there = if is_new {
+                change.is_there
+            } else {
+                change.old.is_some()
+            };
+            return is_there.then_some(*path);
+        }
+        let known = self.texts.trees.new.get_key_value(path);
+        known.map(|(path, _)| path.as_str())
+    }
+
     /// The files that configure a machine.
-    fn places(&self, is_new: bool, start: &str) -> BTreeSet<Place> {
-        let mut seen: BTreeSet<Place> = BTreeSet::new();
-        let mut open: Vec<Place> = vec![(None, start.to_owned())];
+    fn places(&self, is_new: bool, start: &'a str) -> BTreeSet<Place<'a>> {
+        let mut seen: BTreeSet<Place<'_>> = BTreeSet::new();
+        let mut open: Vec<Place<'_>> = vec![(None, start)];
         while let Some(place) = open.pop() {
             if seen.contains(&place) {
                 continue;
             }
-            for (home, path) in self.imports(is_new, &place.1).iter() {
-                open.push((home.clone().or_else(|| place.0.clone()), path.clone()));
-            }
+            self.add_imports(is_new, &place, &mut open);
             seen.insert(place);
         }
         seen
     }
 
-    fn imports(&self, is_new: bool, path: &str) -> Arc<Vec<Place>> {
-        let is_new = self.texts.is_as_new(is_new, path);
-        let find = || self.find_imports(is_new, path);
-        self.imports.get(is_new, path, find)
+    /// Whether a file imports something else than before.
+    fn is_moved(&self, path: &'a str) -> bool {
+        let imports = |is_new| {
+            let mut found = Vec::new();
+            self.add_imports(is_new, &(None, path), &mut found);
+            found
+        };
+        self.texts.changes.contains_key(path)
+            && *self
+                .moved
+                .get(true, path, || imports(false) != imports(true))
     }
 
-    fn find_imports(&self, is_new: bool, path: &str) -> Vec<Place> {
-        let text = self.texts.text(is_new, path).unwrap_or_default();
-        let exists = |path: &str| match self.texts.changes.get(path) {
-            Some(change) if !is_new => change.old.is_some(),
-            _ => self.texts.trees.new.contains_key(path),
+    /// Adds what a file imports.
+    fn add_imports(&self, is_new: bool, place: &Place<'a>, found: &mut Vec<Place<'a>>) {
+        let (home, path) = place;
+        let mut add = |user: Option<Cow<'a, str>>, file: &'a str| {
+            found.push((user.or_else(|| home.clone()), file));
         };
-        let file = |named: &str| {
-            let file = below(folder(path), named, exists)?;
-            configures(&file).then_some(file)
-        };
-        let named = named_files(path, &text);
-        let files: Vec<String> = named.iter().filter_map(|named| file(named)).collect();
-        // The homes of a user's own file are that user's.
-        let of_user = path
-            .strip_prefix("users/")
-            .and_then(|path| path.split('/').next());
-        let into_home = |file: &String| file.starts_with("home/");
-        if path.starts_with("home/") || !files.iter().any(into_home) {
-            files.into_iter().map(|file| (None, file)).collect()
-        } else if let Some(user) = of_user {
-            let home = |file: &String| into_home(file).then(|| user.to_owned());
-            files.into_iter().map(|file| (home(&file), file)).collect()
+        let is_new = self.texts.is_as_new(is_new, path);
+        let former = (!is_new).then(|| self.former.get(false, path, || self.find_former(path)));
+        let named = former
+            .as_ref()
+            .map_or_else(|| self.graph.files(path), |files| files);
+        let files = named.iter().filter(|file| configures(file));
+        let into_home = |file: &&&str| file.starts_with("home/");
+        if path.starts_with("home/") || !files.clone().any(|file| into_home(&file)) {
+            files.for_each(|file| add(None, file));
+        } else if let Some(user) = user_of(path) {
+            // The homes of a user's own file are that user's.
+            files.for_each(|file| add(into_home(&file).then_some(Cow::from(user)), file));
         } else {
-            let imports = read(&text).imports.into_iter();
-            imports
-                .filter_map(|(user, named)| Some((user, file(&named)?)))
-                .collect()
+            let find = || self.find_homes(is_new, path);
+            for (user, file) in self.homes.get(is_new, path, find).iter() {
+                add(user.clone(), file);
+            }
         }
+    }
+
+    fn find_former(&self, path: &str) -> Vec<&'a str> {
+        let text = self.texts.text(false, path).unwrap_or_default();
+        let named = named_files(path, &text);
+        let file = |named: &String| self.named(false, path, named);
+        named.iter().filter_map(file).collect()
+    }
+
+    fn find_homes(&self, is_new: bool, path: &str) -> Vec<Place<'a>> {
+        let module = self.texts.module(is_new, path);
+        let imports = module.imports.iter().filter_map(|(user, named)| {
+            let file = self.named(is_new, path, named)?;
+            configures(file).then(|| (user.clone().map(Cow::Owned), file))
+        });
+        imports.collect()
+    }
+
+    /// The file that a path in a file names.
+    fn named(&self, is_new: bool, path: &str, named: &str) -> Option<&'a str> {
+        let exists = |path: &str| self.path(is_new, path).is_some();
+        self.path(is_new, &below(folder(path), named, exists)?)
     }
 }
 
@@ -458,16 +554,18 @@ fn user_of(path: &str) -> Option<&str> {
 }
 
 /// What a place says of an option.
-fn of(values: &Values, (home, _): &Place, key: &Key) -> Option<Vec<Value>> {
+fn of(values: &Values, (home, _): &Place<'_>, key: &Key) -> Option<Vec<Value>> {
     match home {
-        Some(home) if key.0.as_ref() == Some(home) => values.get(&(None, key.1.clone())).cloned(),
+        Some(home) if key.0.as_deref() == Some(home.as_ref()) => {
+            values.get(&(None, key.1.clone())).cloned()
+        }
         Some(_) => None,
         None => values.get(key).cloned(),
     }
 }
 
 /// What holds of an option by all that places say of it.
-fn holding(places: &[(&Place, Arc<Values>)], key: &Key) -> Vec<Value> {
+fn holding(places: &[(&Place<'_>, Arc<Values>)], key: &Key) -> Vec<Value> {
     let said = places.iter();
     let said = said.filter_map(|(place, values)| of(values, place, key));
     merged(said.flatten().collect())

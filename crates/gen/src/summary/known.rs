@@ -1,13 +1,14 @@
 //! What was found before of files or features, so that machines which share them find it once.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
 
 /// Findings by side and name.
 #[derive(Debug)]
 pub(super) struct Known<V> {
-    old: Mutex<HashMap<String, Arc<V>>>,
-    new: Mutex<HashMap<String, Arc<V>>>,
+    old: Mutex<FxHashMap<String, Arc<V>>>,
+    new: Mutex<FxHashMap<String, Arc<V>>>,
 }
 
 impl<V> Default for Known<V> {

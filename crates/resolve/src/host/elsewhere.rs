@@ -2,6 +2,7 @@
 
 use diag::{Diagnostic, Diagnostics};
 use model::{BootLoader, Definition};
+use nix::AttrPath;
 use spec::Setting;
 
 use crate::world::World;
@@ -159,16 +160,13 @@ pub(super) fn settings_twice(
     if let Some(id) = zfs {
         key("networking.hostId", id.as_str().into(), "hardware.disks");
     }
-    for name in partial.users.keys() {
-        let user = base.users.get(name);
-        for definition in user.into_iter().flat_map(|u| &u.model.definitions) {
-            own.push((
-                definition.path.to_string(),
-                definition.value.clone(),
-                format!("`users.{name}`"),
-            ));
-        }
-    }
+    let of_user = |path: &AttrPath| {
+        partial.users.keys().find_map(|name| {
+            let mut definitions = base.users.get(name)?.model.definitions.iter();
+            let definition = definitions.find(|definition| definition.path == *path)?;
+            Some((&definition.value, format!("`users.{name}`")))
+        })
+    };
     for definition in host.definitions.iter().filter(|x| concerns(x)) {
         let parts: Vec<&str> = definition.path.0.iter().map(String::as_str).collect();
         // Written into one file, where not even the same value may stand twice.
@@ -187,12 +185,14 @@ pub(super) fn settings_twice(
             _ => None,
         };
         let path = definition.path.to_string();
-        let place = match own.iter().find(|(other, _, _)| *other == path) {
+        let known = own.iter().find(|(other, _, _)| *other == path);
+        let known = known.map(|(_, value, place)| (value, place.clone()));
+        let place = match known.or_else(|| of_user(&definition.path)) {
             _ if secret.is_some() => format!("`secrets.items.{}`", parts[2]),
-            Some((_, value, place))
+            Some((value, place))
                 if *value != definition.value && !crate::lower::merges(&definition.value) =>
             {
-                place.clone()
+                place
             }
             _ => continue,
         };
