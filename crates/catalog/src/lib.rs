@@ -97,9 +97,14 @@ impl Entry {
         sources: &mut SourceMap,
         diagnostics: &mut Diagnostics,
     ) -> (FileId, Option<Feature>) {
-        let file = sources.add(self.path(), self.yaml);
+        let file = self.add_to(sources);
         let feature = spec::decode_feature(sources, file, diagnostics);
         (file, feature)
+    }
+
+    /// Adds the definition to the sources, to be decoded from there.
+    pub fn add_to(&self, sources: &mut SourceMap) -> FileId {
+        sources.add(self.path(), self.yaml)
     }
 }
 

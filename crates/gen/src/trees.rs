@@ -4,6 +4,7 @@
 //! revision has no output, the spec of that revision is generated.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use diag::Diagnostics;
@@ -285,7 +286,7 @@ fn on_disk(out: &Utf8Path) -> Files {
                 path.read_link_utf8()
                     .map(|to| to.into_string().into_bytes())
             } else if kind.is_file() {
-                std::fs::read(path)
+                contents(path)
             } else {
                 return Vec::new();
             };
@@ -294,6 +295,14 @@ fn on_disk(out: &Utf8Path) -> Files {
         found.collect()
     }
     read(out, "").into_iter().collect()
+}
+
+/// The bytes of a small file. To ask for its size first takes longer than to read it.
+fn contents(path: &Utf8Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(2048);
+    let file = std::fs::File::open(path)?;
+    file.take(u64::MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// What is and what is committed.

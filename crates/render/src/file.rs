@@ -130,7 +130,11 @@ struct ModuleView {
 
 /// The files of a fleet, apart from assets.
 pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
+    // What tells of every host comes first: it takes long, and the cores share what is left.
     let mut files = vec![File::Attributes, File::Flake, File::Readme];
+    if !fleet.recipes.is_empty() {
+        files.extend([File::Justfile, File::HostTable]);
+    }
     for half in [Half::System, Half::Home] {
         let before = files.len();
         files.extend(halves(fleet, half).map(|(feature, part)| File::Feature(half, feature, part)));
@@ -191,7 +195,6 @@ pub(crate) fn files(fleet: &Fleet) -> Vec<File<'_>> {
         files.extend([File::PreCommit, File::PullRequest, File::Workflow]);
     }
     if !fleet.recipes.is_empty() {
-        files.extend([File::Justfile, File::HostTable]);
         files.extend([CHECKS, HOSTS].map(File::Script));
         if !fleet.installers.is_empty() {
             files.push(File::Script(LIVE));

@@ -65,6 +65,7 @@ pub fn render_some(
     // All of them, so that the first problem is the same in every run.
     let rendered: Vec<Result<(String, Vec<u8>), RenderError>> = file::files(fleet)
         .into_par_iter()
+        .with_max_len(32)
         .map(|file| (file, file.path()))
         .filter(|(_, path)| wanted(path))
         .map(|(file, path)| match file.render(&env, &memo, fleet) {

@@ -24,6 +24,9 @@ use crate::{
     template, time_zone, types, user,
 };
 
+/// So many hosts are given to a core at once: few enough that all of them end together.
+const AT_ONCE: usize = 16;
+
 /// Resolves everything.
 ///
 /// What is wrong in files that are copied as they are is returned, since those are no sources yet.
@@ -104,6 +107,7 @@ pub(crate) fn resolve(world: &World<'_>, d: &mut Diagnostics) -> (Fleet, Vec<ass
         .collect();
     let resolved: Vec<(Partial<'_>, Diagnostics)> = active
         .par_iter()
+        .with_max_len(AT_ONCE)
         .map(|(name, spec, kind)| {
             let mut own = Diagnostics::new();
             let partial = host::resolve(world, name, spec, *kind, &base, &mut own);
@@ -221,6 +225,7 @@ fn finish(
         .collect();
     let found: Vec<(HostName, Diagnostics)> = partials
         .par_iter_mut()
+        .with_max_len(AT_ONCE)
         .zip(facts.par_iter())
         .map(|(partial, facts)| {
             let mut own = Diagnostics::new();

@@ -5,7 +5,8 @@ use std::hash::BuildHasherDefault;
 use diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use indexmap::IndexMap;
 use model::FeatureId;
-use rustc_hash::FxHasher;
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use spec::Spec;
 use spec::ast::{Feature, FeatureUse, OptionType};
 
@@ -60,11 +61,13 @@ pub(crate) fn load(
     around: &Surroundings,
     d: &mut Diagnostics,
 ) -> Table {
+    let decoded = decoded(spec, sources, d);
     let mut loader = Loader {
         spec,
         sources,
         around,
         d,
+        decoded,
         table: Table::default(),
     };
     for id in spec.features.keys().chain(spec.home_features.keys()) {
@@ -144,6 +147,7 @@ pub(crate) fn load_all(
         sources,
         around,
         d,
+        decoded: FxHashMap::default(),
         table: Table::default(),
     };
     for entry in catalog::entries() {
@@ -152,11 +156,44 @@ pub(crate) fn load_all(
     loader.table
 }
 
+/// Features of the catalog by id: the file of each, and what it says where that can be read.
+type Decoded = FxHashMap<&'static str, (FileId, Option<Feature>)>;
+
+/// Decodes what the spec itself names of the catalog, by all cores.
+fn decoded(spec: &Spec, sources: &mut SourceMap, d: &mut Diagnostics) -> Decoded {
+    let is_own = |id: &str| spec.features.contains_key(id) || spec.home_features.contains_key(id);
+    let mut seen: FxHashSet<&str> = FxHashSet::default();
+    let ids = uses(spec).map(|feature_use| feature_use.id.value.as_str());
+    let named = ids.filter(|id| seen.insert(id) && !is_own(id));
+    let entries = named.filter_map(catalog::entry);
+    let files: Vec<(&str, FileId)> = entries
+        .map(|entry| (entry.id, entry.add_to(sources)))
+        .collect();
+    let sources = &*sources;
+    let all: Vec<_> = files
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(id, file)| {
+            let mut own = Diagnostics::new();
+            let feature = spec::decode_feature(sources, file, &mut own);
+            ((id, (file, feature)), own)
+        })
+        .collect();
+    let mut decoded = Decoded::default();
+    for ((id, feature), own) in all {
+        decoded.insert(id, feature);
+        d.extend(own);
+    }
+    decoded
+}
+
 struct Loader<'a, 'b> {
     spec: &'a Spec,
     sources: &'b mut SourceMap,
     around: &'a Surroundings,
     d: &'b mut Diagnostics,
+    /// What is decoded already.
+    decoded: Decoded,
     table: Table,
 }
 
@@ -250,7 +287,8 @@ impl Loader<'_, '_> {
             });
         }
         let entry = catalog::entry(id)?;
-        let (file, feature) = entry.decode(self.sources, self.d);
+        let known = self.decoded.remove(entry.id);
+        let (file, feature) = known.unwrap_or_else(|| entry.decode(self.sources, self.d));
         let feature = feature?;
         let text = |name: &Option<spec::ast::Text>| {
             let body = entry.body(name.as_ref()?)?;

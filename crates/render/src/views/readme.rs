@@ -400,17 +400,17 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> Code {
 /// Text in a cell or a line of Markdown, with what it would read as markup escaped.
 fn markdown(text: &str) -> Code {
     let text = text.trim();
+    // Most names, and a large fleet has many.
+    if !text.contains(['_', '\n', '\r']) && !text.contains(is_markup) {
+        return Code::new(text);
+    }
     let mut escaped = String::with_capacity(text.len());
     let mut previous = ' ';
     for (char_idx, char) in text.char_indices() {
         let next = text[char_idx..].chars().nth(1).unwrap_or(' ');
-        let is_markup = match char {
-            // Inside a word it means nothing.
-            '_' => !(previous.is_alphanumeric() && next.is_alphanumeric()),
-            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '#' | '&' => true,
-            _ => false,
-        };
-        if is_markup {
+        // Inside a word it means nothing.
+        let emphasizes = char == '_' && !(previous.is_alphanumeric() && next.is_alphanumeric());
+        if emphasizes || is_markup(char) {
             escaped.push('\\');
         }
         escaped.push(if matches!(char, '\n' | '\r') {
@@ -421,4 +421,12 @@ fn markdown(text: &str) -> Code {
         previous = char;
     }
     Code::new(escaped)
+}
+
+/// Whether Markdown reads a character as markup wherever it stands.
+fn is_markup(char: char) -> bool {
+    matches!(
+        char,
+        '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '#' | '&'
+    )
 }
