@@ -195,6 +195,14 @@ pub(crate) struct Graph<'t> {
     files: FxHashMap<&'t str, Vec<&'t str>>,
 }
 
+/// What a file reaches by its references.
+struct Reached<'t> {
+    /// Whatever touches it.
+    targets: Vec<&'t str>,
+    /// The files that it names by relative paths.
+    files: Vec<&'t str>,
+}
+
 impl<'t> Graph<'t> {
     pub(crate) fn new(trees: &'t Trees) -> Self {
         let gone: BTreeSet<&str> = trees
@@ -232,7 +240,7 @@ impl<'t> Graph<'t> {
             .chain(gone.iter().copied())
             .filter(|path| machine(path).is_some())
             .collect();
-        let targets = |path: &str, references: &References| -> (Vec<&'t str>, Vec<&'t str>) {
+        let reached = |path: &str, references: &References| -> Reached<'t> {
             let (mut targets, mut files) = (Vec::new(), Vec::new());
             for reference in &references.paths {
                 let Some(target) = joined(folder(path), reference) else {
@@ -264,24 +272,24 @@ impl<'t> Graph<'t> {
                 targets.extend(there(&file_of((Kind::Host, host))));
             }
             files.retain(|file| !gone.contains(file));
-            (targets, files)
+            Reached { targets, files }
         };
-        let all: Vec<(&str, References, (Vec<&str>, Vec<&str>))> = trees
+        let all: Vec<(&str, References, Reached<'_>)> = trees
             .new
             .par_iter()
             .filter(|(path, _)| path.ends_with(".nix") && *path != "flake.nix")
             .filter_map(|(path, bytes)| {
                 let text = std::str::from_utf8(bytes).ok()?;
                 let references = references(path, text);
-                let targets = targets(path, &references);
-                Some((path.as_str(), references, targets))
+                let reached = reached(path, &references);
+                Some((path.as_str(), references, reached))
             })
             .collect();
         let mut above: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
         let (mut whole, mut inputs) = (Vec::new(), Vec::new());
         let mut files: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
-        for (path, references, (targets, named)) in all {
-            for target in targets {
+        for (path, references, reached) in all {
+            for target in reached.targets {
                 above.entry(target).or_default().push(path);
             }
             if references.whole {
@@ -290,8 +298,8 @@ impl<'t> Graph<'t> {
             if let Some(taken) = references.inputs {
                 inputs.push((path, taken));
             }
-            if !named.is_empty() {
-                files.insert(path, named);
+            if !reached.files.is_empty() {
+                files.insert(path, reached.files);
             }
         }
         whole.extend(handed_over(trees).iter().filter_map(|path| there(path)));

@@ -507,9 +507,10 @@ impl<'a> Effects<'a> {
         };
         let is_new = self.texts.is_as_new(is_new, path);
         let former = (!is_new).then(|| self.former.get(false, path, || self.find_former(path)));
-        let named = former
-            .as_ref()
-            .map_or_else(|| self.graph.files(path), |files| files);
+        let named = match &former {
+            Some(files) => files.as_slice(),
+            None => self.graph.files(path),
+        };
         let files = named.iter().filter(|file| configures(file));
         let into_home = |file: &&&str| file.starts_with("home/");
         if path.starts_with("home/") || !files.clone().any(|file| into_home(&file)) {
