@@ -45,6 +45,20 @@ impl Code {
         Ok(Self::new(inner.unwrap_or(code).trim()))
     }
 
+    /// The imports of modules; nothing where there are none.
+    pub(crate) fn imports(modules: &[Self]) -> Self {
+        if modules.is_empty() {
+            return Self::new("");
+        }
+        let mut code = String::from("imports = [\n");
+        for module in modules {
+            code.push_str(module.as_str());
+            code.push('\n');
+        }
+        code.push_str("];");
+        Self::new(code)
+    }
+
     /// Comment lines, without a line break at the end.
     pub(crate) fn comment(text: &str) -> Self {
         let text = text.trim();

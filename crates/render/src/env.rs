@@ -6,7 +6,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 
-/// The templates, one for each kind of file, and the macros that they share.
+/// The templates, one for each kind of file, and what they share.
 const TEMPLATES: &[(&str, &str)] = &[
     ("attributes.j2", include_str!("../templates/attributes.j2")),
     ("disks.nix.j2", include_str!("../templates/disks.nix.j2")),
@@ -37,7 +37,6 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     ("justfile.j2", include_str!("../templates/justfile.j2")),
     ("layer.nix.j2", include_str!("../templates/layer.nix.j2")),
-    ("macros.nix.j2", include_str!("../templates/macros.nix.j2")),
     ("module.nix.j2", include_str!("../templates/module.nix.j2")),
     (
         "overlay.nix.j2",
@@ -59,6 +58,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     (
         "secrets.nix.j2",
         include_str!("../templates/secrets.nix.j2"),
+    ),
+    (
+        "sections.nix.j2",
+        include_str!("../templates/sections.nix.j2"),
     ),
     ("sops.yaml.j2", include_str!("../templates/sops.yaml.j2")),
     ("table.j2", include_str!("../templates/table.j2")),

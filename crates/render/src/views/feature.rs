@@ -60,7 +60,7 @@ const PROPER_NAMES: &[&str] = &[
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
     path: Code,
-    modules: Vec<Code>,
+    imports: Code,
     summary: Code,
     options: Vec<OptionView>,
     bindings: Option<Code>,
@@ -97,7 +97,7 @@ pub(crate) fn view(fleet: &Fleet, feature: &Feature, half: &FeatureHalf) -> Resu
     let body = half.body.as_deref().map(module::body);
     Ok(View {
         path: Code::new(AttrPath(path.to_vec()).to_string()),
-        modules: modules.collect::<Result<_>>()?,
+        imports: Code::imports(&modules.collect::<Result<Vec<_>>>()?),
         summary: Code::string(&in_sentence(&feature.summary))?,
         options: options.collect::<Result<_>>()?,
         bindings: body.as_ref().and_then(|body| body.bindings).map(Code::new),

@@ -21,7 +21,7 @@ const INITRD_MODULES: &[&str] = &[
 /// Hardware of a host.
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
-    modules: Vec<Code>,
+    imports: Code,
     system: Code,
     settings: Code,
 }
@@ -35,7 +35,7 @@ pub(crate) fn view(host: &Host) -> Result<View> {
         "lxc" => Some("/virtualisation/proxmox-lxc.nix"),
         _ => None,
     };
-    let modules = profile
+    let modules: Vec<Code> = profile
         .map(|path| Code::element(&format!("modulesPath + {}", nix::string(path))))
         .into_iter()
         .collect::<Result<_>>()?;
@@ -102,7 +102,7 @@ pub(crate) fn view(host: &Host) -> Result<View> {
         tree.set(&["boot", "zfs", "forceImportRoot"], default(false.into()))?;
     }
     Ok(View {
-        modules,
+        imports: Code::imports(&modules),
         system: Code::string(&host.system)?,
         settings: tree.code(Order::PLAIN)?,
     })

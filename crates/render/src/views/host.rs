@@ -18,7 +18,7 @@ const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
 /// A host.
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
-    modules: Vec<Code>,
+    imports: Code,
     name: Code,
     state_version: Code,
     settings: Code,
@@ -58,7 +58,7 @@ fn machine(fleet: &Fleet, host: &Host, first: Vec<Code>, up: &str) -> Result<Vie
     add_ports(&mut tree, &host.ports)?;
     add_secrets(&mut tree, fleet.backend, host, up)?;
     Ok(View {
-        modules: modules(fleet, host, first, up)?,
+        imports: Code::imports(&modules(fleet, host, first, up)?),
         name: Code::string(host.name.as_str())?,
         state_version: Code::string(&host.state_version)?,
         settings: tree.code(Order::top(&[&fleet.namespace]))?,

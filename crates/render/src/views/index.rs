@@ -10,7 +10,7 @@ use crate::views::halves;
 /// The modules.
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
-    modules: Vec<Code>,
+    imports: Code,
 }
 
 /// The view of one half's index.
@@ -23,6 +23,6 @@ pub(crate) fn view(fleet: &Fleet, half: Half) -> Result<View> {
         ))
     });
     Ok(View {
-        modules: modules.collect::<Result<_>>()?,
+        imports: Code::imports(&modules.collect::<Result<Vec<_>>>()?),
     })
 }

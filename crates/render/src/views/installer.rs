@@ -12,7 +12,7 @@ use crate::views::layer;
 /// The installer of a host.
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
-    modules: Vec<Code>,
+    imports: Code,
     host: Code,
     with_system: bool,
     settings: Code,
@@ -38,7 +38,7 @@ pub(crate) fn view(installer: &Installer) -> Result<View> {
         )?;
     }
     Ok(View {
-        modules,
+        imports: Code::imports(&modules),
         host: Code::string(installer.host.as_str())?,
         with_system: installer.with_system,
         settings: tree.code(Order::PLAIN)?,

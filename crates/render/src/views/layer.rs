@@ -15,7 +15,7 @@ use crate::tree::{Order, Tree};
 /// Shared settings.
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
-    modules: Vec<Code>,
+    imports: Code,
     settings: Code,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn fleet(fleet: &Fleet) -> Result<View> {
         tree.set(&["nixpkgs", "overlays"], Value::List(overlays.collect()))?;
     }
     Ok(View {
-        modules: written("../", &fleet.modules)?,
+        imports: Code::imports(&written("../", &fleet.modules)?),
         settings: tree.code(Order::PLAIN)?,
     })
 }
@@ -56,7 +56,7 @@ pub(crate) fn fleet(fleet: &Fleet) -> Result<View> {
 pub(crate) fn template(fleet: &Fleet, template: &Template) -> Result<View> {
     let mut modules = features("../modules/", &template.imports)?;
     modules.extend(written("../", &template.modules)?);
-    settings(fleet, modules, &template.definitions)
+    settings(fleet, &modules, &template.definitions)
 }
 
 /// What a reader of a template should know.
@@ -77,7 +77,7 @@ pub(crate) fn template_intro(template: &Template) -> Code {
 pub(crate) fn profile(fleet: &Fleet, profile: &Profile) -> Result<View> {
     let mut modules = features("../", &profile.imports)?;
     modules.extend(written("../../", &profile.modules)?);
-    settings(fleet, modules, &profile.definitions)
+    settings(fleet, &modules, &profile.definitions)
 }
 
 /// What a reader of a profile should know.
@@ -94,9 +94,9 @@ pub(crate) fn profile_intro(profile: &Profile) -> Code {
     )
 }
 
-fn settings(fleet: &Fleet, modules: Vec<Code>, definitions: &[Definition]) -> Result<View> {
+fn settings(fleet: &Fleet, modules: &[Code], definitions: &[Definition]) -> Result<View> {
     Ok(View {
-        modules,
+        imports: Code::imports(modules),
         settings: Tree::new(definitions)?.code(Order::top(&[&fleet.namespace]))?,
     })
 }

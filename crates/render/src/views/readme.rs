@@ -1,8 +1,9 @@
 //! `README.md`: an inventory for people.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use model::{Fleet, Half, Host, Installer, MicroVm, PortNumbers, Protocol};
+use model::{Fleet, Half, Host, Image, Installer, MicroVm, PortNumbers, Protocol};
 use serde::Serialize;
 
 use crate::code::Code;
@@ -15,81 +16,26 @@ pub(crate) struct View {
     name: Code,
     description: Option<Code>,
     example: Code,
-    hosts: Vec<HostView>,
-    users: Vec<UserView>,
-    ports: Vec<PortView>,
-    microvms: Vec<MicroVmView>,
+    hosts: Code,
+    users: Code,
+    ports: Code,
+    microvms: Code,
     microvm: Code,
     installer: Option<Code>,
-    installers: Vec<(Code, Code, Code)>,
+    installers: Code,
     has_recipes: bool,
     is_deployed: bool,
-    features: Vec<(Code, Code, Code)>,
-    secrets: Vec<(Code, Code, Code)>,
-    images: Vec<ImageView>,
+    features: Code,
+    secrets: Code,
+    image: Option<Code>,
+    images: Code,
     retired: Code,
     picture: Option<Code>,
-    layout: Vec<Folder>,
+    layout: Code,
 }
 
-#[derive(Debug, Serialize)]
-struct HostView {
-    name: Code,
-    link: Code,
-    description: Code,
-    system: Code,
-    template: Code,
-    address: Code,
-    login: Code,
-    users: Code,
-    n_features: Code,
-}
-
-#[derive(Debug, Serialize)]
-struct UserView {
-    name: Code,
-    link: Code,
-    full_name: Code,
-    admin: Code,
-    hosts: Code,
-}
-
-#[derive(Debug, Serialize)]
-struct PortView {
-    host: Code,
-    interface: Code,
-    zone: Code,
-    numbers: Code,
-    protocol: Code,
-    feature: Code,
-}
-
-#[derive(Debug, Serialize)]
-struct MicroVmView {
-    name: Code,
-    link: Code,
-    description: Code,
-    memory: Code,
-    vcpu: Code,
-    reached: Code,
-    keeps: Code,
-    hosts: Code,
-}
-
-#[derive(Debug, Serialize)]
-struct ImageView {
-    name: Code,
-    link: Code,
-    description: Code,
-    format: Code,
-    system: Code,
-}
-
-#[derive(Debug, Serialize)]
-struct Folder {
-    path: Code,
-    what: Code,
-}
+/// A cell of a table.
+type Cell<'a> = Cow<'a, str>;
 
 /// The view of the inventory.
 pub(crate) fn view(fleet: &Fleet) -> View {
@@ -106,22 +52,21 @@ pub(crate) fn view(fleet: &Fleet) -> View {
         .users
         .values()
         .filter(|it| user::has_module(it))
-        .map(|user| UserView {
-            name: markdown(user.name.as_str()),
-            link: Code::new(format!("users/{}/default.nix", user.name)),
-            full_name: markdown(user.full_name.as_deref().unwrap_or("")),
-            admin: Code::new(if user.admin { "yes" } else { "" }),
-            hosts: names(
-                hosts_of
-                    .get(user.name.as_str())
-                    .into_iter()
-                    .flatten()
-                    .copied(),
-            ),
+        .map(|user| {
+            let hosts = hosts_of.get(user.name.as_str());
+            [
+                link(
+                    user.name.as_str(),
+                    &format!("users/{}/default.nix", user.name),
+                ),
+                markdown(user.full_name.as_deref().unwrap_or("")),
+                Cow::from(if user.admin { "yes" } else { "" }),
+                names(hosts.into_iter().flatten().copied()),
+            ]
         });
     View {
-        name: markdown(&fleet.name),
-        description: fleet.description.as_deref().map(markdown),
+        name: code(markdown(&fleet.name)),
+        description: fleet.description.as_deref().map(markdown).map(code),
         example: Code::new(
             fleet
                 .hosts
@@ -129,18 +74,10 @@ pub(crate) fn view(fleet: &Fleet) -> View {
                 .next()
                 .map_or("HOST", |name| name.as_str()),
         ),
-        hosts: fleet
-            .hosts
-            .values()
-            .map(|host| host_view(fleet, host))
-            .collect(),
-        users: users.collect(),
-        ports: fleet.hosts.values().flat_map(ports).collect(),
-        microvms: fleet
-            .microvms
-            .values()
-            .map(|vm| microvm_view(fleet, vm))
-            .collect(),
+        hosts: rows(fleet.hosts.values().map(|host| host_row(fleet, host))),
+        users: rows(users),
+        ports: rows(fleet.hosts.values().flat_map(ports)),
+        microvms: rows(fleet.microvms.values().map(|vm| microvm_row(fleet, vm))),
         microvm: Code::new(
             fleet
                 .microvms
@@ -153,23 +90,18 @@ pub(crate) fn view(fleet: &Fleet) -> View {
             .keys()
             .next()
             .map(|host| Code::new(format!("live-iso-{host}"))),
-        installers: fleet.installers.values().map(installer).collect(),
+        installers: rows(fleet.installers.values().map(installer)),
         has_recipes: !fleet.recipes.is_empty(),
         is_deployed: !fleet.deploy.nodes.is_empty(),
         features: features(fleet),
         secrets: secrets(fleet),
-        images: fleet
+        image: fleet
             .images
-            .values()
-            .map(|image| ImageView {
-                name: markdown(image.machine.name.as_str()),
-                link: Code::new(format!("images/{}.nix", image.machine.name)),
-                description: markdown(image.machine.description.as_deref().unwrap_or("")),
-                format: Code::new(image.format.word()),
-                system: markdown(&image.machine.system),
-            })
-            .collect(),
-        retired: names(fleet.retired.iter().map(AsRef::as_ref)),
+            .keys()
+            .next()
+            .map(|name| code(markdown(name.as_str()))),
+        images: rows(fleet.images.values().map(image)),
+        retired: code(names(fleet.retired.iter().map(AsRef::as_ref))),
         picture: picture(fleet),
         layout: layout(fleet),
     }
@@ -188,43 +120,56 @@ fn picture(fleet: &Fleet) -> Option<Code> {
     (!graph.edges.is_empty()).then(|| Code::new(graph.mermaid()))
 }
 
-fn host_view(fleet: &Fleet, host: &Host) -> HostView {
+fn host_row<'a>(fleet: &Fleet, host: &'a Host) -> [Cell<'a>; 8] {
     let reach = fleet.deploy.reach.get(&host.name);
     let login = reach.map_or_else(String::new, |reach| match &reach.ssh_user {
         Some(user) => format!("{user}@{}", reach.address),
         None => reach.address.clone(),
     });
-    HostView {
-        login: markdown(&login),
-        name: markdown(host.name.as_str()),
-        link: Code::new(format!("hosts/{}/default.nix", host.name)),
-        description: markdown(host.description.as_deref().unwrap_or("")),
-        system: markdown(&host.system),
-        template: markdown(host.template.as_ref().map_or("", |name| name.as_str())),
-        address: markdown(host.address.as_deref().unwrap_or("")),
-        users: names(host.users.keys().map(AsRef::as_ref)),
-        n_features: Code::new(host.enabled.len().to_string()),
-    }
+    let name = host.name.as_str();
+    [
+        link(name, &format!("hosts/{name}/default.nix")),
+        markdown(host.description.as_deref().unwrap_or("")),
+        markdown(&host.system),
+        markdown(host.template.as_ref().map_or("", |name| name.as_str())),
+        markdown(host.address.as_deref().unwrap_or("")),
+        Cow::from(markdown(&login).into_owned()),
+        names(host.users.keys().map(AsRef::as_ref)),
+        Cow::from(host.enabled.len().to_string()),
+    ]
+}
+
+fn image(image: &Image) -> [Cell<'_>; 4] {
+    let machine = &image.machine;
+    [
+        link(
+            machine.name.as_str(),
+            &format!("images/{}.nix", machine.name),
+        ),
+        markdown(machine.description.as_deref().unwrap_or("")),
+        Cow::from(image.format.word()),
+        markdown(&machine.system),
+    ]
 }
 
 /// An installer: its package, its host, whether it needs a network.
-fn installer(installer: &Installer) -> (Code, Code, Code) {
+fn installer(installer: &Installer) -> [Cell<'_>; 3] {
     let host = &installer.host;
     let network = if installer.with_system {
         "no: it carries the built system"
     } else {
         "yes"
     };
-    (
-        Code::new(format!("[live-iso-{host}](installers/{host}.nix)")),
+    [
+        Cow::from(format!("[live-iso-{host}](installers/{host}.nix)")),
         markdown(host.as_str()),
-        Code::new(network),
-    )
+        Cow::from(network),
+    ]
 }
 
 /// What runs where: each feature with a system half, what it is, and its hosts.
-fn features(fleet: &Fleet) -> Vec<(Code, Code, Code)> {
-    let rows = halves(fleet, Half::System).filter_map(|(feature, _)| {
+fn features(fleet: &Fleet) -> Code {
+    let features = halves(fleet, Half::System).filter_map(|(feature, _)| {
         let id = &feature.id;
         let on = fleet.hosts.values();
         let on: Vec<&Host> = on.filter(|host| host.enabled.contains_key(id)).collect();
@@ -232,27 +177,27 @@ fn features(fleet: &Fleet) -> Vec<(Code, Code, Code)> {
             return None;
         }
         let hosts = if on.len() == fleet.hosts.len() && on.len() > 1 {
-            Code::new("all")
+            Cow::from("all")
         } else {
             names(on.iter().map(|host| host.name.as_str()))
         };
         let link = format!("[{id}](modules/{}/{}.nix)", id.category(), id.name());
-        Some((Code::new(link), markdown(&feature.summary), hosts))
+        Some([Cow::from(link), markdown(&feature.summary), hosts])
     });
-    rows.collect()
+    rows(features)
 }
 
 /// The secrets: who reads and who edits each.
-fn secrets(fleet: &Fleet) -> Vec<(Code, Code, Code)> {
-    let rows = fleet.secrets.items.iter().map(|(name, secret)| {
+fn secrets(fleet: &Fleet) -> Code {
+    let secrets = fleet.secrets.items.iter().map(|(name, secret)| {
         let hosts = names(secret.hosts.iter().map(AsRef::as_ref));
         let users = names(secret.users.iter().map(String::as_str));
-        (markdown(name), hosts, users)
+        [markdown(name), hosts, users]
     });
-    rows.collect()
+    rows(secrets)
 }
 
-fn microvm_view(fleet: &Fleet, vm: &MicroVm) -> MicroVmView {
+fn microvm_row<'a>(fleet: &'a Fleet, vm: &'a MicroVm) -> [Cell<'a>; 7] {
     let name = &vm.guest.name;
     let forwards = vm.forwards.iter().map(|forward| {
         let protocol = match forward.protocol {
@@ -275,37 +220,38 @@ fn microvm_view(fleet: &Fleet, vm: &MicroVm) -> MicroVmView {
     } else {
         format!("{} MiB", vm.memory)
     };
-    MicroVmView {
-        name: markdown(name.as_str()),
-        link: Code::new(format!("microvms/{name}.nix")),
-        description: markdown(vm.guest.description.as_deref().unwrap_or("")),
-        memory: Code::new(memory),
-        vcpu: Code::new(vm.vcpu.to_string()),
-        reached: markdown(&reached.join(", ")),
-        keeps: markdown(&keeps.join(", ")),
-        hosts: names(hosts.map(|host| host.name.as_str())),
-    }
+    [
+        link(name.as_str(), &format!("microvms/{name}.nix")),
+        markdown(vm.guest.description.as_deref().unwrap_or("")),
+        Cow::from(memory),
+        Cow::from(vm.vcpu.to_string()),
+        Cow::from(markdown(&reached.join(", ")).into_owned()),
+        Cow::from(markdown(&keeps.join(", ")).into_owned()),
+        names(hosts.map(|host| host.name.as_str())),
+    ]
 }
 
-fn ports(host: &Host) -> impl Iterator<Item = PortView> {
-    host.ports.iter().map(|port| PortView {
-        host: markdown(host.name.as_str()),
-        interface: markdown(&port.interface),
-        zone: markdown(&port.zone),
-        numbers: Code::new(match port.numbers {
-            PortNumbers::One(port) => port.to_string(),
-            PortNumbers::Range(from, to) => format!("{from}–{to}"),
-        }),
-        protocol: Code::new(match port.protocol {
-            Protocol::Tcp => "TCP",
-            Protocol::Udp => "UDP",
-        }),
-        feature: markdown(port.feature.as_str()),
+fn ports(host: &Host) -> impl Iterator<Item = [Cell<'_>; 6]> {
+    host.ports.iter().map(|port| {
+        [
+            markdown(host.name.as_str()),
+            markdown(&port.interface),
+            markdown(&port.zone),
+            Cow::from(match port.numbers {
+                PortNumbers::One(port) => port.to_string(),
+                PortNumbers::Range(from, to) => format!("{from}–{to}"),
+            }),
+            Cow::from(match port.protocol {
+                Protocol::Tcp => "TCP",
+                Protocol::Udp => "UDP",
+            }),
+            markdown(port.feature.as_str()),
+        ]
     })
 }
 
 /// The folders that there are.
-fn layout(fleet: &Fleet) -> Vec<Folder> {
+fn layout(fleet: &Fleet) -> Code {
     let has = |half| halves(fleet, half).next().is_some();
     let folders = [
         (
@@ -381,28 +327,44 @@ fn layout(fleet: &Fleet) -> Vec<Folder> {
     let folders = folders
         .into_iter()
         .filter(|&(exists, ..)| exists)
-        .map(|(_, path, what)| Folder {
-            path: Code::new(format!("`{path}`")),
-            what: Code::new(what),
-        });
-    folders.collect()
+        .map(|(_, path, what)| [Cow::from(format!("`{path}`")), Cow::from(what)]);
+    rows(folders)
 }
 
-fn names<'a>(names: impl Iterator<Item = &'a str>) -> Code {
-    Code::new(
-        names
-            .map(|name| markdown(name).to_string())
-            .collect::<Vec<_>>()
-            .join(", "),
-    )
+/// Rows of a table.
+fn rows<'a, const N: usize>(rows: impl Iterator<Item = [Cell<'a>; N]>) -> Code {
+    let mut text = String::new();
+    for cells in rows {
+        for cell in &cells {
+            text.push_str("| ");
+            text.push_str(cell);
+            text.push(' ');
+        }
+        text.push_str("|\n");
+    }
+    Code::new(text.trim_end())
+}
+
+/// A name that leads to a file of the output.
+fn link(name: &str, path: &str) -> Cell<'static> {
+    Cow::from(format!("[{}]({path})", markdown(name)))
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> Cell<'static> {
+    let names: Vec<Cell<'_>> = names.map(markdown).collect();
+    Cow::from(names.join(", "))
+}
+
+fn code(cell: Cell<'_>) -> Code {
+    Code::new(cell)
 }
 
 /// Text in a cell or a line of Markdown, with what it would read as markup escaped.
-fn markdown(text: &str) -> Code {
+fn markdown(text: &str) -> Cell<'_> {
     let text = text.trim();
     // Most names, and a large fleet has many.
-    if !text.contains(['_', '\n', '\r']) && !text.contains(is_markup) {
-        return Code::new(text);
+    if !text.contains(|char| is_markup(char) || matches!(char, '_' | '\n' | '\r')) {
+        return Cow::from(text);
     }
     let mut escaped = String::with_capacity(text.len());
     let mut previous = ' ';
@@ -420,7 +382,7 @@ fn markdown(text: &str) -> Code {
         });
         previous = char;
     }
-    Code::new(escaped)
+    Cow::from(escaped)
 }
 
 /// Whether Markdown reads a character as markup wherever it stands.

@@ -1,5 +1,7 @@
 //! `Justfile`, and the tables that its scripts read.
 
+use std::fmt::{self, Write as _};
+
 use model::{Backend, Fleet, Host, MicroVm, Parameter, ParameterKind, Protocol, Recipe};
 use nix::Value;
 use serde::Serialize;
@@ -10,16 +12,7 @@ use crate::code::Code;
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
     header: Code,
-    recipes: Vec<RecipeView>,
-}
-
-#[derive(Debug, Serialize)]
-struct RecipeView {
-    description: Code,
-    confirm: Option<Code>,
-    group: Code,
-    signature: Code,
-    lines: Vec<Code>,
+    recipes: Code,
 }
 
 /// A table of a script: fields with tabs between.
@@ -32,32 +25,36 @@ pub(crate) struct Table {
 
 /// The view of the Justfile.
 pub(crate) fn justfile(fleet: &Fleet, header: Code) -> View {
+    let mut text = String::new();
+    for recipe in &fleet.recipes {
+        // Writing to a string cannot fail.
+        let _ = write_recipe(&mut text, recipe);
+    }
     View {
         header,
-        recipes: fleet.recipes.iter().map(recipe).collect(),
+        recipes: Code::new(text.trim()),
     }
 }
 
-fn recipe(recipe: &Recipe) -> RecipeView {
-    let mut signature = recipe.name.clone();
+fn write_recipe(text: &mut String, recipe: &Recipe) -> fmt::Result {
+    writeln!(text, "\n{}", Code::comment(&recipe.description))?;
+    if let Some(question) = &recipe.confirm {
+        writeln!(text, "[confirm({})]", quoted(question))?;
+    }
+    writeln!(text, "[group({})]", quoted(&recipe.group))?;
+    text.push_str(&recipe.name);
     for parameter in &recipe.parameters {
-        signature.push(' ');
-        signature.push_str(&written(parameter));
+        write!(text, " {}", written(parameter))?;
     }
-    let lines = recipe.lines.iter().map(|line| {
-        if line.is_empty() {
-            return Code::new("");
+    text.push_str(":\n");
+    for line in &recipe.lines {
+        if !line.is_empty() {
+            // Two braces would begin an expression of just.
+            write!(text, "    {}", line.replace("{{", "{{{{"))?;
         }
-        // Two braces would begin an expression of just.
-        Code::new(format!("    {}", line.replace("{{", "{{{{")))
-    });
-    RecipeView {
-        description: Code::comment(&recipe.description),
-        confirm: recipe.confirm.as_deref().map(quoted),
-        group: quoted(&recipe.group),
-        signature: Code::new(signature),
-        lines: lines.collect(),
+        text.push('\n');
     }
+    Ok(())
 }
 
 fn written(parameter: &Parameter) -> String {
@@ -75,12 +72,12 @@ fn written(parameter: &Parameter) -> String {
 }
 
 /// A string of just.
-fn quoted(text: &str) -> Code {
+fn quoted(text: &str) -> String {
     if text.contains('\'') {
         let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-        return Code::new(format!("\"{text}\""));
+        return format!("\"{text}\"");
     }
-    Code::new(format!("'{text}'"))
+    format!("'{text}'")
 }
 
 /// How hosts are reached.

@@ -15,7 +15,7 @@ use crate::views::layer;
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
     name: Code,
-    modules: Vec<Code>,
+    imports: Code,
     settings: Code,
     home: Option<Code>,
     home_arguments: Option<Code>,
@@ -24,7 +24,7 @@ pub(crate) struct View {
 /// The Home Manager part.
 #[derive(Debug, Serialize)]
 struct HomeView {
-    modules: Vec<Code>,
+    imports: Code,
     state_version: Option<Code>,
     settings: Code,
 }
@@ -44,11 +44,11 @@ pub(crate) fn view(env: &Environment<'_>, fleet: &Fleet, user: &User) -> Result<
     let home = if user.has_home() {
         let mut modules = layer::features("../../home/", &user.home_imports)?;
         modules.extend(layer::written("../../", &user.home_modules)?);
-        Some(home(fleet, modules, None, &user.home)?)
+        Some(home(fleet, &modules, None, &user.home)?)
     } else {
         None
     };
-    assemble(env, user.name.as_str(), vec![], &user.definitions, home)
+    assemble(env, user.name.as_str(), &[], &user.definitions, home)
 }
 
 /// The view of a user on one host.
@@ -71,21 +71,26 @@ pub(crate) fn on_host(
         }
         modules.extend(layer::features("../../home/", &user.home_imports)?);
         modules.extend(layer::written("../../", &user.modules)?);
-        Some(home(fleet, modules, Some(&user.state_version), &user.home)?)
+        Some(home(
+            fleet,
+            &modules,
+            Some(&user.state_version),
+            &user.home,
+        )?)
     } else {
         None
     };
-    assemble(env, user.name.as_str(), modules, &user.definitions, home)
+    assemble(env, user.name.as_str(), &modules, &user.definitions, home)
 }
 
 fn home(
     fleet: &Fleet,
-    modules: Vec<Code>,
+    modules: &[Code],
     state_version: Option<&str>,
     definitions: &[Definition],
 ) -> Result<HomeView> {
     Ok(HomeView {
-        modules,
+        imports: Code::imports(modules),
         state_version: state_version.map(Code::string).transpose()?,
         settings: Tree::new(definitions)?.code(Order::top(&[&fleet.namespace]))?,
     })
@@ -94,7 +99,7 @@ fn home(
 fn assemble(
     env: &Environment<'_>,
     name: &str,
-    modules: Vec<Code>,
+    modules: &[Code],
     definitions: &[Definition],
     home: Option<HomeView>,
 ) -> Result<View> {
@@ -104,7 +109,7 @@ fn assemble(
     };
     Ok(View {
         name: Code::name(name),
-        modules,
+        imports: Code::imports(modules),
         settings: Tree::new(definitions)?.code(Order::top(&["users"]))?,
         home_arguments: match &home {
             Some(home) => home_arguments(home)?,
