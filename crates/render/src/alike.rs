@@ -33,14 +33,18 @@ pub(crate) fn lay_out(
     // To lay out a kind costs more than a machine among others.
     let most = view.hosts.len() / 4;
     let mut kinds: BTreeMap<String, &HostView> = BTreeMap::new();
+    let mut kind_of = Vec::with_capacity(view.hosts.len());
     for host in &view.hosts {
         let Some(kind) = kind(host) else {
             return Ok(None);
         };
-        kinds.entry(kind).or_insert(host);
+        if !kinds.contains_key(&kind) {
+            kinds.insert(kind.clone(), host);
+        }
         if kinds.len() > most {
             return Ok(None);
         }
+        kind_of.push(kind);
     }
     let mut layouts: HashMap<String, String> = HashMap::new();
     for (kind, host) in kinds {
@@ -53,8 +57,8 @@ pub(crate) fn lay_out(
         }
     }
     let mut rows = String::new();
-    for host in &view.hosts {
-        let Some(layout) = kind(host).and_then(|kind| layouts.get(&kind)) else {
+    for (host, kind) in view.hosts.iter().zip(kind_of) {
+        let Some(layout) = layouts.get(&kind) else {
             return Ok(None);
         };
         if !rows.is_empty() {

@@ -16,7 +16,7 @@ use crate::views::{halves, packages};
 const OVERLAY_MODULE: &str = "withPackages";
 
 /// The flake.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct View {
     header: Code,
     description: Code,
@@ -36,7 +36,7 @@ pub(crate) struct View {
 }
 
 /// What `nix flake check` builds for a platform.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Checks {
     system: Code,
     /// Folders and files that are laid out.
@@ -125,17 +125,36 @@ impl View {
 
     /// The flake with one machine that stands for all, also where machines are checked.
     pub(crate) fn framed(&self, name: &str) -> Self {
-        let mut frame = self.clone();
-        frame.hosts = vec![HostView {
+        let host = HostView {
             comment: None,
             name: Code::new(name),
             special_args: None,
             modules: Vec::new(),
-        }];
-        for platform in &mut frame.checks {
-            platform.machines = vec![(Code::new(name), Code::new(format!("\"{name}\"")))];
+        };
+        let checks = self.checks.iter().map(|platform| Checks {
+            system: platform.system.clone(),
+            paths: platform.paths.clone(),
+            machines: vec![(Code::new(name), Code::new(format!("\"{name}\"")))],
+            packages: platform.packages.clone(),
+            deploy: platform.deploy.clone(),
+        });
+        Self {
+            header: self.header.clone(),
+            description: self.description.clone(),
+            inputs: self.inputs.clone(),
+            arguments: self.arguments.clone(),
+            unstable: self.unstable.clone(),
+            overlay: self.overlay.clone(),
+            home_modules_of_inputs: self.home_modules_of_inputs.clone(),
+            hosts: vec![host],
+            packages: self.packages.clone(),
+            deploy: self.deploy.clone(),
+            checks: checks.collect(),
+            shells: self.shells.clone(),
+            system_modules: self.system_modules.clone(),
+            home_modules: self.home_modules.clone(),
+            systems: self.systems.clone(),
         }
-        frame
     }
 }
 
