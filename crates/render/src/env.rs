@@ -84,7 +84,7 @@ pub(crate) fn environment() -> Result<Environment<'static>, Error> {
             .build()?,
     );
     env.set_debug(true);
-    // What macros return is code, not a string to quote.
+    // What templates capture or macros return is code, not a string to quote.
     env.set_auto_escape_callback(|_| AutoEscape::Custom("nix".into()));
     env.set_formatter(write);
     env.remove_filter("safe");

@@ -32,7 +32,7 @@ pub(crate) fn justfile(fleet: &Fleet, header: Code) -> View {
     }
     View {
         header,
-        recipes: Code::new(text.trim()),
+        recipes: Code::new(text.trim_matches('\n')),
     }
 }
 
@@ -199,4 +199,32 @@ fn login(vm: &MicroVm) -> Option<(String, u16)> {
     }
     let address = vm.address.as_deref()?.split('/').next()?;
     Some((format!("{user}@{address}"), 22))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Fleet, Recipe};
+
+    use super::justfile;
+    use crate::code::Code;
+
+    #[test]
+    fn recipes_are_printed_as_they_are() {
+        let recipe = |name: &str, lines: &[&str]| Recipe {
+            name: name.to_owned(),
+            group: "it's".to_owned(),
+            description: "Two\nlines".to_owned(),
+            confirm: None,
+            parameters: Vec::new(),
+            script: false,
+            lines: lines.iter().map(|&line| line.to_owned()).collect(),
+        };
+        let fleet = Fleet {
+            recipes: vec![recipe("a", &["x {{y}}", "", "z"]), recipe("b", &["w  "])],
+            ..Fleet::default()
+        };
+        let expected = "# Two\n# lines\n[group(\"it's\")]\na:\n    x {{{{y}}\n\n    z\n\n\
+                        # Two\n# lines\n[group(\"it's\")]\nb:\n    w  ";
+        assert_eq!(justfile(&fleet, Code::new("")).recipes.as_str(), expected);
+    }
 }
