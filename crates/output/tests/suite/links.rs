@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
+use std::sync::Mutex;
 
 use output::{
     FileTree, Hooks, Operation, Options, Outcome, OutputError, Target, plan, read_manifest, verify,
@@ -165,11 +166,17 @@ struct Swap<'a> {
     at: Operation,
     folder: camino::Utf8PathBuf,
     outside: &'a camino::Utf8Path,
+    /// Files move from several threads, of which one makes the swap while the others wait.
+    turn: Mutex<()>,
 }
 
 impl Hooks for Swap<'_> {
     fn before(&self, operation: Operation, _: &str) -> io::Result<()> {
-        if operation == self.at && !self.folder.is_symlink() {
+        if operation != self.at {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().unwrap();
+        if !self.folder.is_symlink() {
             fs::rename(&self.folder, self.folder.with_extension("moved"))?;
             symlink(self.outside, &self.folder)?;
         }
@@ -203,6 +210,7 @@ fn the_output_folder_is_replaced_by_a_link_during_the_run() {
             at,
             folder: lab.target.root.clone(),
             outside: &outside,
+            turn: Mutex::new(()),
         };
         let error = lab.run_with(
             &new,
@@ -251,6 +259,7 @@ fn a_folder_inside_is_replaced_by_a_link_during_the_run() {
             at,
             folder: lab.path("sub"),
             outside: &outside,
+            turn: Mutex::new(()),
         };
         let _ = lab.run_with(
             &new,
