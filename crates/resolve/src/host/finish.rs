@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diag::{Diagnostic, Diagnostics, Span};
 use minijinja::value::Value as Fact;
-use model::{Definition, FeatureId, Gpu, Layer, OptionValue, Origin, Secrets};
+use model::{Definition, Enabled, FeatureId, Gpu, Layer, OptionValue, Origin, Secrets};
 use spec::ast;
 
 use crate::derive::{self, Derivations, GpuFacts};
 use crate::lower::{Place, Uses, feature_path, made};
 use crate::secrets::Used;
-use crate::uses::{Given, State, bare, combined, merged};
+use crate::user::OnHost;
+use crate::uses::{Given, State, States, bare, combined, merged};
 use crate::world::World;
 use crate::{table, types};
 
@@ -166,56 +167,16 @@ fn derive_system(
     fleet_facts: &Fact,
     d: &mut Diagnostics,
 ) {
-    let ids: Vec<FeatureId> = partial
-        .host
-        .enabled
-        .keys()
-        .filter(|id| derivations.has(id))
-        .cloned()
-        .collect();
-    for id in ids {
-        // A feature of a home half's only derives where its user is known.
-        let given = |name: &str| {
-            partial
-                .states
-                .get(&id)
-                .is_some_and(|s| s.options.contains_key(name))
-        };
-        let context = derive::Context {
-            place: Place::SYSTEM,
-            host: host_facts,
-            user: None,
-            fleet: fleet_facts,
-        };
-        let values = derivations.evaluate(world, &id, given, context, d);
-        for (name, value, span) in values {
-            let layer = Layer::Derived(id.clone());
-            if let Some(entry) = partial.host.enabled.get_mut(&id) {
-                let origin = Origin {
-                    layer: layer.clone(),
-                    span: Some(span),
-                };
-                entry.options.insert(
-                    name.clone(),
-                    OptionValue {
-                        value: value.clone(),
-                        origin,
-                    },
-                );
-            }
-            let path = feature_path(world, id.as_str(), &name);
-            partial.host.definitions.push(Definition {
-                path,
-                value,
-                origin: Origin {
-                    layer,
-                    span: Some(span),
-                },
-                over: Vec::new(),
-                comment: None,
-            });
-        }
-    }
+    // A feature of a home half's only derives where its user is known.
+    let context = derive::Context {
+        place: Place::SYSTEM,
+        host: host_facts,
+        user: None,
+        fleet: fleet_facts,
+    };
+    let Partial { host, states, .. } = partial;
+    let derived = derive_options(world, derivations, &mut host.enabled, states, context, d);
+    host.definitions.extend(derived);
 }
 
 /// What features require was settled before their options were derived: what a derived value
@@ -275,14 +236,7 @@ fn derive_home(
     d: &mut Diagnostics,
 ) {
     for (name, on_host) in &mut partial.users {
-        let ids: Vec<FeatureId> = on_host
-            .model
-            .enabled
-            .keys()
-            .filter(|id| derivations.has(id))
-            .cloned()
-            .collect();
-        if ids.is_empty() {
+        if !on_host.model.enabled.keys().any(|id| derivations.has(id)) {
             continue;
         }
         let Some(user) = base.users.get(name) else {
@@ -302,48 +256,47 @@ fn derive_home(
             ("admin", Fact::from(user.model.admin)),
             ("sshKeys", Fact::from(keys)),
         ]));
-        for id in ids {
-            let given = |option: &str| {
-                on_host
-                    .states
-                    .get(&id)
-                    .is_some_and(|s| s.options.contains_key(option))
+        let context = derive::Context {
+            place: Place::HOME,
+            host: host_facts,
+            user: Some(&facts),
+            fleet: fleet_facts,
+        };
+        let OnHost { model, states, .. } = on_host;
+        let derived = derive_options(world, derivations, &mut model.enabled, states, context, d);
+        model.home.extend(derived);
+    }
+}
+
+/// Gives features that are on the options that they derive, and returns what those set.
+fn derive_options(
+    world: &World<'_>,
+    derivations: &Derivations<'_>,
+    enabled: &mut BTreeMap<FeatureId, Enabled>,
+    states: &States<'_>,
+    context: derive::Context<'_>,
+    d: &mut Diagnostics,
+) -> Vec<Definition> {
+    let mut definitions = Vec::new();
+    for (id, enabled) in enabled.iter_mut().filter(|(id, _)| derivations.has(id)) {
+        let state = states.get(id);
+        let given = |name: &str| state.is_some_and(|s| s.options.contains_key(name));
+        for (name, value, span) in derivations.evaluate(world, id, given, context, d) {
+            let origin = Origin {
+                layer: Layer::Derived(id.clone()),
+                span: Some(span),
             };
-            let context = derive::Context {
-                place: Place::HOME,
-                host: host_facts,
-                user: Some(&facts),
-                fleet: fleet_facts,
-            };
-            let values = derivations.evaluate(world, &id, given, context, d);
-            for (option, value, span) in values {
-                let layer = Layer::Derived(id.clone());
-                if let Some(entry) = on_host.model.enabled.get_mut(&id) {
-                    let origin = Origin {
-                        layer: layer.clone(),
-                        span: Some(span),
-                    };
-                    entry.options.insert(
-                        option.clone(),
-                        OptionValue {
-                            value: value.clone(),
-                            origin,
-                        },
-                    );
-                }
-                on_host.model.home.push(Definition {
-                    path: feature_path(world, id.as_str(), &option),
-                    value,
-                    origin: Origin {
-                        layer,
-                        span: Some(span),
-                    },
-                    over: Vec::new(),
-                    comment: None,
-                });
-            }
+            definitions.push(Definition {
+                path: feature_path(world, id.as_str(), &name),
+                value: value.clone(),
+                origin: origin.clone(),
+                over: Vec::new(),
+                comment: None,
+            });
+            enabled.options.insert(name, OptionValue { value, origin });
         }
     }
+    definitions
 }
 
 /// Options without a default must have a value wherever their feature is on.
