@@ -169,19 +169,6 @@ struct Walk<'a> {
     path: Vec<String>,
 }
 
-/// Names of the module system that may stand in a submodule.
-const MODULE_NAMES: &[&str] = &[
-    "_class",
-    "_file",
-    "_module",
-    "config",
-    "disabledModules",
-    "freeformType",
-    "imports",
-    "key",
-    "options",
-];
-
 /// The name of the elements of a list.
 const ELEMENT: &str = "*";
 
@@ -222,7 +209,9 @@ impl<'a> Walk<'a> {
             }
             let next = Self::step(&spots, name.as_deref());
             if next.is_empty() {
-                let in_module = name.as_deref().is_some_and(|n| MODULE_NAMES.contains(&n));
+                let in_module = name
+                    .as_deref()
+                    .is_some_and(|n| n == "config" || nix::MODULE_ATTRS.contains(&n));
                 if !in_module || self.path.is_empty() {
                     self.unknown(&frame, &spots, attr, at);
                 }

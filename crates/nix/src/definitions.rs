@@ -9,8 +9,8 @@ use crate::parse::{parse, without_parens};
 use crate::string::static_text;
 use crate::{AttrPath, ParseProblem, attr_name};
 
-/// The attributes of a module that are not options.
-const MODULE_ATTRS: &[&str] = &[
+/// The attributes beside `config` that a module may have and that are no options.
+pub const MODULE_ATTRS: &[&str] = &[
     "_class",
     "_file",
     "_module",

@@ -32,7 +32,7 @@ mod string;
 mod value;
 
 pub use attr_path::{AttrPath, AttrPathError, AttrPathErrorKind, attr_name, is_identifier};
-pub use definitions::{DefValue, Definition, definitions, definitions_of};
+pub use definitions::{DefValue, Definition, MODULE_ATTRS, definitions, definitions_of};
 pub use depth::MAX_DEPTH;
 pub use expr::Expr;
 pub use format::{FormatError, format};

@@ -12,21 +12,9 @@ use rowan::ast::AstNode;
 
 use crate::ParseProblem;
 use crate::bindings::{Name, name};
+use crate::definitions::MODULE_ATTRS;
 use crate::parse::{parse, without_parens};
 use crate::string::static_text;
-
-/// Attributes that surround options in a module and are none.
-const AROUND: &[&str] = &[
-    "_class",
-    "_file",
-    "_module",
-    "disabledModules",
-    "freeformType",
-    "imports",
-    "key",
-    "meta",
-    "options",
-];
 
 /// A module.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -197,7 +185,7 @@ fn collect(node: &Node, module: &mut Module) {
                     Some("config") => push_config(attr, module),
                     Some("options") => declare(attr, module),
                     Some("imports") if attr.path.len() == 1 => import(&attr.value, module),
-                    Some(name) if AROUND.contains(&name) => {}
+                    Some(name) if MODULE_ATTRS.contains(&name) => {}
                     _ => module.config.push(attr.clone()),
                 }
             }

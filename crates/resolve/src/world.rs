@@ -51,7 +51,7 @@ impl<'a> World<'a> {
                         .help("choose another, such as `features` or `my`"),
                     );
                 }
-                if MODULE_NAMES.contains(&text.value.as_str()) {
+                if is_kept_by_modules(&text.value) {
                     d.push(
                         Diagnostic::error(
                             "bad-name",
@@ -102,19 +102,11 @@ impl<'a> World<'a> {
     }
 }
 
-/// What a module may hold besides options.
-const MODULE_NAMES: &[&str] = &[
-    "_class",
-    "_file",
-    "_module",
-    "config",
-    "disabledModules",
-    "freeformType",
-    "imports",
-    "key",
-    "options",
-    "require",
-];
+/// Whether a module may have an attribute of this name that is no option.
+fn is_kept_by_modules(name: &str) -> bool {
+    // `require` is the former name of `imports`.
+    matches!(name, "config" | "require") || nix::MODULE_ATTRS.contains(&name)
+}
 
 const TOP_LEVEL_OPTIONS: &[&str] = &[
     "age",
