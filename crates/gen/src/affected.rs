@@ -216,22 +216,21 @@ impl<'t> Graph<'t> {
             here.map(|(path, _)| path.as_str())
                 .or_else(|| gone.get(path).copied())
         };
-        let below = |folder: &str| -> Vec<&'t str> {
-            let prefix = if folder.is_empty() {
-                String::new()
-            } else {
-                format!("{folder}/")
-            };
+        let beginning = |prefix: &str| -> Vec<&'t str> {
             let here = trees
                 .new
-                .range(prefix.clone()..)
+                .range(prefix.to_owned()..)
                 .map(|(path, _)| path.as_str())
-                .take_while(|path| path.starts_with(&prefix));
-            let lost = gone
-                .iter()
-                .copied()
-                .filter(|path| path.starts_with(&prefix));
+                .take_while(|path| path.starts_with(prefix));
+            let lost = gone.iter().copied().filter(|path| path.starts_with(prefix));
             here.chain(lost).collect()
+        };
+        let below = |folder: &str| -> Vec<&'t str> {
+            if folder.is_empty() {
+                beginning("")
+            } else {
+                beginning(&format!("{folder}/"))
+            }
         };
         let machines: Vec<&str> = trees
             .new
@@ -257,6 +256,12 @@ impl<'t> Graph<'t> {
                     Some(default) => targets.push(default),
                     // A folder as it is.
                     None => targets.extend(below(&target)),
+                }
+            }
+            for reference in &references.computed {
+                if let Some(target) = joined(folder(path), reference) {
+                    let end = if reference.ends_with('/') { "/" } else { "" };
+                    targets.extend(beginning(format!("{target}{end}").trim_start_matches('/')));
                 }
             }
             for name in &references.machines {
@@ -448,6 +453,8 @@ pub(crate) fn is_generated(text: &str) -> bool {
 struct References {
     /// Relative paths.
     paths: Vec<String>,
+    /// Relative paths as far as they are written out, where the rest is computed.
+    computed: Vec<String>,
     /// Machines of the flake.
     machines: Vec<String>,
     /// Whether it takes the machines of the flake without naming them.
@@ -466,8 +473,10 @@ enum Taken {
 }
 
 fn references(path: &str, text: &str) -> References {
+    let (paths, computed) = relative_paths(path, text);
     let mut found = References {
-        paths: named_files(path, text),
+        paths,
+        computed,
         ..References::default()
     };
     if text.contains("self") && is_bound(text, "self") {
@@ -626,6 +635,17 @@ pub(crate) fn named_files(path: &str, text: &str) -> Vec<String> {
         let all = nix::relative_paths(text).unwrap_or_default();
         all.into_iter().map(|found| found.path).collect()
     })
+}
+
+/// The same, apart from those of which a part is computed: with where what is written out ends.
+fn relative_paths(path: &str, text: &str) -> (Vec<String>, Vec<String>) {
+    if let Some(paths) = quick_paths(path, text) {
+        return (paths, Vec::new());
+    }
+    let all = nix::relative_paths(text).unwrap_or_default();
+    let (computed, paths): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.dynamic);
+    let names = |all: Vec<nix::RelativePath>| all.into_iter().map(|it| it.path).collect();
+    (names(paths), names(computed))
 }
 
 /// The paths of a generated file, where every one of them stands on a line of its own, as imports

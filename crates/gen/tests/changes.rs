@@ -909,3 +909,34 @@ hosts:
         "{run}"
     );
 }
+
+/// Gives host `h2` a module by hand.
+fn with_module(project: &Project, text: &str) {
+    project.write("spec/nix/more.nix", text);
+    edit(
+        project,
+        "spec/hosts.yaml",
+        "  h2:\n    template: desk\n",
+        "  h2:\n    template: desk\n    modules: [nix/more.nix]\n",
+    );
+}
+
+#[test]
+fn files_by_computed_paths() {
+    for module in [
+        "{ config, ... }:\n{\n  environment.etc.a.source = ./parts/a-${config.networking.hostName};\n}\n",
+        "{ config, ... }:\n{\n  environment.etc.a.source = ./parts + \"/a-${config.networking.hostName}\";\n}\n",
+        "{ config, ... }:\n{\n  environment.etc.a.source = ../nix/parts/a + \"-${config.networking.hostName}\";\n}\n",
+        "{ config, ... }:\n{\n  environment.etc.a.source = ./. + \"/parts/${config.networking.hostName}\";\n}\n",
+    ] {
+        let project = repository();
+        project.write("spec/nix/parts/a-h2", "one\n");
+        project.write("spec/nix/parts/default.nix", "{ }\n");
+        with_module(&project, module);
+        assert_eq!(affected(&project), "host h2\n", "{module}");
+        assert_eq!(project.read("generated/custom/nix/parts/a-h2"), "one\n");
+        commit(&project);
+        project.write("spec/nix/parts/a-h2", "two\n");
+        assert_eq!(affected(&project), "host h2\n", "{module}");
+    }
+}

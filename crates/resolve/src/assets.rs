@@ -174,9 +174,13 @@ pub(crate) fn closure(
             report(at, at + control.len_utf8(), bidi_control(control));
         }
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for reference in relative_references(text) {
-            let (start, end) = (reference.start, reference.end);
-            let reference = reference.path;
+        for reference in nix::relative_paths(text).unwrap_or_default() {
+            let (start, end, dynamic) = (reference.start, reference.end, reference.dynamic);
+            let reference = if dynamic {
+                known_folder(reference.path, folder, around)
+            } else {
+                reference.path
+            };
             let joined = if folder.is_empty() {
                 reference.clone()
             } else {
@@ -188,6 +192,8 @@ pub(crate) fn closure(
                 own.is_none() || catalogs::of(target, around).map(|(name, _)| name) == own
             });
             match target {
+                // Whether it is asked for may be computed as well. The spec folder as a whole never is.
+                target if dynamic => todo.extend(target.filter(|target| !target.is_empty())),
                 Some(target) if exists(&target, around) => todo.push(target),
                 Some(target) => report(
                     start,
@@ -236,10 +242,17 @@ pub(crate) fn bidi_control(control: char) -> Diagnostic {
     .help("remove it")
 }
 
-fn relative_references(text: &str) -> Vec<nix::RelativePath> {
-    nix::relative_paths(text)
-        .map(|paths| paths.into_iter().filter(|p| !p.dynamic).collect())
-        .unwrap_or_default()
+/// The folder of a path that is cut before what is computed: `./a` of `./a + "/${x}"`, and of
+/// `./a/b-${x}`.
+fn known_folder(mut path: String, from: &str, around: &Surroundings) -> String {
+    let is_folder = |path: &str| {
+        let target = tidy(&format!("{from}/{path}"));
+        target.is_some_and(|target| below(&target, around).next().is_some())
+    };
+    if !path.ends_with('/') && !is_folder(&path) {
+        path.truncate(path.rfind('/').map_or(0, |at| at + 1));
+    }
+    path
 }
 
 /// A path without `.` and `..`; nothing where it leads out.
