@@ -77,6 +77,9 @@ pub(crate) struct Line {
     pub(crate) after: Option<String>,
     /// What comes along with it.
     pub(crate) note: Option<String>,
+    /// Of a list, what it wins (`true`) and loses.
+    #[serde(skip)]
+    items: Vec<(String, bool)>,
 }
 
 impl Line {
@@ -87,6 +90,20 @@ impl Line {
             before: None,
             after: None,
             note: None,
+            items: Vec::new(),
+        }
+    }
+
+    /// A list that wins and loses elements.
+    fn list(subject: Subject, name: impl Into<String>, items: Vec<(String, bool)>) -> Self {
+        let side = |added| -> Vec<String> {
+            let all = items.iter().filter(|it| it.1 == added);
+            all.map(|it| it.0.clone()).collect()
+        };
+        Self {
+            note: Some(codes::list_difference(&side(false), &side(true))),
+            items,
+            ..Self::new(subject, name)
         }
     }
 
@@ -118,10 +135,20 @@ pub(crate) struct Group {
     pub(crate) changes: Vec<Line>,
 }
 
+/// Machines of which nothing is told but what they read, run or take that differs.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Through {
+    pub(crate) machines: Vec<String>,
+    /// Files and inputs.
+    pub(crate) because: Vec<String>,
+}
+
 /// Everything that differs.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Summary {
     pub(crate) groups: Vec<Group>,
+    /// Machines that no group names although they are touched.
+    pub(crate) through: Vec<Through>,
     pub(crate) added: Vec<String>,
     pub(crate) removed: Vec<String>,
     pub(crate) unchanged: Vec<String>,
@@ -136,6 +163,7 @@ pub(crate) struct Summary {
 impl Summary {
     pub(crate) fn is_empty(&self) -> bool {
         self.groups.is_empty()
+            && self.through.is_empty()
             && self.added.is_empty()
             && self.removed.is_empty()
             && self.rewritten.is_empty()
@@ -325,11 +353,30 @@ pub(crate) fn summary(trees: &Trees, namespace: &str, zones: &mut Zones<'_>) -> 
     let told = summary.groups.iter().flat_map(|group| &group.machines);
     let told: FxHashSet<&String> = told.collect();
     settled.retain(|name| !told.contains(name));
+    let mut through: BTreeMap<&[String], BTreeSet<&String>> = BTreeMap::new();
+    for it in &touched {
+        let is_told = told.contains(&it.name) || settled.contains(&it.name);
+        if it.how == How::Changed && !is_told {
+            through.entry(&it.because).or_default().insert(&it.name);
+        }
+    }
+    summary.through = through
+        .into_iter()
+        .map(|(because, machines)| Through {
+            machines: machines.into_iter().cloned().collect(),
+            because: because.to_vec(),
+        })
+        .collect();
     summary.rewritten = settled.into_iter().collect();
     summary.unchanged = machines(&trees.new)
         .into_iter()
         .filter(|name| !names.contains(name.as_str()))
         .collect();
+    // Such as `flake.nix`, of what it says of no machine: how hosts are deployed, checks.
+    if summary.is_empty() {
+        let all = trees.changes.iter().map(|change| change.path.clone());
+        summary.others = all.collect();
+    }
     summary
 }
 
@@ -512,8 +559,67 @@ fn moved(
             settled.extend(machines.iter().cloned());
             false
         });
+        moved_elements(&mut it.changes, machines, own, settled);
     }
     own.retain(|_, machines| !machines.is_empty());
+}
+
+/// An element that a shared list wins and a machine's own loses is no change for that machine, nor the
+/// other way round.
+fn moved_elements(
+    changes: &mut Vec<Line>,
+    machines: &[String],
+    own: &mut BTreeMap<Line, BTreeSet<String>>,
+    settled: &mut BTreeSet<String>,
+) {
+    let without = |line: &Line, gone: &dyn Fn(&(String, bool)) -> bool| {
+        let mut items = line.items.clone();
+        items.retain(|it| !gone(it));
+        (!items.is_empty()).then(|| Line::list(line.subject, &line.name, items))
+    };
+    let mut left = Vec::new();
+    for line in changes.drain(..) {
+        if line.items.is_empty() {
+            left.push(line);
+            continue;
+        }
+        let opposes = |it: &(String, bool)| line.items.contains(&(it.0.clone(), !it.1));
+        let same = |own: &Line| own.subject == line.subject && own.name == line.name;
+        let concerned: Vec<Line> = own.keys().filter(|it| same(it)).cloned().collect();
+        // How many machines had each element already.
+        let mut had: BTreeMap<&(String, bool), usize> = BTreeMap::new();
+        for of_own in concerned.iter().filter(|it| it.items.iter().any(opposes)) {
+            let Some(have) = own.get_mut(of_own) else {
+                continue;
+            };
+            let here: Vec<String> = have
+                .iter()
+                .filter(|it| machines.contains(it))
+                .cloned()
+                .collect();
+            have.retain(|it| !here.contains(it));
+            for item in &line.items {
+                if of_own.items.contains(&(item.0.clone(), !item.1)) {
+                    *had.entry(item).or_default() += here.len();
+                }
+            }
+            if let Some(rest) = without(of_own, &opposes) {
+                own.entry(rest).or_default().extend(here);
+            } else {
+                settled.extend(here);
+            }
+        }
+        if had.is_empty() {
+            left.push(line);
+            continue;
+        }
+        let is_everywhere = |it: &(String, bool)| had.get(it) == Some(&machines.len());
+        match without(&line, &is_everywhere) {
+            Some(rest) => left.push(rest),
+            None => settled.extend(machines.iter().cloned()),
+        }
+    }
+    *changes = left;
 }
 
 /// Hosts, MicroVMs and images of an output.
@@ -817,6 +923,7 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
         }
     }
     let keys: BTreeSet<&Key> = old.keys().chain(new.keys()).collect();
+    let mut is_said = false;
     for key in keys {
         let (old, new) = (old.get(key), new.get(key));
         if old != new {
@@ -825,7 +932,10 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
                 namespace: texts.namespace,
                 host,
             };
+            let known = found.len();
             context.option(key, old, new, &mut found, zones);
+            // Such as a feature that is switched off here: all files of a machine together tell it.
+            is_said |= found.len() == known;
         }
     }
     // A file that is gone may be named by the old text.
@@ -842,7 +952,11 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
     if found.is_empty() {
         let side = |is_new| texts.text(is_new, &change.path).unwrap_or_default();
         let is_same = texts.renamed.is_some() || normal(&side(false)) == normal(&side(true));
-        return if is_same { Vec::new() } else { whole() };
+        return if is_same || is_said {
+            Vec::new()
+        } else {
+            whole()
+        };
     }
     without_parts(&mut found);
     disks(found.into_iter().collect())
@@ -1213,6 +1327,7 @@ fn changed(
         line.note = Some(format!("with another {what}"));
     } else if is_list(old) && is_list(new) {
         line.note = Some(codes::list_difference(&elements(old), &elements(new)));
+        line.items = difference(&elements(old), &elements(new));
     } else if let (Some(before), Some(after)) = (&before, &after) {
         let (before, after) = codes::difference(before, after);
         line.before = Some(before);

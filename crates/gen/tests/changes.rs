@@ -940,3 +940,85 @@ fn files_by_computed_paths() {
         assert_eq!(affected(&project), "host h2\n", "{module}");
     }
 }
+
+#[test]
+fn machines_touched_by_what_they_read() {
+    let project = repository();
+    with_module(
+        &project,
+        "{ inputs, ... }:\n{\n  environment.etc.a.text = inputs.self.nixosConfigurations.h1.config.time.timeZone;\n}\n",
+    );
+    project.clean(&[]);
+    commit(&project);
+    edit(
+        &project,
+        "spec/hosts.yaml",
+        "    network: { address: 10.0.0.1",
+        "    settings: { services.fstrim.enable: true }\n    network: { address: 10.0.0.1",
+    );
+    let human = told(&project);
+    assert!(
+        human.contains("\ntouched by hosts/h1/default.nix: h2\n"),
+        "{human}"
+    );
+    let markdown = project.run(&["diff", "--summary", "--format", "markdown"]);
+    let markdown = markdown.stdout;
+    assert!(
+        markdown.contains("\nTouched by hosts/h1/default.nix: h2.\n"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn elements_that_move_to_what_is_shared() {
+    let project = repository();
+    edit(
+        &project,
+        "spec/hosts.yaml",
+        "zones: { lan: [eth1] } }\n    users: { alice: [shell] }",
+        "zones: { lan: [eth1] } }\n    users: { alice: { profiles: [shell], groups: [video] } }",
+    );
+    project.clean(&[]);
+    edit(
+        &project,
+        "spec/fleet.yaml",
+        "admin: true }",
+        "admin: true, groups: [video] }",
+    );
+    let some = told(&project);
+    assert!(
+        some.contains("user alice (h1, h2, h3, h4)\n~ users.users.alice.extraGroups: +\"video\"\n"),
+        "{some}"
+    );
+    assert!(!some.contains("-\"video\""), "{some}");
+}
+
+#[test]
+fn a_feature_that_a_host_switches_off() {
+    let path = "spec/fleet.yaml";
+    let project = fleet(&[(path, SMALL)]);
+    edit(
+        &project,
+        path,
+        "  a: { template: base,",
+        "  a: { template: base, features: { web: { watch: false } },",
+    );
+    let off = told(&project);
+    assert!(off.contains("- feature web.watch, switched off\n"), "{off}");
+    assert!(!off.contains("text of"), "{off}");
+}
+
+#[test]
+fn what_differs_in_the_flake_alone() {
+    let project = repository();
+    project.clean(&["eject", "flake.nix"]);
+    commit(&project);
+    edit(
+        &project,
+        "generated/flake.nix",
+        "formatter.",
+        "templates = { };\n\n      formatter.",
+    );
+    let run = project.clean(&["diff", "--summary", "--since", "HEAD"]);
+    assert_eq!(run.stdout, "also: flake.nix\n\nunchanged: h1, h2, h3, h4\n");
+}

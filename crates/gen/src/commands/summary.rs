@@ -151,6 +151,12 @@ fn human(found: &Summary) -> String {
             let _ = writeln!(text, "{apart}{word}: {names}");
         }
     };
+    for it in &found.through {
+        last(
+            &format!("touched by {}", names(&it.because)),
+            &names(&it.machines),
+        );
+    }
     last(
         "moved in the files, with nothing won or lost",
         &names(&found.rewritten),
@@ -202,6 +208,10 @@ fn markdown(found: &Summary) -> String {
             let values = values(line, "`");
             let _ = writeln!(text, "- {how}{}`{name}`{values}", line.subject.word());
         }
+    }
+    for it in &found.through {
+        let (because, machines) = (names(&it.because), names(&it.machines));
+        let _ = writeln!(text, "\nTouched by {because}: {machines}.");
     }
     for (word, names) in [
         (
