@@ -32,6 +32,25 @@ pub(crate) struct Setting {
     pub(crate) end: usize,
 }
 
+impl Setting {
+    fn new(definition: nix::Definition) -> Self {
+        let below = home_user(definition.path.parts());
+        Setting {
+            user: below.map(|(user, _)| user.to_owned()),
+            path: below.map_or_else(
+                || definition.path.clone(),
+                |(_, below)| AttrPath(below.to_vec()),
+            ),
+            value: definition.value,
+            priority: definition.priority,
+            conditions: definition.conditions,
+            start: definition.start,
+            value_start: definition.value_start,
+            end: definition.end,
+        }
+    }
+}
+
 /// A module.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModuleText {
@@ -56,20 +75,7 @@ pub(crate) fn read(text: &str) -> ModuleText {
         return module;
     };
     for definition in definitions {
-        let below = home_user(definition.path.parts());
-        let setting = Setting {
-            user: below.map(|(user, _)| user.to_owned()),
-            path: below.map_or_else(
-                || definition.path.clone(),
-                |(_, below)| AttrPath(below.to_vec()),
-            ),
-            value: definition.value,
-            priority: definition.priority,
-            conditions: definition.conditions,
-            start: definition.start,
-            value_start: definition.value_start,
-            end: definition.end,
-        };
+        let setting = Setting::new(definition);
         match setting.path.parts().first().map(String::as_str) {
             // A home that is a function, since it takes arguments of its own.
             None if setting.user.is_some() => {
@@ -98,6 +104,15 @@ pub(crate) fn read(text: &str) -> ModuleText {
         homes(&[], &attr.path, &attr.value, &mut module.imports);
     }
     module
+}
+
+/// What a module defines below names that it computes; such a name stands as its code in the path.
+pub(crate) fn read_computed(text: &str) -> Vec<Setting> {
+    if !text.contains("${") {
+        return Vec::new();
+    }
+    let found = nix::computed_definitions(text).unwrap_or_default();
+    found.into_iter().map(Setting::new).collect()
 }
 
 /// The user and the rest of a path into a home.

@@ -490,6 +490,74 @@ fn options_in_sets() {
     }
 }
 
+/// Mappings and submodules of features: keys, fields, their defaults, and what code makes of them below
+/// a name that it computes.
+#[test]
+fn options_in_mappings() {
+    let project = Project::empty().file(
+        "spec/fleet.yaml",
+        "fleet: { name: lab, stateVersion: \"25.11\", system: x86_64-linux, zones: [lan] }
+hosts:
+  one:
+    hardware: { cpu: none, platform: lxc }
+    network: { zones: { lan: [eth0] } }
+    features:
+      services:
+        caddy:
+          sites:
+            a.example.org: { proxy: \"127.0.0.1:8080\" }
+            b.example.org: { root: /srv/b, tls: internal }
+      networking:
+        wireguard:
+          interface: wg7
+          addresses: [10.9.0.1/24]
+          privateKeyFile: /var/key
+      backup:
+        restic:
+          repository: /srv/backup
+          passwordFile: /var/password
+          restoreTest: { sample: 5 }
+",
+    );
+    project.clean(&[]);
+    for (name, option) in [
+        ("with_keys", "services.caddy.sites"),
+        ("key_without_quotes", "services.caddy.sites.a.example.org"),
+        ("field", "services.caddy.sites.\"b.example.org\".tls"),
+        (
+            "default_of_a_field",
+            "services.caddy.sites.\"b.example.org\".compress",
+        ),
+        ("read_by_keys", "services.caddy.virtualHosts"),
+        ("submodule", "backup.restic.restoreTest"),
+        ("default_in_a_submodule", "backup.restic.restoreTest.maxAge"),
+        ("computed_name", "networking.wireguard.interfaces"),
+        (
+            "below_a_computed_name",
+            "networking.wireguard.interfaces.wg7.ips",
+        ),
+    ] {
+        assert_snapshot!(
+            format!("option_{name}"),
+            project.clean(&["why", "one", option])
+        );
+    }
+    // A key that is not there has no fields, and a path of NixOS is none of a feature.
+    for (name, option) in [
+        (
+            "of_no_key",
+            "services.caddy.sites.\"c.example.org\".compress",
+        ),
+        ("no_field", "backup.restic.restoreTest.sampel"),
+        ("misspelt", "networking.wireguard.adresses"),
+    ] {
+        assert_snapshot!(
+            format!("option_{name}"),
+            project.run(&["why", "one", option])
+        );
+    }
+}
+
 #[test]
 fn options_that_are_not_there() {
     let project = layered();

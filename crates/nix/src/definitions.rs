@@ -85,10 +85,43 @@ pub fn definitions(text: &str) -> Result<Vec<Definition>, Vec<ParseProblem>> {
     Ok(root.expr().map(definitions_of).unwrap_or_default())
 }
 
-/// The same for an expression of a parsed text, such as a module that stands in a list. Positions
-/// are those of the text.
-pub fn definitions_of(mut expr: ast::Expr) -> Vec<Definition> {
-    let mut found = Vec::new();
+/// The definitions that [`definitions`] leaves out since a name of their path is computed. In the path
+/// such a name is its code, such as `${cfg.interface}`.
+///
+/// # Errors
+///
+/// The problems of [`crate::parse_problems`].
+pub fn computed_definitions(text: &str) -> Result<Vec<Definition>, Vec<ParseProblem>> {
+    let root = parse(text)?;
+    let found = root.expr().map(read_expr).unwrap_or_default();
+    Ok(found.computed)
+}
+
+/// The same as [`definitions`] for an expression of a parsed text, such as a module that stands in a
+/// list. Positions are those of the text.
+pub fn definitions_of(expr: ast::Expr) -> Vec<Definition> {
+    read_expr(expr).known
+}
+
+/// Definitions, by whether their paths are known.
+#[derive(Default)]
+struct Found {
+    known: Vec<Definition>,
+    computed: Vec<Definition>,
+}
+
+impl Found {
+    fn push(&mut self, place: &Place, definition: Definition) {
+        if place.is_computed {
+            self.computed.push(definition);
+        } else {
+            self.known.push(definition);
+        }
+    }
+}
+
+fn read_expr(mut expr: ast::Expr) -> Found {
+    let mut found = Found::default();
     while let ast::Expr::Lambda(lambda) = inside_scopes(expr.clone()) {
         let Some(body) = lambda.body() else {
             return found;
@@ -103,6 +136,7 @@ pub fn definitions_of(mut expr: ast::Expr) -> Vec<Definition> {
         has_priority: false,
         conditions: Vec::new(),
         start: range.start().into(),
+        is_computed: false,
     };
     read_value(expr, &place, &mut found);
     found
@@ -128,6 +162,8 @@ struct Place {
     has_priority: bool,
     conditions: Vec<String>,
     start: usize,
+    /// Whether a name of the path is computed.
+    is_computed: bool,
 }
 
 impl Place {
@@ -156,7 +192,7 @@ fn inside_scopes(expr: ast::Expr) -> ast::Expr {
     body.map_or(expr, inside_scopes)
 }
 
-fn read_value(expr: ast::Expr, place: &Place, found: &mut Vec<Definition>) {
+fn read_value(expr: ast::Expr, place: &Place, found: &mut Found) {
     let expr = without_parens(expr);
     let inner = inside_scopes(expr.clone());
     match &inner {
@@ -168,7 +204,7 @@ fn read_value(expr: ast::Expr, place: &Place, found: &mut Vec<Definition>) {
         _ => {}
     }
     let range = expr.syntax().text_range();
-    found.push(Definition {
+    let definition = Definition {
         path: place.path.clone(),
         // Code means nothing without the scopes around it, literals do.
         value: match def_value(&inner) {
@@ -181,10 +217,11 @@ fn read_value(expr: ast::Expr, place: &Place, found: &mut Vec<Definition>) {
         start: place.start,
         value_start: range.start().into(),
         end: range.end().into(),
-    });
+    };
+    found.push(place, definition);
 }
 
-fn read_set(set: &ast::AttrSet, place: &Place, found: &mut Vec<Definition>) {
+fn read_set(set: &ast::AttrSet, place: &Place, found: &mut Found) {
     for entry in set.entries() {
         match entry {
             ast::Entry::Inherit(inherit) => read_inherit(&inherit, place, found),
@@ -193,9 +230,16 @@ fn read_set(set: &ast::AttrSet, place: &Place, found: &mut Vec<Definition>) {
                     continue;
                 };
                 let start = path.syntax().text_range().start().into();
-                let names: Option<Vec<String>> =
-                    path.attrs().map(|attr| static_name(&attr)).collect();
-                if let Some(inner) = names.and_then(|names| below(place, names, start)) {
+                let mut is_computed = false;
+                let mut name_or_code = |attr: ast::Attr| {
+                    static_name(&attr).unwrap_or_else(|| {
+                        is_computed = true;
+                        attr.syntax().text().to_string()
+                    })
+                };
+                let names = path.attrs().map(&mut name_or_code).collect();
+                if let Some(mut inner) = below(place, names, start) {
+                    inner.is_computed |= is_computed;
                     read_value(value, &inner, found);
                 }
             }
@@ -203,7 +247,7 @@ fn read_set(set: &ast::AttrSet, place: &Place, found: &mut Vec<Definition>) {
     }
 }
 
-fn read_inherit(inherit: &ast::Inherit, place: &Place, found: &mut Vec<Definition>) {
+fn read_inherit(inherit: &ast::Inherit, place: &Place, found: &mut Found) {
     let source = inherit.from().and_then(|from| from.expr());
     for attr in inherit.attrs() {
         let Some(name) = static_name(&attr) else {
@@ -218,7 +262,7 @@ fn read_inherit(inherit: &ast::Inherit, place: &Place, found: &mut Vec<Definitio
         let Some(inner) = below(place, vec![name], range.start().into()) else {
             continue;
         };
-        found.push(Definition {
+        let definition = Definition {
             path: inner.path,
             value: DefValue::Expr(code),
             priority: inner.priority,
@@ -227,7 +271,8 @@ fn read_inherit(inherit: &ast::Inherit, place: &Place, found: &mut Vec<Definitio
             start: range.start().into(),
             value_start: range.start().into(),
             end: range.end().into(),
-        });
+        };
+        found.push(place, definition);
     }
 }
 
@@ -259,7 +304,7 @@ fn below(place: &Place, names: Vec<String>, start: usize) -> Option<Place> {
 }
 
 /// Reads a call of one of the module system's functions; tells whether it was one.
-fn read_call(apply: &ast::Apply, place: &Place, found: &mut Vec<Definition>) -> bool {
+fn read_call(apply: &ast::Apply, place: &Place, found: &mut Found) -> bool {
     let (Some(function), Some(argument)) = (apply.lambda(), apply.argument()) else {
         return false;
     };
@@ -404,7 +449,7 @@ fn float(expr: &ast::Expr) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DefValue, definitions};
+    use super::{DefValue, computed_definitions, definitions};
 
     /// One line a definition: path, value, priority unless plain, and whether it is conditional.
     fn summary(text: &str) -> Vec<String> {
@@ -556,6 +601,30 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(summary(text), *expected, "{text}");
         }
+    }
+
+    #[test]
+    fn names_that_are_computed() {
+        let text = r#"{ a.${x}.b = 1; a.c = lib.mkForce { "${y}-z" = 2; d = { ${w} = { e = 3; f.g = [ ]; }; }; }; ${v}.h = 4; i.j = 5; imports.${u} = 6; }"#;
+        let found = computed_definitions(text).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.path.parts().join(" "), &text[it.value_start..it.end]))
+            .collect();
+        let expected = [
+            ("a ${x} b", "1"),
+            (r#"a c "${y}-z""#, "2"),
+            ("a c d ${w} e", "3"),
+            ("a c d ${w} f g", "[ ]"),
+            ("${v} h", "4"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(path, value)| (path.to_owned(), value))
+        );
+        let known = definitions(text).unwrap();
+        let known: Vec<_> = known.iter().map(|it| it.path.to_string()).collect();
+        assert_eq!(known, ["i.j"]);
     }
 
     #[test]

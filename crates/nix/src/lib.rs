@@ -5,8 +5,8 @@
 //! - [`Value`] is data on its way to Nix; [`render`] writes it and [`format()`] lays it out.
 //! - [`Expr`] is Nix code that has been checked; nothing else becomes code.
 //! - [`AttrPath`] is a path of attribute names, read and written the way Nix writes it.
-//! - [`syntax`], [`parse_problems`], [`free_variables`], [`definitions`], [`read_module`],
-//!   [`outline`], [`steps`] and [`relative_paths`] read Nix text.
+//! - [`syntax`], [`parse_problems`], [`free_variables`], [`definitions`], [`computed_definitions`],
+//!   [`read_module`], [`outline`], [`steps`] and [`relative_paths`] read Nix text.
 //!
 //! Every function refuses text that is nested deeper than [`MAX_DEPTH`] instead of overflowing the
 //! stack. Positions are byte offsets into the text that was passed in.
@@ -32,7 +32,9 @@ mod string;
 mod value;
 
 pub use attr_path::{AttrPath, AttrPathError, AttrPathErrorKind, attr_name, is_identifier};
-pub use definitions::{DefValue, Definition, MODULE_ATTRS, definitions, definitions_of};
+pub use definitions::{
+    DefValue, Definition, MODULE_ATTRS, computed_definitions, definitions, definitions_of,
+};
 pub use depth::MAX_DEPTH;
 pub use expr::Expr;
 pub use format::{FormatError, format};

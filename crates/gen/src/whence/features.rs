@@ -172,7 +172,16 @@ impl<'a> Whence<'a> {
                     .chain(rest.first().copied())
                     .collect(),
             };
-            let span = self.feature_key(id, &key);
+            let mut span = self.feature_key(id, &key);
+            // Fields stand below types: `type.options.FIELD`.
+            let below = &path[(depth + 1).min(path.len())..];
+            for field in below.windows(2).filter(|pair| pair[0] == "options") {
+                let name = field[1].to_owned();
+                span = span.map(|at| {
+                    let found = self.yaml.near(at, std::slice::from_ref(&name), &name);
+                    found.unwrap_or(at)
+                });
+            }
             return vec![self.cause(Role::Sets, &layer, span)];
         }
         // The body is copied: the line that says the same.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use diag::closest;
 use index::{Context, Index};
-use model::{Enabled, Fleet, Host};
+use model::{Enabled, Feature, Fleet, Host};
 use nix::{AttrPath, DefValue, Item, Named};
 use output::Target;
 use serde::Serialize;
@@ -15,7 +15,8 @@ use crate::Generated;
 use crate::behind::{home_path, machine};
 use crate::cli::App;
 use crate::console;
-use crate::modules::{Reached, Setting, reach};
+use crate::modules::{self, Reached, Setting, reach};
+use crate::origin;
 use crate::status::Status;
 use crate::summary::unwrapped;
 use crate::text::one_line;
@@ -23,6 +24,8 @@ use crate::whence::Whence;
 
 /// The priority of an option's default.
 const OPTION_DEFAULT: i64 = 1500;
+/// Why the default of an option does not win whose parts are set.
+const PARTS: &str = "what is set below it goes before the option's default (priority 1500)";
 /// So many neighbours of an option that is not set are named.
 const MOST: usize = 8;
 
@@ -66,6 +69,11 @@ struct Step {
 }
 
 impl Step {
+    /// Whether it is the default of an option whose parts are set.
+    fn is_replaced_default(&self) -> bool {
+        self.priority == Some(OPTION_DEFAULT) && self.reason == PARTS
+    }
+
     /// The place that tells most: the fact that a value was computed from, else what says it.
     fn told(&self) -> Option<&CauseView> {
         let mut causes = self.causes.iter();
@@ -143,9 +151,16 @@ pub(super) fn run(
     };
     let (user, path) = in_home(fleet, host, user, path)?;
     let machine = Machine::new(generated, app.target(), host);
-    let path = machine.named(&path, user.as_deref());
+    let mut path = machine.named(&path, user.as_deref());
     let mut whence = Whence::new(generated).of_host(host, user.as_deref());
     let mut answer = machine.answer(&mut whence, &path, user.as_deref());
+    if answer.chain.is_empty()
+        && answer.below.is_empty()
+        && let Some(quoted) = machine.quoted(&path, user.as_deref())
+    {
+        path = quoted;
+        answer = machine.answer(&mut whence, &path, user.as_deref());
+    }
     let is_set = !(answer.chain.is_empty() && answer.below.is_empty());
     // What sets it may be what the findings are about.
     if !is_set && generated.diagnostics.has_errors() {
@@ -207,6 +222,27 @@ fn in_home(
     Ok((user, path))
 }
 
+/// The default of an option, or of a field in it, where its module declares it.
+struct FieldDefault {
+    /// The names of the fields from the option down.
+    fields: Vec<String>,
+    /// For each field, whether it stands in a mapping of any names.
+    is_keyed: Vec<bool>,
+    item: Item,
+}
+
+/// Whether names below an option lead to a field, through the keys of the mappings that it stands in.
+fn leads_to(mut names: &[String], fields: &[String], is_keyed: &[bool]) -> bool {
+    for (field, is_keyed) in fields.iter().zip(is_keyed) {
+        let keys = usize::from(*is_keyed);
+        match names.get(keys) {
+            Some(name) if name == field => names = &names[keys + 1..],
+            _ => return false,
+        }
+    }
+    names.is_empty()
+}
+
 /// A host as the generated files make it.
 struct Machine<'a> {
     generated: &'a Generated,
@@ -214,6 +250,8 @@ struct Machine<'a> {
     host: &'a Host,
     namespace: Vec<String>,
     files: Vec<Reached<'a>>,
+    /// What stands below names that options of features give, by the number of the file.
+    computed: Vec<(usize, Setting)>,
 }
 
 impl<'a> Machine<'a> {
@@ -231,12 +269,53 @@ impl<'a> Machine<'a> {
             let file = generated.tree.as_ref()?.get(path)?;
             std::str::from_utf8(&file.bytes).ok()
         };
-        Self {
+        let mut machine = Self {
             generated,
             target,
             host,
             namespace: fleet.namespace.split('.').map(str::to_owned).collect(),
             files: reach(&start, file),
+            computed: Vec::new(),
+        };
+        machine.computed = machine.known_names();
+        machine
+    }
+
+    /// The definitions whose names options of features give, with those names.
+    fn known_names(&self) -> Vec<(usize, Setting)> {
+        let mut found = Vec::new();
+        for (number, file) in self.files.iter().enumerate() {
+            for mut setting in modules::read_computed(file.text) {
+                let user = setting.user.as_deref().or(file.user.as_deref());
+                let names = setting.path.parts().iter().map(|name| {
+                    if name.contains("${") {
+                        self.name_of(name, &file.path, user)
+                    } else {
+                        Some(name.clone())
+                    }
+                });
+                if let Some(names) = names.collect() {
+                    setting.path = AttrPath(names);
+                    found.push((number, setting));
+                }
+            }
+        }
+        found
+    }
+
+    /// What `${cfg.interface}` is in the module of a feature, where the option is a text of the spec.
+    fn name_of(&self, code: &str, file: &str, user: Option<&str>) -> Option<String> {
+        let option = code.strip_prefix("${cfg.")?.strip_suffix('}')?;
+        let id = feature_of(file)?;
+        let feature = self.generated.fleet.features.get(id.as_str())?;
+        let given = self.enabled(user)?.get(id.as_str())?.options.get(option);
+        let value = match given {
+            Some(given) => origin::without_priority(&given.value),
+            None => feature.options.get(option)?.default.as_ref()?,
+        };
+        match value {
+            nix::Value::Str(name) => Some(name.clone()),
+            _ => None,
         }
     }
 
@@ -249,7 +328,7 @@ impl<'a> Machine<'a> {
         if path.parts().starts_with(&self.namespace) || is_set() {
             return path.clone();
         }
-        let [category, name, ..] = path.parts() else {
+        let [category, name, rest @ ..] = path.parts() else {
             return path.clone();
         };
         let id = format!("{category}.{name}");
@@ -258,11 +337,33 @@ impl<'a> Machine<'a> {
             Some(_) => feature.home.is_some(),
             None => feature.system.is_some(),
         });
-        if has_half {
-            let parts = self.namespace.iter().chain(path.parts());
-            return AttrPath(parts.cloned().collect());
+        // NixOS may have options of the same first names.
+        let has_option = rest.first().is_none_or(|option| {
+            let has = |feature: &Feature| feature.options.contains_key(option);
+            option == "enable" || feature.is_some_and(has)
+        });
+        if has_half && has_option {
+            return self.in_namespace(path);
         }
         path.clone()
+    }
+
+    fn in_namespace(&self, path: &AttrPath) -> AttrPath {
+        let parts = self.namespace.iter().chain(path.parts());
+        AttrPath(parts.cloned().collect())
+    }
+
+    /// The path with the names that hold dots, where it was written without quotes:
+    /// `sites.a.example.org`.
+    fn quoted(&self, path: &AttrPath, user: Option<&str>) -> Option<AttrPath> {
+        let wanted = path.parts().join(".");
+        let mut settings = self.settings(user);
+        settings.find_map(|(_, setting)| {
+            let parts = setting.path.parts();
+            let heads = (1..=parts.len()).map(|end| &parts[..end]);
+            let mut fits = heads.filter(|head| head.join(".") == wanted);
+            fits.next().map(|head| AttrPath(head.to_vec()))
+        })
     }
 
     /// Every definition in a module system, with the file that it stands in.
@@ -271,23 +372,42 @@ impl<'a> Machine<'a> {
         user: Option<&str>,
     ) -> impl Iterator<Item = (&Reached<'a>, &Setting)> + use<'_, 'a> {
         let user = user.map(str::to_owned);
-        self.files.iter().flat_map(move |file| {
-            let user = user.clone();
-            file.module
-                .settings
-                .iter()
-                .filter(move |setting| {
-                    let at = setting.user.as_deref().or(file.user.as_deref());
-                    at == user.as_deref()
-                })
-                .map(move |setting| (file, setting))
+        let plain = self.files.iter().flat_map(|file| {
+            let settings = file.module.settings.iter();
+            settings.map(move |setting| (file, setting))
+        });
+        let computed = self.computed.iter();
+        let computed = computed.map(|(number, setting)| (&self.files[*number], setting));
+        plain.chain(computed).filter(move |(file, setting)| {
+            let at = setting.user.as_deref().or(file.user.as_deref());
+            at == user.as_deref()
+        })
+    }
+
+    /// What is set below a path: parts of its value.
+    fn parts<'s>(
+        &'s self,
+        path: &AttrPath,
+        user: Option<&str>,
+    ) -> Vec<(&'s Reached<'a>, &'s Setting)> {
+        let is_part = |setting: &Setting| setting.path != *path && setting.path.starts_with(path);
+        let all = self.settings(user).filter(|(_, setting)| is_part(setting));
+        all.filter(|(file, _)| !self.is_off(file, user)).collect()
+    }
+
+    /// Whether a file is the module of a feature that is off.
+    fn is_off(&self, file: &Reached<'_>, user: Option<&str>) -> bool {
+        feature_of(&file.path).is_some_and(|id| {
+            let enabled = self.enabled(user);
+            !enabled.is_some_and(|enabled| enabled.contains_key(id.as_str()))
         })
     }
 
     fn answer(&self, whence: &mut Whence<'_>, path: &AttrPath, user: Option<&str>) -> Answer {
         let chain = self.chain(whence, path, user, 0);
+        let has_parts = !self.parts(path, user).is_empty();
         let mut below: Vec<Below> = Vec::new();
-        if chain.is_empty() {
+        if chain.is_empty() || has_parts {
             let names: BTreeSet<&AttrPath> = self
                 .settings(user)
                 .map(|(_, setting)| &setting.path)
@@ -295,9 +415,14 @@ impl<'a> Machine<'a> {
                 .collect();
             let mut all: BTreeSet<AttrPath> = names.into_iter().cloned().collect();
             all.extend(self.defaults_below(path, user));
+            all.remove(path);
             for known in all {
                 let steps = self.chain(whence, &known, user, 0);
                 let first = steps.first();
+                // Its parts have lines of their own.
+                if first.is_some_and(Step::is_replaced_default) {
+                    continue;
+                }
                 let cause = first.and_then(Step::told);
                 below.push(Below {
                     option: known.to_string(),
@@ -311,7 +436,7 @@ impl<'a> Machine<'a> {
             host: self.host.name.to_string(),
             user: user.map(str::to_owned),
             option: path.to_string(),
-            value: value_of(&chain),
+            value: value_of(&chain).filter(|_| !has_parts),
             chain,
             below,
             near: Vec::new(),
@@ -322,11 +447,10 @@ impl<'a> Machine<'a> {
     /// The options of features below a path that have their defaults.
     fn defaults_below(&self, path: &AttrPath, user: Option<&str>) -> Vec<AttrPath> {
         let mut found = Vec::new();
-        for (id, enabled) in self.enabled(user).into_iter().flatten() {
+        for id in self.enabled(user).into_iter().flat_map(BTreeMap::keys) {
             let Some(feature) = self.generated.fleet.features.get(id.as_str()) else {
                 continue;
             };
-            let _: &Enabled = enabled;
             let mut base = AttrPath(self.namespace.clone());
             base = base.child(id.category()).child(id.name());
             if !base.starts_with(path) && !path.starts_with(&base) {
@@ -335,11 +459,104 @@ impl<'a> Machine<'a> {
             for name in feature.options.keys() {
                 let option = base.child(name);
                 if option.starts_with(path) && option != *path {
-                    found.push(option);
+                    found.push(option.clone());
+                }
+                if path.starts_with(&option) {
+                    found.extend(self.fields_below(path, &option, user));
                 }
             }
         }
         found
+    }
+
+    /// The fields of an option at or above a path that have defaults and stand directly below the path.
+    fn fields_below(
+        &self,
+        path: &AttrPath,
+        option: &AttrPath,
+        user: Option<&str>,
+    ) -> Vec<AttrPath> {
+        let inside = &path.parts()[option.parts().len()..];
+        let mut settings = self.settings(user);
+        let is_there = settings.any(|(_, setting)| setting.path.starts_with(path));
+        if !inside.is_empty() && !is_there {
+            return Vec::new();
+        }
+        let Some((_, items)) = self.option_text(option, user) else {
+            return Vec::new();
+        };
+        let fields = items.iter().filter_map(|item| {
+            let (last, above) = item.fields.split_last()?;
+            let (is_keyed, keyed_above) = item.is_keyed.split_last()?;
+            // A mapping has fields below each of its keys.
+            let names = if *is_keyed {
+                inside.split_last()?.1
+            } else {
+                inside
+            };
+            leads_to(names, above, keyed_above).then(|| path.child(last))
+        });
+        fields.collect()
+    }
+
+    /// The module that declares an option of a feature, and the defaults of the option's fields in it.
+    fn option_text(
+        &self,
+        option: &AttrPath,
+        user: Option<&str>,
+    ) -> Option<(&Reached<'a>, Vec<FieldDefault>)> {
+        let below = option.parts().strip_prefix(self.namespace.as_slice())?;
+        let [category, name, _] = below else {
+            return None;
+        };
+        let half = if user.is_some() { "home" } else { "modules" };
+        let path = format!("{half}/{category}/{name}.nix");
+        let file = self.files.iter().find(|file| file.path == path)?;
+        let items = nix::outline(file.text).ok()?;
+        let mut declared = vec!["options".to_owned()];
+        declared.extend_from_slice(option.parts());
+        let below = |item: &Item| {
+            item.path
+                .strip_prefix(declared.as_slice())
+                .map(<[_]>::to_vec)
+        };
+        // The types of mappings, which stand before the fields in them.
+        let mut keyed: Vec<Vec<String>> = Vec::new();
+        let mut found = Vec::new();
+        for item in items {
+            let Some(names) = below(&item) else {
+                continue;
+            };
+            let code = &file.text[item.value_start..item.end];
+            match names.as_slice() {
+                [.., last] if last == "type" && code.contains("attrsOf") => keyed.push(names),
+                [types @ .., last] if last == "default" => {
+                    let mut fields = Vec::new();
+                    for step in types.chunks(3) {
+                        match step {
+                            [ty, options, field] if ty == "type" && options == "options" => {
+                                fields.push(field.clone());
+                            }
+                            _ => break,
+                        }
+                    }
+                    if fields.len() * 3 == types.len() {
+                        let is_keyed = fields.iter().enumerate().map(|(level, _)| {
+                            let ty = &types[..=level * 3];
+                            keyed.iter().any(|known| known == ty)
+                        });
+                        let is_keyed = is_keyed.collect();
+                        found.push(FieldDefault {
+                            fields,
+                            is_keyed,
+                            item,
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some((file, found))
     }
 
     fn enabled(&self, user: Option<&str>) -> Option<&BTreeMap<model::FeatureId, Enabled>> {
@@ -374,6 +591,13 @@ impl<'a> Machine<'a> {
             steps.push(step);
         }
         decide(&mut steps, &merges);
+        if let [only] = steps.as_mut_slice()
+            && only.priority == Some(OPTION_DEFAULT)
+            && !self.parts(path, user).is_empty()
+        {
+            only.verdict = Verdict::Overridden;
+            PARTS.clone_into(&mut only.reason);
+        }
         steps.sort_by_key(|step| (step.verdict, step.priority));
         steps
     }
@@ -403,10 +627,7 @@ impl<'a> Machine<'a> {
         let causes = whence.item(&file.path, file.text, &item);
         let code = &file.text[setting.value_start..setting.end];
         let feature = feature_of(&file.path);
-        let is_off = feature.as_deref().is_some_and(|id| {
-            let enabled = self.enabled(user);
-            !enabled.is_some_and(|enabled| enabled.contains_key(id))
-        });
+        let is_off = self.is_off(file, user);
         let conditions: Vec<String> = setting
             .conditions
             .iter()
@@ -473,12 +694,28 @@ impl<'a> Machine<'a> {
                 continue;
             }
             let user = user.filter(|_| !from_os);
-            let steps = self.chain(whence, &path, user, 1);
-            let cause = steps.first().and_then(Step::told);
+            let mut steps = self.chain(whence, &path, user, 1);
+            let value = value_of(&steps);
+            if steps.first().is_none_or(Step::is_replaced_default) {
+                let parts = self.parts(&path, user).into_iter();
+                let part = |(file, setting): (&Reached<'a>, &Setting)| {
+                    self.step(whence, file, setting, &setting.path, user, 1)
+                };
+                steps = parts.map(part).collect();
+            }
+            let causes: Vec<&CauseView> = steps.iter().filter_map(Step::told).collect();
+            let cause = causes.first();
+            let places: BTreeSet<_> = causes.iter().filter_map(|it| it.place.as_ref()).collect();
+            let more = match (value.is_some(), places.len()) {
+                (true, _) | (false, 0 | 1) => String::new(),
+                (false, all) => format!(", and {} more", all - 1),
+            };
             reads.push(Read {
                 option: path.to_string(),
-                value: value_of(&steps),
-                place: cause.and_then(|cause| cause.place.clone()),
+                value,
+                place: cause
+                    .and_then(|cause| cause.place.as_ref())
+                    .map(|place| format!("{place}{more}")),
                 layer: cause.map(|cause| cause.layer().to_owned()),
             });
         }
@@ -493,22 +730,34 @@ impl<'a> Machine<'a> {
         user: Option<&str>,
     ) -> Option<Step> {
         let below = path.parts().strip_prefix(self.namespace.as_slice())?;
-        let [category, name, option] = below else {
+        let [category, name, option, inside @ ..] = below else {
             return None;
         };
         let id = format!("{category}.{name}");
         let feature = self.generated.fleet.features.get(id.as_str())?;
-        let half = if user.is_some() { "home" } else { "modules" };
-        let path = format!("{half}/{category}/{name}.nix");
-        let file = self.files.iter().find(|file| file.path == path)?;
-        let default = feature.options.get(option)?.default.as_ref()?;
-        let items = nix::outline(file.text).ok()?;
-        let item = items.iter().find(|item| {
-            let end = [category.as_str(), name, option, "default"];
-            item.path.first().is_some_and(|first| first == "options")
-                && item.path.len() >= end.len()
-                && item.path[item.path.len() - end.len()..] == end
-        });
+        let declared = feature.options.get(option)?;
+        let end = self.namespace.len() + 3;
+        let base = AttrPath(path.parts()[..end].to_vec());
+        let (file, defaults) = self.option_text(&base, user)?;
+        let default = defaults
+            .iter()
+            .find(|it| leads_to(inside, &it.fields, &it.is_keyed));
+        let value = if inside.is_empty() {
+            origin::nix(declared.default.as_ref()?)
+        } else {
+            // Only what is there has fields.
+            let item = &default?.item;
+            let mapping = &path.parts()[..path.parts().len() - 1];
+            let is_there = default?.is_keyed.iter().all(|is_keyed| !is_keyed)
+                || self
+                    .settings(user)
+                    .any(|(_, it)| it.path.parts().starts_with(mapping));
+            if !is_there {
+                return None;
+            }
+            one_line(&file.text[item.value_start..item.end])
+        };
+        let item = default.map(|it| &it.item);
         let causes = match item {
             Some(item) => whence.item(&file.path, file.text, item),
             None => Vec::new(),
@@ -516,7 +765,7 @@ impl<'a> Machine<'a> {
         Some(Step {
             verdict: Verdict::Wins,
             reason: String::new(),
-            value: crate::origin::nix(default),
+            value,
             priority: Some(OPTION_DEFAULT),
             emitted: self.place(file, item.map_or(0, |item| item.start)),
             path: None,
@@ -538,9 +787,13 @@ impl<'a> Machine<'a> {
             )
             .collect();
         let mut near: Vec<String> = Vec::new();
-        if let Some(name) = closest(&path.to_string(), &names) {
-            near.push(name.to_owned());
-        }
+        let spellings = [path.clone(), self.in_namespace(path)].map(|path| path.to_string());
+        near.extend(
+            spellings
+                .iter()
+                .filter_map(|path| closest(path, &names))
+                .map(str::to_owned),
+        );
         // What shares the most names with it.
         let parts = path.parts();
         for length in (1..parts.len()).rev() {
