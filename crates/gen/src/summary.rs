@@ -926,7 +926,10 @@ fn lines(texts: &Texts<'_>, change: &Change, host: &str, zones: &mut Zones<'_>) 
     let mut is_said = false;
     for key in keys {
         let (old, new) = (old.get(key), new.get(key));
-        if old != new {
+        if old != new && key.1.is_empty() {
+            // Such as a function that is called: what it gives has no name.
+            found.extend(whole());
+        } else if old != new {
             let context = Context {
                 trees,
                 namespace: texts.namespace,

@@ -1022,3 +1022,21 @@ fn what_differs_in_the_flake_alone() {
     let run = project.clean(&["diff", "--summary", "--since", "HEAD"]);
     assert_eq!(run.stdout, "also: flake.nix\n\nunchanged: h1, h2, h3, h4\n");
 }
+
+#[test]
+fn code_that_is_no_set() {
+    let project = repository();
+    let tool = "{ writeShellApplication }:\nwriteShellApplication {\n  name = \"a\";\n  text = \"echo one\";\n}\n";
+    project.write("spec/nix/tool.nix", tool);
+    with_module(
+        &project,
+        "{ pkgs, ... }:\n{\n  environment.systemPackages = [ (pkgs.callPackage ./tool.nix { }) ];\n}\n",
+    );
+    project.clean(&[]);
+    project.write("spec/nix/tool.nix", tool.replace("one", "two"));
+    let human = told(&project);
+    assert!(
+        human.contains("hand-written nix/tool.nix (h2)\n~ text of custom/nix/tool.nix\n"),
+        "{human}"
+    );
+}
