@@ -793,3 +793,58 @@ fn a_file_that_is_the_users() {
     // An option is still told by what the spec says of the rest.
     project.clean(&["why", "server", "services.openssh.enable"]);
 }
+
+/// What machines know of each other comes from more than one line.
+#[test]
+fn names_and_ports_of_other_hosts() {
+    let project = Project::empty().file(
+        "spec/fleet.yaml",
+        r#"version: 1
+fleet: { name: lab, stateVersion: "25.11", system: x86_64-linux, zones: [lan], domain: example.org }
+deploy: { knownHosts: true }
+secrets:
+  keys:
+    hosts: { box: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFy/H0qQJbGAd5JcZtTfK8tpCPOLQfVUz+MM8pxSJBFX }
+hosts:
+  watch:
+    hardware: { cpu: none, platform: lxc }
+    network: { address: 10.0.0.1, zones: { lan: [eth0] } }
+    features: { monitoring: [prometheus] }
+    deploy: false
+  box:
+    hardware: { cpu: none, platform: lxc }
+    network: { address: 10.0.0.2, zones: { lan: [eth0] } }
+    deploy: false
+    features:
+      monitoring:
+        node-exporter:
+          port: 9110
+"#,
+    );
+    project.run(&[]);
+    let of = |file: &str, start: &str| {
+        let run = project.clean(&["why", &place(&project, file, start)]);
+        run.stdout
+    };
+    let known = of("generated/modules/fleet.nix", "\"box.example.org\"");
+    let lines: Vec<&str> = known.lines().filter(|it| it.contains("spec/")).collect();
+    assert_eq!(
+        lines,
+        [
+            "from fleet, spec/fleet.yaml:2",
+            "because of fleet, spec/fleet.yaml:3"
+        ],
+        "{known}"
+    );
+    let target = of("generated/hosts/watch/default.nix", "targets.box");
+    assert!(
+        target.contains(
+            "reads `monitoring.node-exporter.port` of box, set by host box, spec/fleet.yaml:20\n"
+        ),
+        "{target}"
+    );
+    assert!(
+        target.contains("reads host box, spec/fleet.yaml:15\n"),
+        "{target}"
+    );
+}

@@ -100,6 +100,34 @@ impl<'a> Whence<'a> {
                     let layer = format!("host {name}");
                     causes.push(self.cause(Role::Reads, &layer, Some(span)));
                 }
+                if expression.contains("fleet.metrics") {
+                    causes.extend(self.ports_read(other));
+                }
+            }
+        }
+        causes
+    }
+
+    /// Where a machine was given the ports of which the value has the pages.
+    fn ports_read(&self, other: &'a Host) -> Vec<Cause> {
+        let address = other.address.as_deref().unwrap_or(other.name.as_str());
+        let address = if address.contains(':') {
+            format!("[{address}]")
+        } else {
+            address.to_owned()
+        };
+        let mut causes = Vec::new();
+        for (id, enabled) in &other.enabled {
+            for (option, given) in &enabled.options {
+                let nix::Value::Int(port) = &given.value else {
+                    continue;
+                };
+                let is_given = !matches!(given.origin.layer, Layer::Default(_) | Layer::Derived(_));
+                if is_given && stands_in(&self.code, &format!("{address}:{port}")) {
+                    let by = origin::layer(&given.origin.layer, self.fleet);
+                    let layer = format!("`{id}.{option}` of {}, set by {by}", other.name);
+                    causes.push(self.cause(Role::Reads, &layer, given.origin.span));
+                }
             }
         }
         causes

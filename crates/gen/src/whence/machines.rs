@@ -29,8 +29,14 @@ impl<'a> Whence<'a> {
             let line = cause.line.as_deref().unwrap_or_default();
             words.iter().any(|word| stands_in(line, word))
         };
-        if causes.iter().any(says) {
+        let domain = self.fleet.domain.as_deref();
+        let full = domain.map(|domain| format!("{host}.{domain}"));
+        let is_full = full.is_some_and(|full| words.contains(&full));
+        if is_full || causes.iter().any(says) {
             causes.retain(says);
+        }
+        if is_full {
+            causes.extend(self.keys("fleet", &[&["fleet", "domain"]]));
         }
         let role = Role::Causes;
         let switch = self.definitions(given, None).into_iter();
