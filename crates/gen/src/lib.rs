@@ -33,6 +33,7 @@ mod kept;
 mod linting;
 mod load;
 mod modules;
+mod named;
 mod origin;
 mod panic;
 pub mod places;

@@ -59,12 +59,24 @@ pub(crate) struct ModuleText {
     /// What it imports: as written, and the user in whose home.
     pub(crate) imports: Vec<(Option<String>, String)>,
     lets: OnceLock<BTreeMap<String, String>>,
+    computed: OnceLock<Vec<Setting>>,
 }
 
 impl ModuleText {
     /// The variables of the outermost `let` of its text.
     pub(crate) fn lets(&self, text: &str) -> &BTreeMap<String, String> {
         self.lets.get_or_init(|| nix::lets(text))
+    }
+
+    /// What its text defines below names that it computes; such a name stands as its code in the path.
+    pub(crate) fn computed(&self, text: &str) -> &[Setting] {
+        self.computed.get_or_init(|| {
+            if !text.contains("${") {
+                return Vec::new();
+            }
+            let found = nix::computed_definitions(text).unwrap_or_default();
+            found.into_iter().map(Setting::new).collect()
+        })
     }
 }
 
@@ -104,15 +116,6 @@ pub(crate) fn read(text: &str) -> ModuleText {
         homes(&[], &attr.path, &attr.value, &mut module.imports);
     }
     module
-}
-
-/// What a module defines below names that it computes; such a name stands as its code in the path.
-pub(crate) fn read_computed(text: &str) -> Vec<Setting> {
-    if !text.contains("${") {
-        return Vec::new();
-    }
-    let found = nix::computed_definitions(text).unwrap_or_default();
-    found.into_iter().map(Setting::new).collect()
 }
 
 /// The user and the rest of a path into a home.

@@ -367,6 +367,39 @@ hosts:
     );
 }
 
+/// Some services have no switch of their own: each key of a mapping starts one.
+#[test]
+fn services_of_keys() {
+    let project = Project::empty().file("spec/fleet.yaml", FLEET).file(
+        "spec/hosts.yaml",
+        "hosts:
+  one:
+    hardware: { cpu: none, platform: lxc }
+    features:
+      networking:
+        wireguard: { interface: wg7, addresses: [10.9.0.1/24], privateKeyFile: /var/key }
+      backup:
+        restic: { repository: /srv/backup, passwordFile: /var/password }
+    settings:
+      virtualisation.oci-containers.containers.web: { image: \"example/web:1\" }
+",
+    );
+    let run = project.clean(&["explain", "one", "--services", "--format", "json"]);
+    let rows: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let rows = rows.as_array().unwrap().iter();
+    let names: Vec<&str> = rows.filter_map(|row| row["name"].as_str()).collect();
+    for name in [
+        "networking.wireguard.interfaces.wg7",
+        "services.restic.backups.main",
+        "virtualisation.oci-containers.containers.web",
+    ] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    let feature = project.clean(&["explain", "networking.wireguard"]);
+    let told = "networking.wireguard.interfaces.*";
+    assert!(feature.stdout.contains(told), "{feature}");
+}
+
 #[test]
 fn ports_that_a_host_forces_are_all() {
     let project = Project::empty().file("spec/fleet.yaml", FLEET).file(

@@ -45,9 +45,8 @@ pub(super) struct Applied<'a> {
     fleet: &'a Fleet,
     host: &'a Host,
     space: Vec<String>,
-    files: &'a [Reached<'a>],
-    /// The places of definitions: number of the file, number of the setting.
-    index: BTreeMap<Key<'a>, Vec<(usize, usize)>>,
+    /// The definitions of an option.
+    index: BTreeMap<Key<'a>, Vec<At<'a>>>,
     depth: Cell<usize>,
 }
 
@@ -55,24 +54,32 @@ pub(super) struct Applied<'a> {
 const DEEPEST: usize = 16;
 
 impl<'a> Applied<'a> {
-    pub(super) fn new(fleet: &'a Fleet, host: &'a Host, files: &'a [Reached<'a>]) -> Self {
-        let mut index: BTreeMap<Key<'a>, Vec<(usize, usize)>> = BTreeMap::new();
-        for (at, file) in files.iter().enumerate() {
-            if !is_on(host, file) {
-                continue;
-            }
-            for (number, setting) in file.module.settings.iter().enumerate() {
-                let user = file.user.as_deref().or(setting.user.as_deref());
-                let key = (user, setting.path.parts());
-                index.entry(key).or_default().push((at, number));
-            }
+    /// Of modules, and of what [`crate::named`] finds in them.
+    pub(super) fn new(
+        fleet: &'a Fleet,
+        host: &'a Host,
+        files: &'a [Reached<'a>],
+        named: &'a [(usize, Setting)],
+    ) -> Self {
+        let mut index: BTreeMap<Key<'a>, Vec<At<'a>>> = BTreeMap::new();
+        let plain = files.iter().flat_map(|file| {
+            let settings = file.module.settings.iter();
+            settings.map(move |setting| At { file, setting })
+        });
+        let named = named.iter().map(|(number, setting)| At {
+            file: &files[*number],
+            setting,
+        });
+        for at in plain.chain(named).filter(|at| is_on(host, at.file)) {
+            let user = at.file.user.as_deref().or(at.setting.user.as_deref());
+            let key = (user, at.setting.path.parts());
+            index.entry(key).or_default().push(at);
         }
         let space = AttrPath::parse(&fleet.namespace).unwrap_or_default();
         Self {
             fleet,
             host,
             space: space.0,
-            files,
             index,
             depth: Cell::new(0),
         }
@@ -94,18 +101,11 @@ impl<'a> Applied<'a> {
     /// The definitions of an option that count, and whether they do: those that apply, of the highest
     /// priority of which one applies for certain.
     pub(super) fn of(&self, user: Option<&str>, path: &[String]) -> Vec<(At<'_>, Is)> {
-        let index: &BTreeMap<Key<'_>, Vec<(usize, usize)>> = &self.index;
+        let index: &BTreeMap<Key<'_>, Vec<At<'_>>> = &self.index;
         let places = index.get(&(user, path)).map_or(&[][..], Vec::as_slice);
         let mut found: Vec<(At<'_>, Is)> = places
             .iter()
-            .map(|(at, number)| {
-                let file = &self.files[*at];
-                let at = At {
-                    file,
-                    setting: &file.module.settings[*number],
-                };
-                (at, self.applies(at))
-            })
+            .map(|&at| (at, self.applies(at)))
             .filter(|(_, is)| *is != Is::No)
             .collect();
         let certain = found.iter().filter(|(_, is)| *is == Is::Yes);
@@ -266,7 +266,7 @@ impl<'a> Applied<'a> {
             return merged;
         }
         // A set whose fields are defined one by one.
-        let index: &BTreeMap<Key<'_>, Vec<(usize, usize)>> = &self.index;
+        let index: &BTreeMap<Key<'_>, Vec<At<'_>>> = &self.index;
         let below = index.range((user, path)..);
         let below = below.take_while(|((of, below), _)| *of == user && below.starts_with(path));
         let mut fields: BTreeMap<String, Option<Known>> = BTreeMap::new();

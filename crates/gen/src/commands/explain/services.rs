@@ -1,7 +1,7 @@
 //! The services that the modules of a machine switch on: options of NixOS and Home Manager that start
 //! one, and units of systemd that something wants.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nix::{DefValue, Known};
 
@@ -67,6 +67,17 @@ const OWN: &[&str] = &[
     "virtualisation.podman.autoPrune.",
 ];
 
+/// Mappings of which every key starts a service, without a switch.
+const KEYED: &[&[&str]] = &[
+    &["networking", "wg-quick", "interfaces"],
+    &["networking", "wireguard", "interfaces"],
+    &["services", "borgbackup", "jobs"],
+    &["services", "openvpn", "servers"],
+    &["services", "restic", "backups"],
+    &["services", "syncoid", "commands"],
+    &["virtualisation", "oci-containers", "containers"],
+];
+
 /// Switches that start nothing.
 const NONE: &[&str] = &[
     "services.displayManager.autoLogin.enable",
@@ -89,11 +100,14 @@ const WANTED: &[&str] = &[
 pub(super) fn services<'a>(applied: &'a Applied<'a>) -> Vec<Service<'a>> {
     let mut found = Vec::new();
     let mut switches: BTreeSet<(Option<&str>, String)> = BTreeSet::new();
+    let mut keys: BTreeMap<Vec<&str>, Vec<&[String]>> = BTreeMap::new();
     let mut units: BTreeSet<(Option<&str>, Vec<&str>)> = BTreeSet::new();
     for (user, path) in applied.options() {
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
         if let Some(unit) = unit(&names) {
             units.insert((user, unit));
+        } else if let Some(key) = keyed(user, &names) {
+            keys.entry(key.to_vec()).or_default().push(path);
         } else if is_switch(user, &names) {
             let name = shown(switched(&names));
             switches.insert((user, format!("{name}.")));
@@ -118,10 +132,39 @@ pub(super) fn services<'a>(applied: &'a Applied<'a>) -> Vec<Service<'a>> {
         let of_user = switches.iter().filter(|(of, _)| *of == it.user.as_deref());
         !is_below(&name, of_user.map(|(_, above)| above))
     });
+    for (key, paths) in keys {
+        found.extend(of_key(applied, shown(&key), &paths));
+    }
     for (user, path) in units {
         found.extend(started(applied, user, &path));
     }
     found
+}
+
+/// The mapping of services that an option stands in, and the key there.
+fn keyed<'a, 'n>(user: Option<&str>, names: &'a [&'n str]) -> Option<&'a [&'n str]> {
+    let mut all = KEYED.iter().filter(|_| user.is_none());
+    let mapping = all.find(|mapping| names.starts_with(mapping))?;
+    names.get(..=mapping.len())
+}
+
+/// A service that is there where anything of it is.
+fn of_key<'a>(
+    applied: &'a Applied<'a>,
+    name: String,
+    paths: &[&'a [String]],
+) -> Option<Service<'a>> {
+    let all = paths.iter().flat_map(|path| applied.of(None, path));
+    let (at, is) = all.min_by_key(|(_, is)| *is != Is::Yes)?;
+    Some(Service {
+        name,
+        user: None,
+        only_if: match is {
+            Is::If(code) => Some(code),
+            _ => None,
+        },
+        at,
+    })
 }
 
 fn is_switch(user: Option<&str>, names: &[&str]) -> bool {
@@ -146,7 +189,10 @@ fn switched<'a, 'n>(names: &'a [&'n str]) -> &'a [&'n str] {
 }
 
 fn shown(names: &[&str]) -> String {
-    let names = names.iter().map(|name| nix::attr_name(name));
+    let names = names.iter().map(|&name| match name {
+        "*" => name.into(),
+        name => nix::attr_name(name),
+    });
     names.collect::<Vec<_>>().join(".")
 }
 
@@ -251,9 +297,20 @@ pub(super) fn of_module(text: &str, is_home: bool) -> Vec<Starts> {
     let module = modules::read(text);
     let user = is_home.then_some("");
     let mut found: Vec<Starts> = Vec::new();
-    for setting in &module.settings {
-        let names: Vec<&str> = setting.path.parts().iter().map(String::as_str).collect();
-        let name = if is_switch(user, &names) {
+    for setting in module.settings.iter().chain(module.computed(text)) {
+        let names = setting.path.parts().iter().map(|name| {
+            if name.contains("${") {
+                "*"
+            } else {
+                name.as_str()
+            }
+        });
+        let names: Vec<&str> = names.collect();
+        let name = if let Some(key) = keyed(user, &names) {
+            key
+        } else if names.contains(&"*") {
+            continue;
+        } else if is_switch(user, &names) {
             switched(&names)
         } else {
             match unit(&names) {
@@ -271,6 +328,7 @@ pub(super) fn of_module(text: &str, is_home: bool) -> Vec<Starts> {
             .map(|condition| one_line(condition))
             .collect();
         match &setting.value {
+            _ if keyed(user, &names).is_some() => {}
             DefValue::Bool(false) => continue,
             DefValue::List(items) if items.is_empty() => continue,
             DefValue::Expr(code) => only_if.push(one_line(code)),

@@ -12,6 +12,7 @@ use super::applied::{Applied, At, Is};
 use super::services::services;
 use crate::cli::Sound;
 use crate::modules::Library;
+use crate::named::named;
 use crate::table::Table;
 use crate::text::one_line;
 use crate::yaml::stands_in;
@@ -53,11 +54,12 @@ pub(super) fn rows(
     ];
     let start = starts.iter().find(|path| library.has(path));
     let files = start.map(|start| library.reach(start)).unwrap_or_default();
+    let named = named(&sound.fleet, host, &files);
     let side = Side {
         fleet: &sound.fleet,
         target,
         host,
-        applied: Applied::new(&sound.fleet, host, &files),
+        applied: Applied::new(&sound.fleet, host, &files, &named),
     };
     let mut rows = match topic {
         Topic::Ports => side.ports(),

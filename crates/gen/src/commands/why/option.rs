@@ -15,7 +15,8 @@ use crate::Generated;
 use crate::behind::{home_path, machine};
 use crate::cli::App;
 use crate::console;
-use crate::modules::{self, Reached, Setting, reach};
+use crate::modules::{Reached, Setting, reach};
+use crate::named::{feature_of, named};
 use crate::origin;
 use crate::status::Status;
 use crate::summary::unwrapped;
@@ -269,53 +270,14 @@ impl<'a> Machine<'a> {
             let file = generated.tree.as_ref()?.get(path)?;
             std::str::from_utf8(&file.bytes).ok()
         };
-        let mut machine = Self {
+        let files = reach(&start, file);
+        Self {
             generated,
             target,
             host,
             namespace: fleet.namespace.split('.').map(str::to_owned).collect(),
-            files: reach(&start, file),
-            computed: Vec::new(),
-        };
-        machine.computed = machine.known_names();
-        machine
-    }
-
-    /// The definitions whose names options of features give, with those names.
-    fn known_names(&self) -> Vec<(usize, Setting)> {
-        let mut found = Vec::new();
-        for (number, file) in self.files.iter().enumerate() {
-            for mut setting in modules::read_computed(file.text) {
-                let user = setting.user.as_deref().or(file.user.as_deref());
-                let names = setting.path.parts().iter().map(|name| {
-                    if name.contains("${") {
-                        self.name_of(name, &file.path, user)
-                    } else {
-                        Some(name.clone())
-                    }
-                });
-                if let Some(names) = names.collect() {
-                    setting.path = AttrPath(names);
-                    found.push((number, setting));
-                }
-            }
-        }
-        found
-    }
-
-    /// What `${cfg.interface}` is in the module of a feature, where the option is a text of the spec.
-    fn name_of(&self, code: &str, file: &str, user: Option<&str>) -> Option<String> {
-        let option = code.strip_prefix("${cfg.")?.strip_suffix('}')?;
-        let id = feature_of(file)?;
-        let feature = self.generated.fleet.features.get(id.as_str())?;
-        let given = self.enabled(user)?.get(id.as_str())?.options.get(option);
-        let value = match given {
-            Some(given) => origin::without_priority(&given.value),
-            None => feature.options.get(option)?.default.as_ref()?,
-        };
-        match value {
-            nix::Value::Str(name) => Some(name.clone()),
-            _ => None,
+            computed: named(fleet, host, &files),
+            files,
         }
     }
 
@@ -929,16 +891,6 @@ fn without_comments(code: &str) -> String {
     }
     let lines = code.lines().filter(|line| !line.trim().starts_with('#'));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// The feature whose module a file is.
-fn feature_of(path: &str) -> Option<String> {
-    let parts: Vec<&str> = path.trim_end_matches(".nix").split('/').collect();
-    match parts.as_slice() {
-        ["home", "profiles", _] => None,
-        ["modules" | "home", category, name] => Some(format!("{category}.{name}")),
-        _ => None,
-    }
 }
 
 /// Whether a condition is the switch of the feature whose module it stands in.
