@@ -195,6 +195,9 @@ pub(crate) struct Graph<'t> {
     files: FxHashMap<&'t str, Vec<&'t str>>,
 }
 
+/// Folders of generated files, of which `default.nix` names the rest.
+const IMPORTED: [&str; 6] = ["home", "hosts/", "modules", "overlays", "pkgs/", "users/"];
+
 /// What a file reaches by its references.
 struct Reached<'t> {
     /// Whatever touches it.
@@ -252,7 +255,12 @@ impl<'t> Graph<'t> {
                 }
                 let default = there(&format!("{target}/default.nix"));
                 files.extend(default);
-                match default.filter(|_| !path.starts_with("custom/") && target != folder(path)) {
+                // What is not generated may be read as well as imported.
+                let is_imported = |_: &&str| {
+                    let is_generated = IMPORTED.iter().any(|it| target.starts_with(it));
+                    is_generated && !path.starts_with("custom/") && target != folder(path)
+                };
+                match default.filter(is_imported) {
                     Some(default) => targets.push(default),
                     // A folder as it is.
                     None => targets.extend(below(&target)),
@@ -312,8 +320,9 @@ impl<'t> Graph<'t> {
             let Some(machine) = there(&machine) else {
                 continue;
             };
-            let known = there(&target).or_else(|| there(&format!("{target}/default.nix")));
-            if let Some(target) = known {
+            let is_imported = IMPORTED.iter().any(|it| target.starts_with(it));
+            let default = || there(&format!("{target}/default.nix")).filter(|_| is_imported);
+            if let Some(target) = there(&target).or_else(default) {
                 above.entry(target).or_default().push(machine);
             } else if !["hosts", "images", "installers", "microvms"].contains(&target.as_str()) {
                 for path in below(&target) {

@@ -1040,3 +1040,20 @@ fn code_that_is_no_set() {
         "{human}"
     );
 }
+
+#[test]
+fn a_folder_that_is_copied_as_it_is() {
+    let project = repository();
+    project.write("spec/site/default.nix", "{ }\n");
+    project.write("spec/site/pages/a.html", "one\n");
+    edit(
+        &project,
+        "spec/hosts.yaml",
+        "    network: { address: 10.0.0.2",
+        "    settings: { environment.etc.site.source: !file site }\n    network: { address: 10.0.0.2",
+    );
+    assert_eq!(affected(&project), "host h2\n");
+    commit(&project);
+    project.write("spec/site/pages/a.html", "two\n");
+    assert_eq!(affected(&project), "host h2\n");
+}
