@@ -47,7 +47,7 @@ pub use outline::{Item, Named, outline};
 pub use parse::{ParseProblem, parse_problems, syntax};
 pub use plain::{Plain, lay_out_plain};
 pub use relative_paths::{RelativePath, relative_paths};
-pub use render::{RenderError, render, render_bindings};
+pub use render::{RenderError, render, render_bindings, render_element};
 pub use scope::{FreeVariables, free_variables, module_arguments};
 pub use steps::{Step, steps};
 pub use string::{indented, static_text, string};

@@ -75,6 +75,18 @@ pub fn render(value: &Value) -> Result<String, RenderError> {
     Ok(code)
 }
 
+/// The Nix text of a value as an element of a list or an argument of a function: in parentheses
+/// where it would not be one otherwise.
+///
+/// # Errors
+///
+/// See [`RenderError`].
+pub fn render_element(value: &Value) -> Result<String, RenderError> {
+    let mut code = String::new();
+    write_value(&mut code, value, Place::Element, 0)?;
+    Ok(code)
+}
+
 /// The text of an attribute set without its braces: one `path = value;` a line.
 ///
 /// # Errors

@@ -28,9 +28,12 @@ impl Code {
         Self::value(&nix::Value::from(text))
     }
 
-    /// A path, relative to the file it is written in.
+    /// A path, relative to the file it is written in, as an element of a list or an argument: with
+    /// odd characters it is a sum.
     pub(crate) fn path(path: impl Into<String>) -> Result<Self> {
-        Self::value(&nix::Value::Path(path.into()))
+        Ok(Self::new(nix::render_element(&nix::Value::Path(
+            path.into(),
+        ))?))
     }
 
     /// The name of an attribute.
@@ -40,9 +43,7 @@ impl Code {
 
     /// Code of the model, as an element of a list.
     pub(crate) fn element(code: &str) -> Result<Self> {
-        let list = nix::render(&nix::Value::List(vec![expr(code)?]))?;
-        let inner = list.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-        Ok(Self::new(inner.unwrap_or(code).trim()))
+        Ok(Self::new(nix::render_element(&expr(code)?)?))
     }
 
     /// The imports of modules; nothing where there are none.

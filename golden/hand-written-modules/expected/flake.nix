@@ -24,6 +24,21 @@
       self,
       ...
     }:
+    let
+
+      # Packages of the fleet's own and from other package sets, for every machine.
+      overlay = import ./overlays { inherit (nixpkgs) lib; };
+      withPackages = {
+        nixpkgs.overlays = [ overlay ];
+      };
+      packageSets = nixpkgs.lib.genAttrs [ "x86_64-linux" ] (
+        system:
+        import nixpkgs {
+          inherit system;
+          overlays = [ overlay ];
+        }
+      );
+    in
     {
       nixosConfigurations = {
         # Box
@@ -32,8 +47,14 @@
             ./hosts/box
             disko.nixosModules.disko
             home-manager.nixosModules.home-manager
+            withPackages
           ];
         };
+      };
+
+      packages.x86_64-linux = {
+        tool = packageSets.x86_64-linux.tool;
+        tune = packageSets.x86_64-linux.tune;
       };
 
       # For `nix flake check`: every machine evaluates; none is built for that.
@@ -50,10 +71,12 @@
         {
           format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
             cd ${self}
-            find disks flake.nix home hosts modules templates users -name '*.nix' -exec nixfmt --check {} +
+            find disks flake.nix home hosts modules overlays templates users -name '*.nix' -exec nixfmt --check {} +
             touch $out
           '';
           evaluates-box = evaluates "box";
+          package-tool = self.packages.x86_64-linux.tool;
+          package-tune = self.packages.x86_64-linux.tune;
         };
 
       # For `nix develop`: the tools of the Justfile.
@@ -72,6 +95,9 @@
             pkgs.openssh
           ];
       };
+
+      # For use in other flakes as well.
+      overlays.default = overlay;
 
       # For `nix fmt`.
       formatter.x86_64-linux = nixpkgs.legacyPackages.x86_64-linux.nixfmt-rs;

@@ -3,6 +3,7 @@
 {
   imports = [
     ../custom/nix/all-hosts.nix
+    (../custom/nix + "/odd (names)/every host.nix")
   ];
 
   nix = {

@@ -4,5 +4,6 @@
 {
   imports = [
     ../custom/nix/base.nix
+    (../custom/nix + "/größe.nix")
   ];
 }

@@ -4,5 +4,6 @@
 {
   imports = [
     ../../custom/nix/home.nix
+    (../../custom/nix + "/odd (names)/home.nix")
   ];
 }

@@ -9,6 +9,8 @@
     ../../users/alice
     ../../users/alice/box.nix
     ../../custom/hosts/box.nix
+    (../../custom/hosts + "/box@home.nix")
+    (../../custom/hosts + "/~box")
   ];
 
   networking.hostName = "box";

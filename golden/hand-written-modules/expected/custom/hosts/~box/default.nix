@@ -1,0 +1,3 @@
+{
+  services.getty.helpLine = "box~";
+}

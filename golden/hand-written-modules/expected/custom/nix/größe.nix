@@ -1,0 +1,3 @@
+{
+  boot.tmp.tmpfsSize = "25%";
+}

@@ -1,0 +1,8 @@
+{ pkgs, ... }:
+{
+  environment.systemPackages = [
+    pkgs.tool
+    pkgs.tune
+    pkgs.greet
+  ];
+}

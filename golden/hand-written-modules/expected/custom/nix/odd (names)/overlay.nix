@@ -1,0 +1,3 @@
+_final: prev: {
+  greet = prev.hello;
+}

@@ -1,0 +1,1 @@
+{ writeShellScriptBin }: writeShellScriptBin "tune" "echo tune"

@@ -1,0 +1,1 @@
+{ writeShellScriptBin }: writeShellScriptBin "tool" "echo tool"

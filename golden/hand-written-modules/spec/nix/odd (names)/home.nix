@@ -1,0 +1,3 @@
+{
+  home.file."greeting".source = ./. + "/greeting of the day.txt";
+}
