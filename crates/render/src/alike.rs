@@ -77,7 +77,7 @@ fn framed(view: &View, rows: &str, frame: &str) -> Option<String> {
     let (start, _, end) = between(frame)?;
     let mut checks = end.split(CHECK);
     let mut text = [start, rows, checks.next()?].concat();
-    for platform in &view.checks {
+    for platform in view.checks.iter().filter(|it| !it.machines.is_empty()) {
         for (check, name) in &platform.machines {
             let start = text.len();
             let _ = writeln!(text, "          {check} = evaluates {name};");

@@ -29,6 +29,24 @@
         };
       };
 
+      packages.aarch64-linux = {
+        card =
+          (nixpkgs.lib.nixosSystem { modules = [ ./images/card.nix ]; }).config.system.build.images.sd-card;
+      };
+
+      # For `nix flake check`.
+      checks.aarch64-linux =
+        let
+          pkgs = nixpkgs.legacyPackages.aarch64-linux;
+        in
+        {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
+            cd ${self}
+            find disks flake.nix hosts images modules -name '*.nix' -exec nixfmt --check {} +
+            touch $out
+          '';
+        };
+
       # For `nix flake check`: every machine evaluates; none is built for that.
       checks.x86_64-linux =
         let
@@ -43,11 +61,28 @@
         {
           format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt-rs ]; } ''
             cd ${self}
-            find disks flake.nix hosts modules -name '*.nix' -exec nixfmt --check {} +
+            find disks flake.nix hosts images modules -name '*.nix' -exec nixfmt --check {} +
             touch $out
           '';
           evaluates-new = evaluates "new";
         };
+
+      # For `nix develop`: the tools of the Justfile.
+      devShells.aarch64-linux.default = nixpkgs.legacyPackages.aarch64-linux.mkShellNoCC {
+        packages =
+          let
+            pkgs = nixpkgs.legacyPackages.aarch64-linux;
+          in
+          [
+            pkgs.git
+            pkgs.jq
+            pkgs.just
+            pkgs.nixfmt-rs
+            pkgs.nixos-rebuild-ng
+            pkgs.nvd
+            pkgs.openssh
+          ];
+      };
 
       # For `nix develop`: the tools of the Justfile.
       devShells.x86_64-linux.default = nixpkgs.legacyPackages.x86_64-linux.mkShellNoCC {
@@ -67,6 +102,9 @@
       };
 
       # For `nix fmt`.
-      formatter.x86_64-linux = nixpkgs.legacyPackages.x86_64-linux.nixfmt-rs;
+      formatter = {
+        aarch64-linux = nixpkgs.legacyPackages.aarch64-linux.nixfmt-rs;
+        x86_64-linux = nixpkgs.legacyPackages.x86_64-linux.nixfmt-rs;
+      };
     };
 }

@@ -134,7 +134,11 @@ impl View {
         let checks = self.checks.iter().map(|platform| Checks {
             system: platform.system.clone(),
             paths: platform.paths.clone(),
-            machines: vec![(Code::new(name), Code::new(format!("\"{name}\"")))],
+            // A platform without machines does without what checks them.
+            machines: match platform.machines.as_slice() {
+                [] => Vec::new(),
+                _ => vec![(Code::new(name), Code::new(format!("\"{name}\"")))],
+            },
             packages: platform.packages.clone(),
             deploy: platform.deploy.clone(),
         });
