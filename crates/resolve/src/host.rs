@@ -5,6 +5,7 @@ mod conditions;
 mod elsewhere;
 mod finish;
 mod hardware;
+mod loader;
 mod ports;
 
 pub(crate) use conditions::{holds, holds_on};
@@ -219,6 +220,11 @@ pub(crate) fn resolve<'a>(
         }
     };
     definitions.extend(added);
+    if let Kind::Host = kind {
+        let of_template = template.map_or(&[][..], |t| t.model.definitions.as_slice());
+        let said = definitions.iter().chain(of_template);
+        loader::settle(world, &spec.hardware, said, &enabled, &mut hardware, d);
+    }
     // What nobody asked for gives way to what a layer says.
     if spec.hardware.boot.can_touch_efi_variables.is_none() {
         let templates = template.map_or(&[][..], |t| t.model.definitions.as_slice());

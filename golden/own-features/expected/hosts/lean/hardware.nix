@@ -12,6 +12,6 @@
       "usbhid"
       "xhci_pci"
     ];
-    loader.efi.canTouchEfiVariables = true;
+    loader.grub.enable = lib.mkDefault false;
   };
 }
