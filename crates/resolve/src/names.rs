@@ -16,6 +16,21 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
     let host_rule = "lower-case letters, digits and, inside, `-`; at most 63 characters";
     each(&spec.microvms, d, "name of a MicroVM", is_host, host_rule);
     each(&spec.images, d, "name of an image", is_host, host_rule);
+    // What a user has on one machine stands in a file of its name, beside the user's `default.nix`.
+    for (what, item) in (spec
+        .hosts
+        .get("default")
+        .map(|it| ("a host", &it.name))
+        .into_iter())
+    .chain(
+        spec.microvms
+            .get("default")
+            .map(|it| ("a MicroVM", &it.name)),
+    ) {
+        let message = format!("`default` cannot be the name of {what}");
+        let diagnostic = Diagnostic::error("bad-name", item.span, message);
+        d.push(diagnostic.help("the output has a file of that name"));
+    }
     for vm in spec.microvms.values() {
         each(
             &vm.value.accounts,
@@ -67,6 +82,11 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
         is_loose,
         "letters, digits, `-` and `_`",
     );
+    if let Some(item) = spec.inputs.get("self") {
+        let message = "`self` cannot be the name of an input";
+        let diagnostic = Diagnostic::error("bad-name", item.name.span, message);
+        d.push(diagnostic.help("a flake calls itself so; give the input another name"));
+    }
     each(
         &spec.secrets.items,
         d,

@@ -190,6 +190,11 @@ fn check_name(kind: Kind, name: &str) -> anyhow::Result<()> {
     };
     anyhow::ensure!(good, "`{name}` is no name of a {}: {rule}", kind.word());
     anyhow::ensure!(
+        !(matches!(kind, Kind::Host | Kind::Vm) && name == "default"),
+        "`default` is no name of a {}: the output has a file of that name",
+        kind.word()
+    );
+    anyhow::ensure!(
         kind != Kind::User || !resolve::is_of_the_system(name),
         "`{name}` is an account that the system itself makes; choose another name"
     );
