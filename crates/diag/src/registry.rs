@@ -301,7 +301,7 @@ codes! {
     "setting-unknown": "an option that does not exist is set or read",
         "The index of the modules that the fleet uses has no such option. A slip of the pen is the usual reason; an option of Home Manager in a host, or the other way round, the second.";
     "shut-port": "a port of a feature that opens on no interface of the host",
-        "Features open their ports in zones, and the host has no interface in any of them, so nothing reaches the port from outside. Name the interface of a zone in `network.zones`, choose another zone for the feature in `network.open`, or say by an empty list (`lan: []`) that the host has no interface there. What settings, hand-written modules or features of the spec open by themselves is not reported.";
+        "Features open their ports in zones, and the host has no interface in any of them, so nothing reaches the port from outside. Name the interface of a zone in `network.zones`, choose another zone for the feature in `network.open`, or say by an empty list (`lan: []`) that the host has no interface there. The interface of a MicroVM on a bridge is in the zones that its `network.zones` lists. What settings, hand-written modules or features of the spec open by themselves is not reported.";
     "small-swap": "less swap than memory on a host that hibernates",
         "Hibernation writes the memory to swap. What does not fit keeps the machine from going to sleep.";
     "spec-empty": "the spec folder holds no YAML file",

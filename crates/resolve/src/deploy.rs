@@ -94,6 +94,10 @@ pub(crate) fn resolve(
         shut::check(world, partial, &said, is_node.then_some(span), d);
         reach.insert(name.clone(), reached);
     }
+    for partial in partials {
+        let said = Said::of(base, fleet, &partial.host);
+        shut::check_guest(world, partial, &said, d);
+    }
     if !nodes.is_empty() && defaults.user.is_none() {
         defaults.user = Some("root".to_owned());
     }

@@ -97,7 +97,7 @@ pub(crate) fn zones(
     d: &mut Diagnostics,
 ) -> BTreeMap<String, Vec<String>> {
     let mut result = BTreeMap::new();
-    for zone in &vm.network.zones {
+    for zone in vm.network.zones.iter().flatten() {
         if !world.zones.contains(&zone.value) {
             d.push(unknown_zone(&world.zones, &zone.value, zone.span));
         }
@@ -364,7 +364,7 @@ fn network(
 
 /// Gives the interface a name that does not depend on the devices beside it.
 fn rename(vm: &MicroVm, mac: &str, added: &mut Added<'_>) {
-    if vm.network.zones.is_empty() {
+    if vm.network.zones.iter().flatten().next().is_none() {
         return;
     }
     added.set(

@@ -10,7 +10,7 @@ use model::{Definition, PortNumbers, Protocol};
 use nix::Value;
 
 use crate::deploy::{SSH_SERVER, Said};
-use crate::host::{Partial, Shut};
+use crate::host::{Kind, Partial, Shut};
 use crate::world::World;
 
 /// So many features are named.
@@ -73,6 +73,51 @@ pub(crate) fn check(
             first.zones[0]
         )));
     }
+}
+
+/// Reports ports of a guest on a bridge that nobody reaches. A guest without one is reached by its
+/// forwarded ports alone.
+pub(crate) fn check_guest(
+    world: &World<'_>,
+    partial: &Partial<'_>,
+    said: &Said<'_>,
+    d: &mut Diagnostics,
+) {
+    let Kind::Guest(vm) = partial.kind else {
+        return;
+    };
+    let network = &vm.value.network;
+    let on_purpose = network.zones.as_ref().is_some_and(Vec::is_empty);
+    if network.bridge.is_none()
+        || on_purpose
+        || partial.shut.is_empty()
+        || partial.spec.broken
+        || may_open(world, partial, said)
+    {
+        return;
+    }
+    let mut shut: Vec<&Shut> = partial.shut.iter().collect();
+    shut.retain(|port| !opened(world, port, &said.definitions));
+    let Some(first) = shut.first() else {
+        return;
+    };
+    let message = format!(
+        "`{}` opens {} nowhere: its interface is not in {}",
+        partial.host.name,
+        listed(&shut),
+        zones(&shut, "or"),
+    );
+    let declared = first.zones.iter().find(|zone| world.zones.contains(*zone));
+    let zone = declared.unwrap_or(&first.zones[0]);
+    let mut help = format!("name the zones of its bridge: `network.zones: [{zone}]`");
+    if declared.is_none() {
+        help = format!("declare the zone, `fleet.zones: [{zone}]`, and {help}");
+    }
+    d.push(
+        Diagnostic::warning("shut-port", partial.place, message)
+            .help(help)
+            .help("`network.zones: []` says that it is meant"),
+    );
 }
 
 /// The ports by feature: ``22 (`security.ssh-server`) and 80, 443 (`services.nginx`)``.

@@ -655,8 +655,8 @@ pub struct GuestNetwork {
     pub gateway: Option<Text>,
     /// DNS servers.
     pub nameservers: Vec<Text>,
-    /// Zones of its only interface.
-    pub zones: Vec<Text>,
+    /// Zones of its only interface; an empty list says that it is in none on purpose.
+    pub zones: Option<Vec<Text>>,
 }
 
 /// An entry of `forwards`.

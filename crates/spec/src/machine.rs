@@ -5,7 +5,7 @@ use diag::{Diagnostic, Diagnostics, Spanned};
 use crate::ast::{
     Account, Forward, GuestNetwork, Host, Image, Installer, Item, MicroVm, Share, Volume,
 };
-use crate::decode::{Fields, decode_composition, entries};
+use crate::decode::{Fields, decode_composition, entries, texts};
 use crate::feature::{port_number, protocol};
 use crate::node::{Node, NodeKind};
 
@@ -114,7 +114,7 @@ fn network(node: &Node, d: &mut Diagnostics) -> GuestNetwork {
         address: f.text("address", d),
         gateway: f.text("gateway", d),
         nameservers: f.texts("nameservers", d),
-        zones: f.texts("zones", d),
+        zones: f.take_some("zones").map(|node| texts(node, "`zones`", d)),
         ..GuestNetwork::default()
     };
     for node in f.list("forwards", d) {
