@@ -36,39 +36,11 @@ pub(super) fn check(
                 conflict(world, partial, id, &other.value, d);
             }
         }
-        for need in &definition.feature.needs {
-            if let NeedKind::Zone(zones) = &need.kind
-                && !definition.builtin
-                && let Some(zone) = zones.iter().find(|z| !world.zones.contains(*z))
-            {
-                d.push(unknown_zone(&world.zones, zone, need.span));
-                continue;
-            }
-            // A layout that could not be resolved may be the one.
-            let is_lost = matches!(need.kind, NeedKind::Disks(_))
-                && partial.spec.hardware.disks.len() != host.disks.len();
-            if let Some(missing) = unmet(&need.kind, host).filter(|_| !is_lost) {
-                let (span, why) = reason_place(partial, id);
-                // Where the host itself names the feature, it is there to be seen.
-                let own = partial.spec.features.iter().any(|f| f.id.span == span);
-                d.push(
-                    Diagnostic::error(
-                        "unmet-need",
-                        span,
-                        format!(
-                            "`{id}` needs {missing}, which `{}` does not have",
-                            host.name
-                        ),
-                    )
-                    .label(why)
-                    .related(need.span, "needed here")
-                    .related((!own).then_some(partial.place), "a host with the feature")
-                    .help(format!(
-                        "switch the feature off here, or correct `{}` of the host",
-                        fact(&need.kind)
-                    )),
-                );
-            }
+        if !definition.feature.needs.is_empty() {
+            let (span, why) = reason_place(partial, id);
+            // Where the host itself names the feature, it is there to be seen.
+            let own = partial.spec.features.iter().any(|f| f.id.span == span);
+            needs(world, partial, definition, (span, why), own, d);
         }
     }
     modules_take_self(world, partial, template, d);
@@ -77,6 +49,14 @@ pub(super) fn check(
             let Some(definition) = world.table.get(id) else {
                 continue;
             };
+            // A system half is the host's, where it has been checked.
+            if !definition.has_system_half() && !definition.feature.needs.is_empty() {
+                let (span, why) = match on_host.states.get(id).and_then(State::place) {
+                    Some((_, span)) => (span, "is on because of this"),
+                    None => (definition.span, "is required by another feature"),
+                };
+                needs(world, partial, definition, (span, why.to_owned()), false, d);
+            }
             for other in &definition.feature.conflicts {
                 if on_host.model.enabled.contains_key(other.value.as_str()) {
                     let span = on_host
@@ -222,6 +202,49 @@ fn disks(partial: &Partial<'_>, d: &mut Diagnostics) {
                 break;
             }
             taken.insert(claim, (name, disk.span));
+        }
+    }
+}
+
+/// Reports what a feature needs and the host does not have.
+fn needs(
+    world: &World<'_>,
+    partial: &Partial<'_>,
+    definition: &table::Definition,
+    (span, why): (Span, String),
+    own: bool,
+    d: &mut Diagnostics,
+) {
+    let host = &partial.host;
+    for need in &definition.feature.needs {
+        if let NeedKind::Zone(zones) = &need.kind
+            && !definition.builtin
+            && let Some(zone) = zones.iter().find(|z| !world.zones.contains(*z))
+        {
+            d.push(unknown_zone(&world.zones, zone, need.span));
+            continue;
+        }
+        // A layout that could not be resolved may be the one.
+        let is_lost = matches!(need.kind, NeedKind::Disks(_))
+            && partial.spec.hardware.disks.len() != host.disks.len();
+        if let Some(missing) = unmet(&need.kind, host).filter(|_| !is_lost) {
+            d.push(
+                Diagnostic::error(
+                    "unmet-need",
+                    span,
+                    format!(
+                        "`{}` needs {missing}, which `{}` does not have",
+                        definition.id, host.name
+                    ),
+                )
+                .label(why.clone())
+                .related(need.span, "needed here")
+                .related((!own).then_some(partial.place), "a host with the feature")
+                .help(format!(
+                    "switch the feature off here, or correct `{}` of the host",
+                    fact(&need.kind)
+                )),
+            );
         }
     }
 }
