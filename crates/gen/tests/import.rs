@@ -184,6 +184,42 @@ fn what_would_be_written_is_not() {
     assert!(!project.path("spec").exists());
 }
 
+/// As `nixos-generate-config` writes it for a machine with LUKS.
+const STOCK: &str = r#"{ config, lib, pkgs, modulesPath, ... }:
+
+{
+  imports =
+    [ (modulesPath + "/installer/scan/not-detected.nix")
+    ];
+
+  boot.initrd.availableKernelModules = [ "nvme" "xhci_pci" "ahci" ];
+  boot.initrd.kernelModules = [ ];
+  boot.kernelModules = [ "kvm-amd" ];
+  boot.extraModulePackages = [ ];
+
+  fileSystems."/" =
+    { device = "/dev/disk/by-uuid/1111";
+      fsType = "btrfs";
+      options = [ "subvol=@" ];
+    };
+
+  boot.initrd.luks.devices."crypt-root".device = "/dev/disk/by-uuid/3333";
+  boot.initrd.luks.devices."crypt-swap".device = "/dev/disk/by-uuid/4444";
+
+  fileSystems."/boot" =
+    { device = "/dev/disk/by-uuid/AAAA-BBBB";
+      fsType = "vfat";
+      options = [ "umask=0077" ];
+    };
+
+  swapDevices = [ { device = "/dev/disk/by-uuid/2222"; } ];
+
+  networking.useDHCP = lib.mkDefault true;
+  nixpkgs.hostPlatform = lib.mkDefault "x86_64-linux";
+  hardware.cpu.amd.updateMicrocode = lib.mkDefault config.hardware.enableRedistributableFirmware;
+}
+"#;
+
 const MODULE: &str = r#"{ config, lib, modulesPath, ... }:
 {
   imports = [ (modulesPath + "/installer/scan/not-detected.nix") ];
@@ -240,6 +276,24 @@ disks:
     text += "== spec/hosts.yaml\n";
     text += &project.read("spec/hosts.yaml");
     insta::assert_snapshot!("import_hardware_write", text);
+
+    // A stock module of an encrypted machine, whose disks are laid out by the spec.
+    let encrypted = format!(
+        "{fleet}disks: {{ own: {{ layout: luks-btrfs, device: /dev/sda }} }}\nhosts:\n  box:\n    hardware: {{ disks: own, boot: {{ loader: systemd-boot }} }}\n"
+    );
+    let project = Project::empty()
+        .file("spec/fleet.yaml", encrypted)
+        .file("hardware.nix", STOCK);
+    let run = project.clean(&[
+        "import",
+        "hardware",
+        "hardware.nix",
+        "--host",
+        "box",
+        "--write",
+    ]);
+    let text = format!("{run}\n---\n{}", project.read("spec/fleet.yaml"));
+    insta::assert_snapshot!("import_hardware_write_luks", text);
 
     // What `gen new host` writes is there to be filled in.
     let project = Project::empty()

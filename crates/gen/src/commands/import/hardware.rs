@@ -2,7 +2,7 @@
 //!
 //! What the spec says already stays; what it says otherwise is shown, and nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -18,6 +18,17 @@ use crate::edit::{self, Edits, Found};
 use crate::generate;
 use crate::status::Status;
 use crate::{Sources, console};
+
+/// Lists that `nixos-generate-config` writes even where there is nothing in them.
+const MAYBE_EMPTY: &[&str] = &[
+    "boot.extraModulePackages",
+    "boot.initrd.availableKernelModules",
+    "boot.initrd.kernelModules",
+    "boot.kernelModules",
+];
+
+/// What a layout of disks says.
+const OF_DISKS: &[&str] = &["boot.initrd.luks.devices", "fileSystems", "swapDevices"];
 
 /// Keys that stay at the top of a host.
 const HEAD: &[&str] = &[
@@ -218,7 +229,15 @@ impl<'a> Merge<'a> {
                 }
                 // Said so that an imported machine stays as it was; this one follows its fleet.
                 "settings" => {
-                    let new = without(new, &["nix.settings.auto-optimise-store"]);
+                    let mut new = without(new, &["nix.settings.auto-optimise-store"]);
+                    let mut left = BTreeSet::new();
+                    strip(&mut new, &[], has_disks, &mut left);
+                    if !left.is_empty() {
+                        self.notes.push(format!(
+                            "left out, since the disks stay as they are: {}",
+                            left.into_iter().collect::<Vec<_>>().join(", ")
+                        ));
+                    }
                     if matches!(&new.kind, NodeKind::Map(entries) if !entries.is_empty()) {
                         self.entry(self.host, "settings", &new, &path);
                     }
@@ -417,6 +436,42 @@ fn without(node: &Node, keys: &[&str]) -> Node {
         entries.retain(|(key, _)| !keys.contains(&key.value.as_str()));
     }
     node
+}
+
+/// Takes empty lists out of settings, and what is of the disks where those stay; these are named.
+fn strip(settings: &mut Node, at: &[&str], disks_stay: bool, left: &mut BTreeSet<String>) {
+    let NodeKind::Map(entries) = &mut settings.kind else {
+        return;
+    };
+    entries.retain_mut(|(key, value)| {
+        let name = key.value.clone();
+        let path: Vec<&str> = at.iter().copied().chain([name.as_str()]).collect();
+        let path = path.join(".");
+        let is_below = |of: &&str| path == **of || path.starts_with(&format!("{of}."));
+        if disks_stay && OF_DISKS.iter().any(is_below) {
+            let names: Vec<&str> = match &value.kind {
+                NodeKind::Map(entries) => entries.iter().map(|(it, _)| it.value.as_str()).collect(),
+                _ => Vec::new(),
+            };
+            match names.as_slice() {
+                names if OF_DISKS.contains(&path.as_str()) && !names.is_empty() => {
+                    left.extend(names.iter().map(|it| format!("`{path}.{it}`")));
+                }
+                _ => {
+                    left.insert(format!("`{path}`"));
+                }
+            }
+            return false;
+        }
+        match &value.kind {
+            NodeKind::List(items) => !items.is_empty() || !MAYBE_EMPTY.contains(&path.as_str()),
+            NodeKind::Map(_) if value.tag.is_none() => {
+                strip(value, &[&path], disks_stay, left);
+                !matches!(&value.kind, NodeKind::Map(entries) if entries.is_empty())
+            }
+            _ => true,
+        }
+    });
 }
 
 /// A node on one line.
