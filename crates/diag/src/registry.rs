@@ -246,6 +246,8 @@ codes! {
         "`gen check` compares the output folder with what the spec gives now. Run `gen` to write it; `gen diff` shows what changes.";
     "output-symlink": "a symbolic link is in the output folder",
         "A generated file, or a folder above one, is a symbolic link. It could lead anywhere, so it is never followed, and nothing is written until it is replaced.";
+    "output-unmerged": "a generated file has a merge conflict",
+        "Both sides of a merge changed the file, and its markers are in it. What is in a generated file follows from the spec: merge the spec, then have the file written anew with `gen --overwrite FILE`. It is kept until then, and nothing else is written either.";
     "output-unowned": "a file that gen did not write is in the way",
         "A file is to be written where another one already is, with other content and not in the manifest. It is kept, and by default nothing else is written either. Move it elsewhere or replace it with `gen --overwrite FILE`.";
     "package-broken": "a package is marked as broken",

@@ -142,9 +142,8 @@ impl Manifest {
 
     /// Reads the text on disk.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestProblem> {
-        let marker = |line: &[u8]| line.starts_with(b"<<<<<<<") || line.starts_with(b">>>>>>>");
-        if let Some(at) = bytes.split(|b| *b == b'\n').position(marker) {
-            return Err(ManifestProblem::Conflict { line: at + 1 });
+        if let Some(line) = crate::plan::marker(bytes) {
+            return Err(ManifestProblem::Conflict { line });
         }
         let invalid = |error: serde_json::Error| ManifestProblem::Invalid {
             reason: error.to_string(),

@@ -81,6 +81,7 @@ pub fn moves(target: &Target, manifest: &Manifest, moves: &[Move]) -> Result<Mov
         new: owned,
         owned,
         allowed: false,
+        marker: None,
     };
     let files = manifest.files.iter();
     entries.extend(

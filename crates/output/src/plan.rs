@@ -22,6 +22,8 @@ pub enum State {
     KeepEdited,
     /// Ours and no longer generated, but changed by hand; it is kept.
     KeepOrphanEdited,
+    /// Ours, with the markers of a merge that was not finished; it is kept.
+    KeepUnmerged,
     /// Ours, deleted by hand; it is created again.
     Missing,
     /// Only the permission to run it changes.
@@ -92,6 +94,8 @@ pub struct Entry {
     pub owned: Option<Owned>,
     /// Whether the user allowed to overwrite or remove it whatever is in it.
     pub allowed: bool,
+    /// The line of the first marker of a merge, if the file was not merged.
+    pub marker: Option<usize>,
 }
 
 impl Entry {
@@ -118,7 +122,10 @@ impl Entry {
 
     /// Whether the file stays as it is although the generator wants something else there.
     pub fn is_conflict(&self) -> bool {
-        matches!(self.state, State::KeepEdited | State::BlockedUnowned)
+        matches!(
+            self.state,
+            State::KeepEdited | State::KeepUnmerged | State::BlockedUnowned
+        )
     }
 }
 
@@ -233,7 +240,7 @@ impl Plan {
                 State::Yours(_) => &mut counts.yours,
                 State::BlockedUnowned => &mut counts.unowned,
                 State::Create => &mut counts.create,
-                State::KeepEdited => &mut counts.edited,
+                State::KeepEdited | State::KeepUnmerged => &mut counts.edited,
                 State::KeepOrphanEdited => &mut counts.orphan_edited,
                 State::Missing => {
                     counts.missing += 1;
@@ -256,7 +263,10 @@ impl Plan {
             let owned = match entry.state {
                 State::BlockedUnowned | State::Remove | State::Yours(_) => None,
                 // Still ours, and still edited when the next run looks.
-                State::KeepEdited | State::KeepOrphanEdited | State::Obstructed(_) => entry.owned,
+                State::KeepEdited
+                | State::KeepUnmerged
+                | State::KeepOrphanEdited
+                | State::Obstructed(_) => entry.owned,
                 State::Create
                 | State::Missing
                 | State::ModeOnly
@@ -503,7 +513,17 @@ pub(crate) fn survey(
             Some(new) => Some(wanted_state(&item, new, &found)),
             None => orphan_state(&item, &found),
         };
-        let Some(state) = state else { continue };
+        let Some(mut state) = state else { continue };
+        let marker = if state == State::KeepEdited {
+            // What cannot be read now was read before, and is no more than edited.
+            let bytes = std::fs::read(target.root.join(item.path)).unwrap_or_default();
+            marker(&bytes)
+        } else {
+            None
+        };
+        if marker.is_some() {
+            state = State::KeepUnmerged;
+        }
         entries.push(Entry {
             path: item.path.to_owned(),
             state,
@@ -514,9 +534,17 @@ pub(crate) fn survey(
             new: item.new,
             owned: item.owned,
             allowed: item.allowed,
+            marker,
         });
     }
     Ok(entries)
+}
+
+/// The line of the first marker that a merge left.
+pub(crate) fn marker(bytes: &[u8]) -> Option<usize> {
+    let marker = |line: &[u8]| line.starts_with(b"<<<<<<<") || line.starts_with(b">>>>>>>");
+    let at = bytes.split(|b| *b == b'\n').position(marker)?;
+    Some(at + 1)
 }
 
 fn look(

@@ -141,6 +141,12 @@ fn manifold(state: &State) -> Option<Manifold> {
             "were changed by hand",
             Some(("to make them yours", "eject")),
         ),
+        State::KeepUnmerged => (
+            "output-unmerged",
+            Error,
+            "have a merge conflict",
+            Some(("to write them anew once the spec is merged", "--overwrite")),
+        ),
         State::KeepOrphanEdited => (
             "output-orphan-edited",
             Warning,
@@ -228,6 +234,19 @@ fn finding(shown: &Utf8Path, entry: &Entry, by: Option<&str>) -> Option<Diagnost
             .help(format!("to see what would be lost, run `gen diff {word}`"))
             .help(format!(
                 "to discard the change, run `gen --overwrite {word}` or `git checkout -- {word}`"
+            )),
+        ),
+        State::KeepUnmerged => Some(
+            Diagnostic::error(
+                "output-unmerged",
+                None,
+                format!(
+                    "`{path}` has a merge conflict in line {}",
+                    entry.marker.unwrap_or_default()
+                ),
+            )
+            .help(format!(
+                "merge the spec first, then run `gen --overwrite {word}`, which writes it anew, and `git add {word}`"
             )),
         ),
         State::KeepOrphanEdited => Some(

@@ -97,6 +97,14 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<Status> {
             app.out_name()
         );
     }
+    for entry in before.entries() {
+        if let Some(line) = entry.marker.filter(|_| paths.contains(&entry.path)) {
+            let path = target.show(&entry.path);
+            anyhow::bail!(
+                "`{path}` has a merge conflict in line {line}: merge the spec first, then run `gen --overwrite {path}`"
+            );
+        }
+    }
     if args.dry_run {
         let list: Vec<String> = paths
             .iter()

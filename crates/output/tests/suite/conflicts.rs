@@ -40,6 +40,29 @@ fn an_edited_file_stops_the_run() {
 }
 
 #[test]
+fn a_merge_conflict_is_no_edit() {
+    let lab = Lab::with(&[("a.nix", "1\n")]);
+    lab.write(
+        "a.nix",
+        "{\n<<<<<<< HEAD\n2\n=======\n3\n>>>>>>> other\n}\n",
+    );
+    let new = tree(&[("a.nix", "4\n")]);
+    let applied = lab.run(&new).unwrap();
+    assert_eq!(applied.outcome, Outcome::Refused);
+    let diagnostic = applied.diagnostics.iter().next().unwrap();
+    assert_eq!(diagnostic.code, "output-unmerged");
+    assert_eq!(
+        diagnostic.message,
+        "`generated/a.nix` has a merge conflict in line 2"
+    );
+    assert!(lab.read("a.nix").contains("<<<<<<<"));
+    let allowed = ["generated/a.nix"];
+    let applied = lab.run_with(&new, &allowed, &Options::default()).unwrap();
+    assert_eq!(applied.outcome, Outcome::Written);
+    assert_eq!(lab.read("a.nix"), "4\n");
+}
+
+#[test]
 fn an_edited_file_is_reported_even_if_nothing_else_changes() {
     let lab = Lab::with(&[("a.nix", "1\n")]);
     lab.write("a.nix", "mine\n");
