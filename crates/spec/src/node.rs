@@ -203,11 +203,19 @@ pub fn parse(sources: &SourceMap, file: FileId, diagnostics: &mut Diagnostics) -
                     .unwrap_or(text.len())
                     .min(text.len());
                 let too_nested = matches!(error.kind(), ErrorKind::RecursionLimitExceeded);
-                builder.diagnostics.push(if too_nested {
-                    too_deep(Span::new(file, at, (at + 1).min(text.len())))
-                } else {
-                    syntax_error(file, text, at, &error.info())
-                });
+                if too_nested {
+                    let span = Span::new(file, at, (at + 1).min(text.len()));
+                    builder.diagnostics.push(too_deep(span));
+                    return None;
+                }
+                let conflicts = conflicts(file, text);
+                if conflicts.is_empty() {
+                    let error = syntax_error(file, text, at, &error.info());
+                    builder.diagnostics.push(error);
+                }
+                for conflict in conflicts {
+                    builder.diagnostics.push(conflict);
+                }
                 return None;
             }
         }
@@ -229,6 +237,31 @@ pub fn comments(text: &str) -> Option<Vec<String>> {
 }
 
 /// The parser's message, with what to do about the usual causes.
+/// The places where a merge left both sides.
+fn conflicts(file: FileId, text: &str) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = Vec::new();
+    let mut start = 0;
+    let mut is_open = false;
+    for line in text.split_inclusive('\n') {
+        let span = Span::new(file, start, start + line.trim_end().len());
+        start += line.len();
+        if line.starts_with("<<<<<<< ") {
+            is_open = true;
+            found.push(
+                Diagnostic::error("yaml-syntax", span, "a merge conflict begins here").help(
+                    "keep what is right of both sides, and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`",
+                ),
+            );
+        } else if line.starts_with(">>>>>>> ") && is_open {
+            is_open = false;
+            if let Some(last) = found.pop() {
+                found.push(last.related(span, "and ends here"));
+            }
+        }
+    }
+    found
+}
+
 fn syntax_error(file: FileId, text: &str, at: usize, info: &str) -> Diagnostic {
     let line_start = text[..at].rfind('\n').map_or(0, |i| i + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
