@@ -55,8 +55,10 @@ fn follow(
                 continue;
             };
             let module = format!("{path}/default.nix");
+            // A folder with a module stands for that, whether the module may go or not.
+            let has_module = others.contains(&module) || target.root.join(&module).is_file();
             let is_named = |other: &str| {
-                if others.contains(&module) {
+                if has_module {
                     return other == module;
                 }
                 other

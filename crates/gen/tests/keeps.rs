@@ -298,6 +298,21 @@ fn many_findings_of_a_kind_are_one() {
     project.clean(&["check"]);
 }
 
+#[test]
+fn a_file_beside_the_module_of_a_named_folder_goes() {
+    let project = Project::empty();
+    project.clean(&["init"]);
+    project.clean(&[]);
+    // It imports `../../users/alice`, which is a folder with a module.
+    project.clean(&["eject", "generated/hosts/desktop/default.nix"]);
+    project.clean(&["rename", "host", "desktop", "tower"]);
+    let run = project.clean(&[]);
+    assert!(!run.stderr.contains("no longer generated"), "{run}");
+    assert!(!project.path("generated/users/alice/desktop.nix").exists());
+    assert!(project.path("generated/users/alice/tower.nix").exists());
+    assert!(project.path("generated/users/alice/default.nix").exists());
+}
+
 /// A fleet whose modules by hand name what is renamed.
 const BY_HAND: &str = r#"
 secrets:
