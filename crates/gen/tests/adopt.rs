@@ -300,6 +300,7 @@ fleet: { name: lab, stateVersion: "25.11", system: x86_64-linux, zones: [lan] }
 disks:
   "big": { layout: luks-btrfs, device: /dev/nvme0n1 } # the disk
   idle: { layout: ext4, device: /dev/sda }
+  tank: { layout: zfs, device: /dev/sdb, pool: tank, hostId: "a1b2c3d4", datasets: { data: /srv } }
 microvms:
   box: # a guest
     memory: 1GiB
@@ -316,7 +317,7 @@ hosts:
       networking: [tailscale]
       monitoring: [node-exporter]
   two:
-    hardware: { cpu: none, boot: { loader: systemd-boot }, disks: idle }
+    hardware: { cpu: none, boot: { loader: systemd-boot }, disks: [idle, tank] }
     network: { address: 10.0.0.2, zones: { lan: [eth0] } }
 secrets:
   keys: { hosts: { one: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBFQslC0YFEQ7HS+syuWP+gG4Dp8hsiUN0XXahCJl0Du } }
@@ -331,6 +332,7 @@ fn state_that_stays() {
         ("image", "seed", "sapling"),
         ("disk", "big", "vast"),
         ("disk", "idle", "spare"),
+        ("disk", "tank", "pond"),
     ] {
         let project = Project::empty().file("spec/fleet.yaml", STATE).file(
             "generated/secrets/restic-one.age",

@@ -1,7 +1,7 @@
 //! State that goes by a name and does not move with it, as far as the fleet tells: what a machine is
 //! before and after, and what its features keep by its name.
 
-use model::{Definition, Fleet, Host};
+use model::{Definition, DiskLayout, Fleet, Host};
 
 use crate::commands::explain::layers;
 use crate::origin;
@@ -187,24 +187,37 @@ fn user(old: &str, before: &Fleet) -> Vec<String> {
 
 /// disko calls partitions and encrypted volumes after the layout, and mounts them by those names.
 fn disk(old: &str, new: &str, before: &Fleet) -> Vec<String> {
-    let by_disko = before.hosts.values().filter(|host| {
-        host.disks
-            .get(old)
-            .is_some_and(|disk| !matches!(disk.layout, model::DiskLayout::ByHand { .. }))
-    });
-    let hosts: Vec<String> = by_disko.map(|host| host.name.to_string()).collect();
-    if hosts.is_empty() {
-        return Vec::new();
+    let (mut by_label, mut by_pool) = (Vec::new(), Vec::new());
+    for host in before.hosts.values() {
+        match host.disks.get(old).map(|disk| &disk.layout) {
+            None | Some(DiskLayout::ByHand { .. }) => {}
+            // Datasets are mounted by the pool's name; only an EFI partition is mounted by its own.
+            Some(DiskLayout::Zfs { pool, datasets, .. })
+                if !datasets.values().any(|it| it == "/") =>
+            {
+                by_pool.push((host.name.as_str(), pool));
+            }
+            Some(_) => by_label.push(host.name.as_str()),
+        }
     }
-    vec![
-        format!(
-            "partitions of installed machines are called `disk-{old}-…` and are mounted by it: {} would not boot",
+    let mut found = Vec::new();
+    if let Some((_, pool)) = by_pool.first() {
+        let hosts: Vec<&str> = by_pool.iter().map(|(host, _)| *host).collect();
+        found.push(format!(
+            "on {} the pool is `{pool}` as before, and its datasets are mounted by that; only labels of partitions stay `disk-{old}-…`, which nothing is mounted by",
             hosts.join(", ")
-        ),
-        format!(
+        ));
+    }
+    if !by_label.is_empty() {
+        found.push(format!(
+            "partitions of installed machines are called `disk-{old}-…` and are mounted by it: {} would not boot",
+            by_label.join(", ")
+        ));
+        found.push(format!(
             "there, before the switch: `sgdisk --print DEVICE`, then for each `sgdisk --change-name=NUMBER:disk-{new}-… DEVICE`; or keep the name"
-        ),
-    ]
+        ));
+    }
+    found
 }
 
 /// Things that are named after it, which keep their names.
