@@ -305,9 +305,11 @@ fn tell(
     }
     let failed = outcomes.iter().filter(|outcome| !outcome.is_ok).count();
     let all = count(outcomes.len(), "evaluation");
-    console::say(&match failed {
-        0 => format!("clean: {all}"),
-        failed => format!("{failed} of {all} failed"),
+    let warned = outcomes.iter().filter(|it| !it.said.warnings.is_empty());
+    console::say(&match (failed, warned.count()) {
+        (0, 0) => format!("clean: {all}"),
+        (0, warned) => format!("{all}, {warned} with warnings"),
+        (failed, _) => format!("{failed} of {all} failed"),
     });
     Ok(())
 }

@@ -424,7 +424,7 @@ impl<'a> Blame<'a> {
             .or_else(|| fleet.images.get(name).map(|image| &image.machine))
     }
 
-    fn name_of(&self, machine: &str) -> Option<Span> {
+    pub(crate) fn name_of(&self, machine: &str) -> Option<Span> {
         let installers = &self.generated.fleet.installers;
         if let Some(host) = machine.strip_prefix("live-iso-")
             && let Some(installer) = installers.get(host)

@@ -124,6 +124,10 @@ pub fn findings(blame: &mut Blame<'_>, said: &[(&str, &Said)]) -> Diagnostics {
     }
     let mut diagnostics = Diagnostics::new();
     for (mut diagnostic, on) in all {
+        // What leads nowhere stands at a machine that has it, and is told once for all that do.
+        if diagnostic.span.is_none() {
+            diagnostic.span = on.first().and_then(|machine| blame.name_of(machine));
+        }
         if said.len() > 1 {
             let more = on.len().saturating_sub(MOST_NAMED);
             let names = list(on.iter().take(MOST_NAMED));

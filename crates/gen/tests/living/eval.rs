@@ -105,6 +105,12 @@ fn warnings_are_grouped_and_errors_told_at_the_spec() {
     project.write("bin/one", WARNS);
     project.write("bin/two", WARNS);
     assert_snapshot!("eval_warns", timeless(&project, project.run(EVAL)));
+    // One that leads nowhere is told once, at a machine that has it.
+    project.write("bin/one", "echo 'evaluation warning: odd' >&2\n");
+    project.write("bin/two", "echo 'evaluation warning: odd' >&2\n");
+    assert_snapshot!("eval_warns_nowhere", timeless(&project, project.run(EVAL)));
+    project.write("bin/one", WARNS);
+    project.write("bin/two", WARNS);
     project.write("bin/two", format!("{WARNS}{FAILS}"));
     assert_snapshot!("eval_fails", timeless(&project, project.run(EVAL)));
     assert_snapshot!(
