@@ -352,7 +352,7 @@ fn decode_nix(node: &Node, d: &mut Diagnostics) -> NixSettings {
         } else if let Some(mut f) = Fields::of(node, "`gc`", d) {
             nix.gc = Some(Gc::On {
                 every: f.text("every", d),
-                keep: f.text("keep", d),
+                keep: f.duration("keep", d),
             });
             f.finish(d);
         }
@@ -813,6 +813,20 @@ impl<'n> Fields<'n> {
         text(self.take_some(key)?, &format!("`{key}`"), d)
     }
 
+    /// Text that is read as a duration later; of a bare number the unit is missing, and no quotes.
+    pub(crate) fn duration(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Text> {
+        let node = self.take_some(key)?;
+        if let NodeKind::Scalar(raw, Style::Plain) = &node.kind
+            && node.tag.is_none()
+            && let Plain::Int(_) = plain(raw)
+        {
+            let message = crate::scalar::parse_duration(raw).err().unwrap_or_default();
+            d.push(Diagnostic::error("bad-value", node.span, message));
+            return None;
+        }
+        text(node, &format!("`{key}`"), d)
+    }
+
     pub(crate) fn required_text(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Text> {
         if let Some(node) = self.take_some(key) {
             return text(node, &format!("`{key}`"), d);
@@ -1077,15 +1091,17 @@ fn feature_uses(node: &Node, d: &mut Diagnostics) -> Vec<FeatureUse> {
     for (category, node) in categories {
         if category.value.contains('.') {
             let (first, rest) = category.value.split_once('.').unwrap_or_default();
+            let help = match rest.split_once('.') {
+                None => format!("write `{first}: {{ {rest}: … }}` or `{first}: [{rest}]`"),
+                Some((name, option)) => with_option(first, name, option, node),
+            };
             d.push(
                 Diagnostic::error(
                     "bad-name",
                     category.span,
                     format!("`{}` is not a category", category.value),
                 )
-                .help(format!(
-                    "write `{first}: {{ {rest}: … }}` or `{first}: [{rest}]`"
-                )),
+                .help(help),
             );
             continue;
         }
@@ -1110,6 +1126,22 @@ fn feature_uses(node: &Node, d: &mut Diagnostics) -> Vec<FeatureUse> {
                     continue;
                 };
                 for (name, node) in features {
+                    if let Some((feature, option)) = name.value.split_once('.') {
+                        d.push(
+                            Diagnostic::error(
+                                "bad-name",
+                                name.span,
+                                format!("`{}` is not the name of a feature", name.value),
+                            )
+                            .help(with_option(
+                                &category.value,
+                                feature,
+                                option,
+                                node,
+                            )),
+                        );
+                        continue;
+                    }
                     if let Some((enable, options)) = feature_use(node, d) {
                         result.push(FeatureUse {
                             id: id(name),
@@ -1147,6 +1179,15 @@ fn feature_uses(node: &Node, d: &mut Diagnostics) -> Vec<FeatureUse> {
         true
     });
     result
+}
+
+/// How a feature is written of which `enable` or an option was given by a path, as NixOS has it.
+fn with_option(category: &str, name: &str, option: &str, node: &Node) -> String {
+    match (option, scalar_source(node)) {
+        ("enable", "false") => format!("write `{category}: {{ {name}: false }}`"),
+        ("enable", _) => format!("write `{category}: [{name}]`"),
+        (option, value) => format!("write `{category}: {{ {name}: {{ {option}: {value} }} }}`"),
+    }
 }
 
 fn scalar_source(node: &Node) -> &str {
