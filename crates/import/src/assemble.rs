@@ -189,7 +189,7 @@ impl World {
 pub fn import(repo: &Repo, options: &Options, layouts: &dyn Layouts) -> Result<Imported, String> {
     let eval = Eval::new(repo);
     let mut flake = if repo.has("flake.nix") && options.hosts.is_empty() {
-        flake::read(&eval).ok_or("`flake.nix` cannot be read")?
+        flake::read(&eval).ok_or_else(|| unreadable(repo, "flake.nix"))?
     } else {
         let mut flake = flake::read(&eval).unwrap_or_default();
         flake.hosts.clear();
@@ -798,6 +798,38 @@ pub(crate) fn standing_alone(eval: &Eval<'_>, env: &Env, inner: &str) -> Result<
     nix::format(&text).map_err(|_| "it cannot be laid out".to_owned())
 }
 
+/// Why a file of Nix says nothing.
+fn unreadable(repo: &Repo, path: &str) -> String {
+    let text = repo.text(path).unwrap_or_default();
+    match nix::parse_problems(text).into_iter().next() {
+        Some(problem) => format!(
+            "`{path}` cannot be read: line {}: {}",
+            crate::eval::line_of(text, problem.start),
+            problem.message
+        ),
+        None => format!("`{path}` cannot be read"),
+    }
+}
+
+/// Says that the rules of secrets are left behind, where some secrets are still under them.
+fn rules_left(repo: &Repo, world: &World, report: &mut Report) {
+    if report.secrets.is_empty() {
+        return;
+    }
+    let is_rules = |path: &&String| {
+        *path == ".sops.yaml" || *path == "secrets.nix" || path.ends_with("/secrets.nix")
+    };
+    let is_module = |path: &&String| {
+        let mut entries = world.entries.iter();
+        entries.any(|entry| entry.unit.source.path == **path)
+    };
+    for path in repo.paths().filter(is_rules).filter(|it| !is_module(it)) {
+        report.todo.push(format!(
+            "`{path}` says who can decrypt the secrets that stay settings, and is left out: keep it where their files are, or they cannot be encrypted anew"
+        ));
+    }
+}
+
 /// Writes the spec.
 fn write(
     eval: &Eval<'_>,
@@ -815,6 +847,7 @@ fn write(
         ..Report::default()
     };
     count(repo, &world, &mut report);
+    rules_left(repo, &world, &mut report);
     let mut root = Roots::default();
     let mut plans: Vec<facts::HostFacts> = Vec::new();
     facts::names(&mut world, &mut report);
