@@ -1,12 +1,15 @@
 //! What is left to do until a host runs: only what the spec, the output folder and git tell, by the
 //! commands that this very fleet has.
 
+use std::collections::BTreeSet;
+
 use diag::{Diagnostics, Severity, SourceMap};
 use model::{Fleet, Host};
 use output::FileTree;
 use serde::Serialize;
 use spec::Spec;
 
+use super::host::layers;
 use super::installer::PREFIX;
 use crate::Generated;
 use crate::cli::App;
@@ -78,7 +81,11 @@ pub(crate) fn of(app: &App, known: Known<'_>, host: &Host) -> anyhow::Result<Vec
     };
     let reach = fleet.deploy.reach.get(name);
     let address = reach.map_or(name, |reach| reach.address.as_str());
-    let mut steps = vec![hardware(known, host), disks(known, host)];
+    let mut steps = vec![
+        hardware(known, host),
+        disks(known, host),
+        login(known, host),
+    ];
     steps.extend(key(known, host, address));
     steps.extend(sound(known));
     // Who a file is encrypted for is generated.
@@ -143,6 +150,79 @@ fn disks(known: Known<'_>, host: &Host) -> Step {
         },
         place: Some(known.place_of(host)),
         commands: Vec::new(),
+    }
+}
+
+/// Options of an account that let somebody in by a password.
+const PASSWORDS: &[&str] = &[
+    "hashedPassword",
+    "hashedPasswordFile",
+    "initialHashedPassword",
+    "initialPassword",
+    "password",
+];
+
+/// Whether an admin can log in, by a key of ssh or a password.
+fn login(known: Known<'_>, host: &Host) -> Step {
+    let fleet = known.fleet;
+    let layers = layers(host, fleet);
+    let accounts = host.users.keys().filter_map(|name| fleet.users.get(name));
+    let definitions = (layers.iter().copied().flatten())
+        .chain(host.users.values().flat_map(|user| &user.definitions))
+        .chain(accounts.clone().flat_map(|user| &user.definitions));
+    let admins: BTreeSet<&str> = accounts
+        .filter(|user| user.admin)
+        .map(|user| user.name.as_str())
+        .collect();
+    let mut ways: BTreeSet<String> = BTreeSet::new();
+    for definition in definitions {
+        let path: Vec<&str> = definition.path.0.iter().map(String::as_str).collect();
+        let ["users", "users", name, rest @ ..] = path.as_slice() else {
+            continue;
+        };
+        if *name != "root" && !admins.contains(name) {
+            continue;
+        }
+        match rest {
+            ["openssh", "authorizedKeys", ..] => ways.insert(format!("{name} by a key of ssh")),
+            [key] if PASSWORDS.contains(key) => ways.insert(format!("{name} by a password")),
+            _ => false,
+        };
+    }
+    let by_hand = !host.modules.is_empty();
+    let first = admins.first().copied();
+    let account = first.and_then(|name| known.spec.users.get(name));
+    let who = match first {
+        None => "it has no admin (`admin: true` of a user)".to_owned(),
+        Some(_) => format!(
+            "{}: neither `sshKeys` nor a `password`",
+            list(admins.iter().copied())
+        ),
+    };
+    Step {
+        what: "Let an admin log in".to_owned(),
+        done: if ways.is_empty() && by_hand {
+            None
+        } else {
+            Some(!ways.is_empty())
+        },
+        because: if !ways.is_empty() {
+            list(&ways)
+        } else if by_hand {
+            format!("{who}; modules by hand may give one")
+        } else {
+            format!("{who}, so that nobody gets in, but where the machine logs in by itself")
+        },
+        place: Some(account.map_or_else(
+            || known.place_of(host),
+            |item| known.sources.place(item.name.span),
+        )),
+        commands: match first {
+            Some(name) => vec![format!(
+                "cat ~/.ssh/id_ed25519.pub # its line belongs into `users.{name}.sshKeys`"
+            )],
+            None => Vec::new(),
+        },
     }
 }
 
