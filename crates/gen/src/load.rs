@@ -379,7 +379,12 @@ pub(crate) fn tidy(path: &Utf8Path) -> Utf8PathBuf {
 }
 
 pub(crate) fn is_yaml(path: &str) -> bool {
-    matches!(Utf8Path::new(path).extension(), Some("yaml" | "yml"))
+    let extension = Utf8Path::new(path).extension();
+    extension.is_some_and(|it| {
+        ["yaml", "yml"]
+            .iter()
+            .any(|yaml| it.eq_ignore_ascii_case(yaml))
+    })
 }
 
 /// Folders and files that tools keep.

@@ -84,8 +84,17 @@ impl Report {
         } else if !self.left.is_empty() {
             let _ = writeln!(
                 out,
-                "\n{} assignments of other modules stay by hand; `--stats` lists them",
-                self.left.len()
+                "\n{} of other modules {} by hand; `--stats` lists {}",
+                match self.left.len() {
+                    1 => "1 assignment".to_owned(),
+                    left => format!("{left} assignments"),
+                },
+                if self.left.len() == 1 {
+                    "stays"
+                } else {
+                    "stay"
+                },
+                if self.left.len() == 1 { "it" } else { "them" },
             );
         }
         section(

@@ -11,13 +11,14 @@ use rayon::prelude::*;
 use crate::cli::App;
 use crate::console;
 use crate::formatting::{Unformatted, format_yaml};
+use crate::load::{is_passed_over, is_yaml};
 use crate::status::Status;
 use crate::text::count;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these files; `-` formats standard input to standard output
+    /// Only these files, or those in a folder; `-` formats standard input to standard output
     #[arg(value_name = "FILE")]
     files: Vec<Utf8PathBuf>,
     /// Write nothing; show what would change, and fail if there is anything
@@ -98,15 +99,20 @@ fn texts(
     status: &mut Status,
 ) -> anyhow::Result<Vec<(Utf8PathBuf, String)>> {
     if !args.files.is_empty() {
-        return args
-            .files
-            .iter()
-            .map(|path| {
-                let text =
-                    fs::read_to_string(path).with_context(|| format!("`{path}` cannot be read"))?;
-                Ok((path.clone(), text))
-            })
-            .collect();
+        let mut files = Vec::new();
+        for path in &args.files {
+            if path.is_dir() {
+                below(path, &mut files)?;
+            } else {
+                files.push(path.clone());
+            }
+        }
+        let read = |path: Utf8PathBuf| {
+            let text = fs::read_to_string(&path);
+            let text = text.with_context(|| format!("`{path}` cannot be read"))?;
+            Ok((path, text))
+        };
+        return files.into_iter().map(read).collect();
     }
     let sources = app.load()?;
     if !sources.diagnostics.is_empty() {
@@ -117,6 +123,26 @@ fn texts(
         .spec_files()
         .map(|(path, text)| (app.spec.join(path), text.to_owned()))
         .collect())
+}
+
+/// The YAML files of a folder and those below it, in order.
+fn below(folder: &Utf8Path, files: &mut Vec<Utf8PathBuf>) -> anyhow::Result<()> {
+    let cannot = || format!("`{folder}` cannot be read");
+    let entries = folder.read_dir_utf8().with_context(cannot)?;
+    let mut entries: Vec<_> = entries.collect::<Result<_, _>>().with_context(cannot)?;
+    entries.sort_by(|a, b| a.file_name().cmp(b.file_name()));
+    for entry in entries {
+        if is_passed_over(entry.file_name()) {
+            continue;
+        }
+        let kind = entry.file_type().with_context(cannot)?;
+        if kind.is_dir() {
+            below(entry.path(), files)?;
+        } else if kind.is_file() && is_yaml(entry.file_name()) {
+            files.push(entry.into_path());
+        }
+    }
+    Ok(())
 }
 
 fn standard_input(args: &Args) -> anyhow::Result<Status> {

@@ -165,8 +165,9 @@ pub(crate) fn untracked(app: &App, tree: &FileTree) -> Option<String> {
     };
     let files = count(ours.len(), "new file");
     let add = typed::command(&format!("git add -N {}", words.join(" ")));
+    let them = if ours.len() == 1 { "it" } else { "them" };
     Some(format!(
-        "git does not track {files} yet, so Nix does not see them: {add}"
+        "git does not track {files} yet, so Nix does not see {them}: {add}"
     ))
 }
 

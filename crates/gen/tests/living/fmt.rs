@@ -53,6 +53,13 @@ fn one_file_and_standard_input() {
     let project = Project::new();
     project.write("spec/hosts.yaml", UGLY);
     project.write("other.yaml", "a:   1\n");
+    project.write("more/in/one.YAML", "b:   1\n");
+    project.write("more/two.yml", "c:   1\n");
+    project.write("more/three.txt", "d:   1\n");
+    project.clean(&["fmt", "more"]);
+    assert_eq!(project.read("more/in/one.YAML"), "b: 1\n");
+    assert_eq!(project.read("more/two.yml"), "c: 1\n");
+    assert_eq!(project.read("more/three.txt"), "d:   1\n");
     project.clean(&["fmt", "other.yaml"]);
     assert_eq!(project.read("other.yaml"), "a: 1\n");
     assert_eq!(project.read("spec/hosts.yaml"), UGLY);
