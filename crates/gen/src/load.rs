@@ -7,6 +7,7 @@ use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use diag::{Diagnostic, Diagnostics, FileId, SourceMap};
+use output::Target;
 use resolve::Surroundings;
 use walkdir::{DirEntry, WalkDir};
 
@@ -205,7 +206,9 @@ impl Sources {
 ///
 /// What cannot be read is reported among the findings; nothing fails.
 pub fn load(spec: &Utf8Path, out: &Utf8Path) -> Sources {
-    load_as(spec, out, spec)
+    let mut sources = load_as(spec, out, spec);
+    sources.around.output = Some(Target::new(out.to_owned()).show("").into_string());
+    sources
 }
 
 /// The spec folder below the output folder, if it is there and its path is plain text.

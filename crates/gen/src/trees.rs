@@ -362,7 +362,8 @@ fn at_revision(app: &App, repository: &Repository) -> anyhow::Result<Result<File
     };
     let mut sources = Sources::with_catalogs(root.as_str(), files.collect(), &outside);
     // Encrypted files are not part of what is compared.
-    sources.around.secret_files = app.load()?.around.secret_files;
+    let around = app.load()?.around;
+    (sources.around.secret_files, sources.around.output) = (around.secret_files, around.output);
     let generated = generate(sources);
     let Some(tree) = generated.tree else {
         console::say(&format!("the spec at `{revision}` has errors:"));

@@ -282,6 +282,28 @@ fn commands_repeat_what_was_given() {
 }
 
 #[test]
+fn help_names_the_folder_that_was_given() {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBfwWh7OKSSSz8H+1bOQomCWfnNYZUQszqb2WeATgcLf";
+    let spec = format!(
+        "fleet: {{ name: x, stateVersion: \"25.11\" }}\n\
+         users: {{ alice: {{ password: !secret own }} }}\n\
+         hosts: {{ one: {{ hardware: {{ platform: lxc }}, users: {{ alice: }} }} }}\n\
+         secrets: {{ items: {{ own: {{ hosts: [one] }} }}, keys: {{ hosts: {{ one: {key} }} }} }}\n"
+    );
+    let project = Project::empty().file("spec/fleet.yaml", &spec);
+    for (out, script) in [
+        ("flake", "flake/scripts/manage-secrets.sh"),
+        ("generated", "generated/scripts/manage-secrets.sh"),
+        (".", "scripts/manage-secrets.sh"),
+    ] {
+        let run = project.run(&["--out", out]);
+        let help = format!("create it: `{script} create own`");
+        assert!(run.stderr.contains(&help), "{run}");
+        assert!(project.path(script).exists());
+    }
+}
+
+#[test]
 fn many_findings_of_a_kind_are_one() {
     let project = generated();
     std::fs::remove_dir_all(project.path("generated/.gen")).unwrap();

@@ -62,6 +62,8 @@ pub struct Surroundings {
     pub assets: BTreeMap<String, Vec<u8>>,
     /// Names of the files in the output's `secrets` folder.
     pub secret_files: BTreeSet<String>,
+    /// The output folder as messages show it, where it is not `generated`.
+    pub output: Option<String>,
     /// The spec folder as messages show it.
     pub root: String,
     /// The folders of catalogs as messages show them, by name. Their files are among the assets,
@@ -70,6 +72,15 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// A file of the output as messages show it.
+    pub(crate) fn generated(&self, path: &str) -> String {
+        match self.output.as_deref() {
+            Some(".") => path.to_owned(),
+            Some(folder) => format!("{folder}/{path}"),
+            None => format!("generated/{path}"),
+        }
+    }
+
     /// A file below the spec folder or of a catalog as messages show it.
     pub fn shown(&self, path: &str) -> String {
         if let Some((name, rest)) = catalogs::of(path, self)

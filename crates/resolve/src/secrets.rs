@@ -419,7 +419,8 @@ pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagn
                     format!("`secrets/{file}` does not exist, the flake will not evaluate"),
                 )
                 .help(format!(
-                    "create it: `generated/scripts/manage-secrets.sh create {name}`"
+                    "create it: `{} create {name}`",
+                    world.around.generated("scripts/manage-secrets.sh")
                 )),
             );
         }
