@@ -168,6 +168,8 @@ codes! {
         "The spec was found sound, but the output could not be made from it. This is a bug; please report it with the spec that shows it.";
     "key-not-text": "a key that is a list or a mapping",
         "Keys are text. Quote a key that begins with a bracket or brace.";
+    "listed-twice": "a list holds the same twice",
+        "A layout, a profile, a zone or a file counts once however often it is listed. Mostly another was meant.";
     "literal-credential": "a credential in the spec",
         "The spec and the output are public to everyone who reads the repository and the store. Declare a secret and name it with `!secret`.";
     "literal-hash": "a password hash in the spec",

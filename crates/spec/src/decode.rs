@@ -290,7 +290,7 @@ fn decode_own(f: &mut Fields<'_>, d: &mut Diagnostics) -> Named<OwnPackage> {
     if node.is_null() {
         return own;
     }
-    for name in texts(node, &format!("`{}`", key.value), d) {
+    for name in texts_in_order(node, &format!("`{}`", key.value), d) {
         if let Some(first) = own.get(&name.value) {
             let first: &Item<OwnPackage> = first;
             d.push(
@@ -515,7 +515,7 @@ fn decode_host(node: &Node, d: &mut Diagnostics) -> Option<Host> {
         packages: f.packages("packages", d),
         settings: f.settings("settings", d),
         modules: f.texts("modules", d),
-        microvms: f.texts("microvms", d),
+        microvms: f.texts_in_order("microvms", d),
         installer: f.boolean("installer", d),
         ..Host::default()
     };
@@ -620,7 +620,7 @@ fn decode_disk(node: &Node, d: &mut Diagnostics) -> Option<Disk> {
     let mut disk = Disk {
         layout: f.required_text("layout", d),
         device: f.text("device", d),
-        devices: f.texts("devices", d),
+        devices: f.texts_in_order("devices", d),
         swap: f.size_text("swap", d),
         esp: f.size_text("esp", d),
         bios: f.boolean("bios", d),
@@ -842,6 +842,13 @@ impl<'n> Fields<'n> {
     pub(crate) fn texts(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<Text> {
         self.take_some(key)
             .map(|node| texts(node, &format!("`{key}`"), d))
+            .unwrap_or_default()
+    }
+
+    /// Where one text may come again, or is reported by who knows more about it.
+    pub(crate) fn texts_in_order(&mut self, key: &'static str, d: &mut Diagnostics) -> Vec<Text> {
+        self.take_some(key)
+            .map(|node| texts_in_order(node, &format!("`{key}`"), d))
             .unwrap_or_default()
     }
 
@@ -1318,7 +1325,30 @@ pub(crate) fn list<'n>(node: &'n Node, what: &str, d: &mut Diagnostics) -> Vec<&
     }
 }
 
+/// A list of texts of which each says something: what is listed again is reported and left out.
 pub(crate) fn texts(node: &Node, what: &str, d: &mut Diagnostics) -> Vec<Text> {
+    let mut all: Vec<Text> = Vec::new();
+    for text in texts_in_order(node, what, d) {
+        match all.iter().find(|it| it.value == text.value) {
+            // An alias stands for one place.
+            Some(first) if first.span == text.span => {}
+            Some(first) => d.push(
+                Diagnostic::warning(
+                    "listed-twice",
+                    text.span,
+                    format!("`{}` is in the list already", text.value),
+                )
+                .related(first.span, "here")
+                .help("remove one of the two"),
+            ),
+            None => all.push(text),
+        }
+    }
+    all
+}
+
+/// A list of texts whose order counts, so that one may come again.
+fn texts_in_order(node: &Node, what: &str, d: &mut Diagnostics) -> Vec<Text> {
     if matches!(node.kind, NodeKind::Map(_)) {
         d.push(Diagnostic::error(
             "wrong-type",

@@ -45,7 +45,7 @@ fn settings(f: &mut Fields<'_>, d: &mut Diagnostics) -> Deploy {
         interactive_sudo: f.boolean("interactiveSudo", d),
         confirm_timeout: f.integer("confirmTimeout", d),
         activation_timeout: f.integer("activationTimeout", d),
-        ssh_opts: f.texts("sshOpts", d),
+        ssh_opts: f.texts_in_order("sshOpts", d),
         span: Some(f.span()),
         ..Deploy::default()
     }
@@ -56,7 +56,7 @@ pub(crate) fn decode_task(node: &Node, d: &mut Diagnostics) -> Option<Task> {
     let mut task = Task {
         group: f.text("group", d),
         description: f.text("description", d),
-        args: f.texts("args", d),
+        args: f.texts_in_order("args", d),
         run: f.required_text("run", d),
         confirm: None,
     };
