@@ -40,6 +40,7 @@ pub fn check(generated: &mut Generated, index: &Index) {
         },
     };
     let findings = findings(tree, &generated.fleet, index);
+    let too_new = too_new(&generated.spec, index);
     let mut teller = Teller {
         fleet: &generated.fleet,
         spec: &generated.spec,
@@ -49,6 +50,14 @@ pub fn check(generated: &mut Generated, index: &Index) {
         added: BTreeMap::new(),
     };
     let mut diagnostics = Diagnostics::new();
+    let findings = findings.into_iter().filter(|(_, _, finding)| {
+        // It is told where the release is written, and not of each user.
+        too_new.is_empty()
+            || !(finding
+                .path
+                .ends_with(&["home".to_owned(), "stateVersion".to_owned()])
+                && finding.diagnostic.code == "setting-type")
+    });
     for (path, text, finding) in findings {
         let (diagnostic, is_placed) = teller.tell(path, text, finding);
         // What another mistake brings about is not told.
@@ -57,6 +66,9 @@ pub fn check(generated: &mut Generated, index: &Index) {
         if !is_echo {
             diagnostics.push(diagnostic);
         }
+    }
+    for diagnostic in too_new {
+        diagnostics.push(diagnostic);
     }
     for pin in generated.fleet.pins.values() {
         if let Some(mut diagnostic) = index::check_pin(pin.attribute.parts(), &index.packages) {
@@ -73,6 +85,32 @@ pub fn check(generated: &mut Generated, index: &Index) {
     if has_errors {
         generated.tree = None;
     }
+}
+
+/// Releases that machines were installed with and that are newer than the nixpkgs of the index.
+fn too_new(spec: &Spec, index: &Index) -> Vec<Diagnostic> {
+    let nixpkgs = index.release.inputs.get("nixpkgs");
+    let Some(newest) = nixpkgs.and_then(|input| input.release.as_deref()) else {
+        return Vec::new();
+    };
+    let fleet = spec.fleet.iter();
+    let fleet = fleet.filter_map(|fleet| fleet.value.state_version.as_ref());
+    let hosts = spec.hosts.values();
+    let hosts = hosts.filter_map(|host| host.value.state_version.as_ref());
+    let guests = spec.microvms.values();
+    let guests = guests.filter_map(|vm| vm.value.guest.state_version.as_ref());
+    // Two digits a part: the order of texts is that of releases.
+    let newer = fleet.chain(hosts).chain(guests).filter(|text| {
+        let is_release = text.value.len() == newest.len();
+        is_release && text.value.as_str() > newest
+    });
+    newer
+        .map(|text| {
+            let message = format!("`{}` is newer than nixpkgs, which is {newest}", text.value);
+            let help = "the release that the machine was installed with, never changed later";
+            Diagnostic::error("bad-value", text.span, message).help(help)
+        })
+        .collect()
 }
 
 /// Whether there is a finding about the same line already, or a value that was wrong is missing.

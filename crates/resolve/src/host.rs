@@ -368,12 +368,7 @@ fn state_version(world: &World<'_>, spec: &ast::Host, d: &mut Diagnostics) -> St
         // Reported once for the fleet.
         return "25.11".to_owned();
     };
-    if !crate::inputs::is_release(&text.value) {
-        d.push(
-            Diagnostic::error("bad-value", text.span, format!("`{}` is not a release of NixOS", text.value))
-                .help("such as \"25.11\": the release that the machine was installed with, never changed later"),
-        );
-    }
+    crate::inputs::check_state_version(world, text, d);
     text.value.clone()
 }
 

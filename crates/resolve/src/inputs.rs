@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use diag::{Diagnostic, Diagnostics};
 use model::{Fleet, Input};
+use spec::ast;
 
 use crate::world::World;
 
@@ -95,6 +96,37 @@ pub(crate) fn is_release(text: &str) -> bool {
     matches!(text.split_once('.'), Some((year, month)) if year.len() == 2
         && year.bytes().all(|b| b.is_ascii_digit())
         && matches!(month, "05" | "11"))
+}
+
+/// Releases from before May and November.
+const OF_OTHER_MONTHS: &[&str] = &[
+    "13.10", "14.04", "14.12", "15.09", "16.03", "16.09", "17.03", "17.09", "18.03", "18.09",
+    "19.03", "19.09", "20.03", "20.09",
+];
+
+/// Checks the release that a machine was installed with.
+pub(crate) fn check_state_version(world: &World<'_>, text: &ast::Text, d: &mut Diagnostics) {
+    let version = text.value.as_str();
+    let bad = |message: String| {
+        let help = "such as \"25.11\": the release that the machine was installed with, never changed later";
+        Diagnostic::error("bad-value", text.span, message).help(help)
+    };
+    let exists = OF_OTHER_MONTHS.contains(&version) || is_release(version) && version >= "21.05";
+    if !exists {
+        d.push(bad(format!("`{version}` is not a release of NixOS")));
+        return;
+    }
+    // An input of the spec's own may be of any release.
+    let channel = world.spec.fleet.as_ref();
+    let channel = channel.and_then(|fleet| fleet.value.channel.as_ref());
+    if let Some(channel) = channel.filter(|_| !world.spec.inputs.contains_key("nixpkgs")) {
+        let release = channel.value.strip_prefix("nixos-");
+        let release = release.map(|it| it.strip_suffix("-small").unwrap_or(it));
+        if release.is_some_and(|it| is_release(it) && version > it) {
+            let message = format!("`{version}` is newer than `{}`", channel.value);
+            d.push(bad(message).related(channel.span, "the channel"));
+        }
+    }
 }
 
 /// Fills in `fleet.inputs` and `input_modules` of every host.
@@ -300,7 +332,7 @@ const SCHEMES: &[&str] = &[
 ];
 
 /// What Nix could not read as the reference of a flake.
-fn check_url(url: &spec::ast::Text, d: &mut Diagnostics) {
+fn check_url(url: &ast::Text, d: &mut Diagnostics) {
     let text = url.value.as_str();
     let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
     let what = format!("`{text}` is no reference of a flake");
