@@ -45,14 +45,24 @@ pub(crate) fn render(
         match template(world, definition, home, text, name.span, d) {
             Ok(rendered) => rendered,
             Err(error) => {
-                let span = match (body.file, error.line()) {
-                    (Some(file), Some(line)) => line_span(file, text, line),
+                let written = error.range().and_then(|range| {
+                    let code = text.get(range.clone())?;
+                    (!code.trim().is_empty() && !code.contains('\n')).then_some((range, code))
+                });
+                let span = match (body.file, written.as_ref(), error.line()) {
+                    (Some(file), Some((range, _)), _) => Span::new(file, range.start, range.end),
+                    (Some(file), None, Some(line)) => line_span(file, text, line),
                     _ => name.span,
                 };
+                let code = written.map(|(_, code)| code);
                 d.push(Diagnostic::error(
                     "body-template",
                     span,
-                    format!("`{}` cannot be rendered: {}", name.value, message(&error)),
+                    format!(
+                        "`{}` cannot be rendered: {}",
+                        name.value,
+                        message(&error, code)
+                    ),
                 ));
                 return None;
             }
@@ -198,10 +208,15 @@ fn has_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
 }
 
-fn message(error: &Error) -> String {
-    error
-        .detail()
-        .map_or_else(|| error.kind().to_string(), str::to_owned)
+/// What went wrong, of which the code is known by its place.
+fn message(error: &Error, code: Option<&str>) -> String {
+    match (error.detail(), code) {
+        (Some(detail), _) => detail.to_owned(),
+        (None, Some(code)) if error.kind() == ErrorKind::UndefinedError => {
+            format!("`{}` is undefined", code.trim())
+        }
+        (None, _) => error.kind().to_string(),
+    }
 }
 
 fn template(
