@@ -55,8 +55,11 @@ fn follow(
                 continue;
             };
             let module = format!("{path}/default.nix");
-            // A folder with a module stands for that, whether the module may go or not.
-            let has_module = others.contains(&module) || target.root.join(&module).is_file();
+            // A folder with a module stands for that, whether the module may go or not. What is copied
+            // from the spec may also be read as a folder.
+            let is_copied = path == "custom" || path.starts_with("custom/");
+            let has_module =
+                !is_copied && (others.contains(&module) || target.root.join(&module).is_file());
             let is_named = |other: &str| {
                 if has_module {
                     return other == module;

@@ -335,6 +335,33 @@ fn a_file_beside_the_module_of_a_named_folder_goes() {
     assert!(project.path("generated/users/alice/default.nix").exists());
 }
 
+/// What is copied from the spec may be read as a folder, also with a module in it.
+#[test]
+fn a_copied_folder_that_an_ejected_file_names_stays_whole() {
+    let spec = |site: &str| {
+        format!(
+            "fleet: {{ name: lab, stateVersion: \"25.11\", system: x86_64-linux }}
+hosts:
+  one:
+    hardware: {{ cpu: none, platform: lxc }}
+    settings: {{ environment.etc: {{ {site} }} }}
+"
+        )
+    };
+    let project = Project::empty()
+        .file("spec/fleet.yaml", spec("site: { source: !file site }"))
+        .file("spec/site/default.nix", "{ }\n")
+        .file("spec/site/pages/a.html", "a\n");
+    project.clean(&[]);
+    project.clean(&["eject", "generated/hosts/one/default.nix"]);
+    project.write("spec/fleet.yaml", spec("motd: { text: hello }"));
+    project.run(&[]);
+    for file in ["default.nix", "pages/a.html"] {
+        let path = format!("generated/custom/site/{file}");
+        assert!(project.path(&path).exists(), "{path}");
+    }
+}
+
 /// A fleet whose modules by hand name what is renamed.
 const BY_HAND: &str = r#"
 secrets:
