@@ -297,7 +297,9 @@ fn help_names_the_folder_that_was_given() {
         (".", "scripts/manage-secrets.sh"),
     ] {
         let run = project.run(&["--out", out]);
-        let help = format!("create it: `{script} create own`");
+        let help = format!(
+            "create it: `{script} create own`, which asks for the password and keeps its hash"
+        );
         assert!(run.stderr.contains(&help), "{run}");
         assert!(project.path(script).exists());
     }

@@ -135,7 +135,12 @@ impl Fleet {
         for host in hosts {
             writeln!(spec, "      {host}: {}", self.public(host)).unwrap();
         }
-        let generated = generate(Sources::from_memory("spec", [("spec.yaml", spec)]));
+        self.generate_from(&spec);
+    }
+
+    fn generate_from(&self, spec: &str) {
+        let sources = Sources::from_memory("spec", [("spec.yaml", spec.to_owned())]);
+        let generated = generate(sources);
         let findings: Vec<&String> = generated.diagnostics.iter().map(|d| &d.message).collect();
         let tree = generated.tree.unwrap_or_else(|| panic!("{findings:?}"));
         for (path, file) in tree.iter() {
@@ -309,6 +314,95 @@ fn a_secret_is_created_for_its_readers() {
         .mode();
     assert_eq!(mode & 0o777, 0o644);
     assert!(fleet.run(&["--identity", "alice", "status"], "").ok);
+    fleet.is_clean(VALUE);
+}
+
+/// The fleet of these tests with a password of `alice`.
+fn with_password(backend: &'static str) -> Fleet {
+    let fleet = Fleet::new(backend);
+    let host = "{ hardware: { platform: lxc }, users: { alice: } }";
+    fleet.generate_from(&format!(
+        "fleet: {{ name: x, stateVersion: \"25.11\", secrets: {{ backend: {backend} }} }}\n\
+         users: {{ alice: {{ password: !secret own }} }}\nhosts: {{ one: {host} }}\n\
+         secrets:\n  items: {{ own: {{ hosts: [one], users: [alice] }} }}\n  keys:\n    \
+         users: {{ alice: {} }}\n    hosts: {{ one: {} }}\n",
+        fleet.public("alice"),
+        fleet.public("one"),
+    ));
+    fleet
+}
+
+/// Whether a text is the hash of a password.
+fn is_hash_of(hash: &str, password: &str) -> bool {
+    let Some((setting, _)) = hash.rsplit_once('$') else {
+        return false;
+    };
+    let out = Command::new("mkpasswd")
+        .args(["--salt", setting, password])
+        .output()
+        .unwrap();
+    String::from_utf8(out.stdout).unwrap().trim_end() == hash
+}
+
+#[test]
+fn the_password_of_a_user_is_kept_as_a_hash() {
+    if !age() || !tools(&["mkpasswd"]) {
+        return;
+    }
+    let fleet = with_password("agenix");
+    fleet.fails(&["create", "own", "--random"], "", "nobody would know it");
+    assert!(!fleet.file("own").exists());
+    for text in [VALUE.to_owned(), format!("{VALUE}\n")] {
+        fleet.as_user("alice", &["create", "own"], &text);
+        let hash = fleet.opened("own", "one").unwrap();
+        assert!(is_hash_of(&hash, VALUE), "{hash}");
+        fs::remove_file(fleet.file("own")).unwrap();
+    }
+    // A hash that somebody made is no password.
+    let hash = "$y$j9T$tGDXLzKhC0HCkSkIrI6gk0$1EvPq6c9VJxF4mRQQHbbIjkNcv3FI5Ye0xxYX6qq1S6";
+    fleet.as_user("alice", &["create", "own"], hash);
+    assert_eq!(fleet.opened("own", "one").as_deref(), Some(hash));
+    fleet.editor("echo 'an editor' >\"$1\"");
+    fleet.as_user("alice", &["edit", "own"], "another\n");
+    assert!(is_hash_of(&fleet.opened("own", "one").unwrap(), "another"));
+    fleet.fails(
+        &["--identity", "alice", "edit", "own"],
+        "",
+        "the value is empty",
+    );
+    fleet.is_clean(VALUE);
+}
+
+#[test]
+fn the_password_of_a_user_is_asked_for() {
+    if !age() || !tools(&["script", "mkpasswd"]) {
+        return;
+    }
+    let fleet = with_password("agenix");
+    let mut command = fleet.command(Path::new("script"));
+    let line = format!(
+        "{} --identity alice create own",
+        fleet.path("out/scripts/manage-secrets.sh").display()
+    );
+    let mut child = command
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let typed = format!("{VALUE}\n{VALUE}\n");
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(typed.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("Password: "), "{text}");
+    let hash = fleet.opened("own", "one").unwrap();
+    assert!(is_hash_of(&hash, VALUE), "{hash}");
     fleet.is_clean(VALUE);
 }
 
@@ -681,6 +775,16 @@ fn files_of_sops() {
     let fleet = Fleet::new("sops");
     if !sops(&fleet) {
         return;
+    }
+    if tools(&["mkpasswd"]) {
+        let fleet = with_password("sops");
+        sops(&fleet);
+        fleet.as_user("alice", &["create", "own"], VALUE);
+        let own: serde_json::Value = yaml(&fleet.as_user("alice", &["show", "own"], "").out);
+        assert!(is_hash_of(own["own"].as_str().unwrap(), VALUE), "{own}");
+        fleet.as_user("alice", &["edit", "own"], "another");
+        let own: serde_json::Value = yaml(&fleet.as_user("alice", &["show", "own"], "").out);
+        assert!(is_hash_of(own["own"].as_str().unwrap(), "another"), "{own}");
     }
     fleet.generate(&["one", "two"]);
     let lines = "-----BEGIN: a key\n  with: \"every\" 'mark' \\ # and spaces\n---\n";

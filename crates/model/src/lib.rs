@@ -197,6 +197,13 @@ impl Fleet {
         self.hosts.values().chain(guests).chain(images)
     }
 
+    /// Secrets that a machine reads as the hash of a user's password.
+    pub fn passwords(&self) -> BTreeSet<&String> {
+        let uses = self.machines().flat_map(|machine| &machine.secrets);
+        let passwords = uses.filter(|(_, used)| used.for_users);
+        passwords.map(|(name, _)| name).collect()
+    }
+
     /// Whether a host backs up with the feature that ships the program to restore with.
     pub fn has_backups(&self) -> bool {
         let mut hosts = self.hosts.values();

@@ -394,6 +394,7 @@ pub(crate) fn check_home(world: &World<'_>, user: &UserName, uses: &Uses, d: &mu
 pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagnostics) {
     missing_keys(world, fleet, d);
     let used: BTreeSet<&String> = fleet.machines().flat_map(|h| h.secrets.keys()).collect();
+    let passwords = fleet.passwords();
     // What is to be done with a fleet that is sound.
     if d.has_errors() {
         return;
@@ -419,8 +420,13 @@ pub(crate) fn check_files(world: &World<'_>, fleet: &model::Fleet, d: &mut Diagn
                     format!("`secrets/{file}` does not exist, the flake will not evaluate"),
                 )
                 .help(format!(
-                    "create it: `{} create {name}`",
-                    world.around.generated("scripts/manage-secrets.sh")
+                    "create it: `{} create {name}`{}",
+                    world.around.generated("scripts/manage-secrets.sh"),
+                    if passwords.contains(name) {
+                        ", which asks for the password and keeps its hash"
+                    } else {
+                        ""
+                    }
                 )),
             );
         }

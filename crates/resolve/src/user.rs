@@ -178,7 +178,7 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
             ValueKind::Null => {}
             _ => d.push(
                 Diagnostic::error("literal-credential", password.span, "a password in the spec")
-                    .help(format!("write `password: !secret user-password-{name}` and declare that secret; it holds the hash that `mkpasswd` prints")),
+                    .help(format!("write `password: !secret user-password-{name}` and declare that secret; when it is created the password is asked for, and its hash kept")),
             ),
         }
     }

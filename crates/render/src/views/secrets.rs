@@ -153,8 +153,12 @@ pub(crate) fn sops(fleet: &Fleet, header: Code) -> SopsView {
 pub(crate) fn recipients(fleet: &Fleet, header: Code) -> RecipientsView {
     let readers = readers(fleet);
     let mut lines = Vec::new();
+    let passwords = fleet.passwords();
     for (name, secret) in &fleet.secrets.items {
         let file = fleet.backend.secret_file(name);
+        if passwords.contains(name) {
+            lines.push(Code::new(format!("{file} password")));
+        }
         let mut line = |reader: &str, name: &str, key: &str| {
             // One line whatever the key is: a comment of ssh is no part of it.
             let key: Vec<&str> = key.split_ascii_whitespace().take(2).collect();

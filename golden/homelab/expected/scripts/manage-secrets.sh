@@ -26,7 +26,7 @@ must_open=
 exact=
 names=()
 public=()
-declare -A file_of=() keys_of=() readers_of=()
+declare -A file_of=() keys_of=() readers_of=() password_of=()
 
 usage() {
   cat <<END
@@ -37,8 +37,9 @@ Without a command a menu asks what to do.
 Commands:
   create SECRET [--random | --password]
                     ask for the value in \$EDITOR, or read it from a pipe; --random makes one of 32
-                    bytes, --password asks for a password and keeps its hash
-  edit SECRET       change the value in \$EDITOR
+                    bytes, --password asks for a password and keeps its hash, as is always done for
+                    the password of a user
+  edit SECRET       change the value in \$EDITOR; ask for the password of a user anew
   show SECRET       print the value
   rekey [SECRET]... encrypt again what is not encrypted for its readers of now; --all for everything
   status            list the secrets and what is wrong with their files
@@ -110,6 +111,10 @@ read_rules() {
   while read -r file reader key; do
     case $file in '' | '#'*) continue ;; esac
     name=${file%.*}
+    if [[ $reader == password ]]; then
+      password_of[$name]=yes
+      continue
+    fi
     if [[ -z ${file_of[$name]:-} ]]; then
       names+=("$name")
       file_of[$name]=secrets/$file
@@ -118,6 +123,9 @@ read_rules() {
     keys_of[$name]+="$key"$'\n'
   done <"$rules"
 }
+
+# Whether it is the password of a user, which hosts read as a hash.
+is_password() { [[ -n ${password_of[$1]:-} ]]; }
 
 is_sops() { [[ ${file_of[$1]} == *.yaml ]]; }
 
@@ -377,22 +385,49 @@ as_document() { # SECRET VALUE_FILE
 
 ask_password() {
   local first second
-  need mkpasswd
   read -rsp 'Password: ' first </dev/tty
   echo >&2
   read -rsp 'Again: ' second </dev/tty
   echo >&2
   [[ -n $first && $first == "$second" ]] || fail 'the two differ, or are empty'
-  printf '%s' "$first" | mkpasswd --method=yescrypt --stdin | tr -d '\n'
+  hash_of "$first"
+}
+
+# A password from a pipe.
+read_password() {
+  local text
+  # What has no line end is read too.
+  IFS= read -r text || true
+  [[ -z $text ]] || hash_of "$text"
+}
+
+# What is a hash already stays as it is.
+hash_of() { # PASSWORD
+  if [[ $1 =~ ^\$[a-z0-9]+\$.+\$[./A-Za-z0-9]{20,}$ ]]; then
+    printf '%s' "$1"
+    return
+  fi
+  need mkpasswd
+  printf '%s' "$1" | mkpasswd --method=yescrypt --stdin | tr -d '\n'
 }
 
 create() { # SECRET [HOW]
   local name=$1 how=${2:-} plain=$temporary/value
   known "$name"
   [[ ! -e ${file_of[$name]} ]] || fail "${file_of[$name]} exists" "change it: $program edit $name"
+  if is_password "$name"; then
+    [[ $how != --random ]] || fail "$name is the password of a user, nobody would know it" "without --random it is asked for"
+    how=--password
+  fi
   case $how in
     --random) head -c 32 /dev/urandom | base64 | tr -d '\n' >"$plain" ;;
-    --password) ask_password >"$plain" ;;
+    --password)
+      if [[ -t 0 ]] || ! is_password "$name"; then
+        ask_password >"$plain"
+      else
+        read_password >"$plain"
+      fi
+      ;;
     *)
       : >"$plain"
       if [[ -t 0 ]]; then
@@ -424,7 +459,16 @@ edit() { # SECRET
   decrypt "$name" "${file_of[$name]}" >"$plain" || fail "${file_of[$name]} cannot be decrypted" \
     "with ${identities[*]:-no key}" 'name your private key: --identity FILE'
   before=$(digest "$plain")
-  edit_file "$plain"
+  if ! is_password "$name"; then
+    edit_file "$plain"
+  else
+    if [[ -t 0 ]]; then ask_password; else read_password; fi >"$temporary/hash"
+    if is_sops "$name" && [[ -s $temporary/hash ]]; then
+      as_document "$name" "$temporary/hash" >"$plain"
+    else
+      cat "$temporary/hash" >"$plain"
+    fi
+  fi
   [[ -s $plain ]] || fail 'the value is empty, nothing was changed'
   if [[ $(digest "$plain") == "$before" ]]; then
     say 'nothing was changed'

@@ -291,6 +291,7 @@ fn secrets(
         .map(|item| item.name.span)
         .min()
         .map(|span| known.sources.place(span));
+    let passwords: BTreeSet<&str> = fleet.passwords().into_iter().map(String::as_str).collect();
     let create = Step {
         what: "Create the secrets that it reads".to_owned(),
         done: Some(missing.is_empty()),
@@ -304,7 +305,13 @@ fn secrets(
             .iter()
             .map(|secret| {
                 let call = format!("create-secret {secret}");
-                just(&call).unwrap_or_else(|| format!("{script} create {secret}"))
+                let command =
+                    just(&call).unwrap_or_else(|| format!("{script} create {secret}"));
+                if passwords.contains(secret) {
+                    format!("{command} # asks for the password, and keeps its hash")
+                } else {
+                    command
+                }
             })
             .collect(),
     };
