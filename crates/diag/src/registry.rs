@@ -36,8 +36,8 @@ codes! {
         "A body must be UTF-8 text.";
     "bad-half": "a home feature has a system half",
         "`homeFeatures` holds features with a Home Manager half only. Move the definition to `features`.";
-    "bad-key": "a key that nothing can be encrypted for",
-        "The key book takes public keys of ssh (ed25519, and RSA with agenix) and age recipients. sops-nix turns the ssh key of a host into an age key, which only ed25519 keys allow.";
+    "bad-key": "a key that nothing can be encrypted for, or that lets nobody in",
+        "`sshKeys` take public keys as `authorized_keys` has them. The key book takes public keys of ssh (ed25519, and RSA with agenix) and age recipients. sops-nix turns the ssh key of a host into an age key, which only ed25519 keys allow.";
     "bad-name": "a name that cannot be used",
         "Names become file names, attributes, host names and unit names, so each kind has its rule, which the message states.";
     "bad-package": "a package of your own that `callPackage` cannot call",

@@ -10,6 +10,7 @@ use model::{
 use spec::ValueKind;
 use spec::ast::{Composition, Item, User};
 
+use crate::keys::{self, Problem};
 use crate::lower::{Place, Rank, Uses, code, lower, made, merges};
 use crate::profile::{self, require_home_half};
 use crate::uses::{
@@ -222,15 +223,25 @@ fn resolve_one<'a>(world: &World<'a>, item: &'a Item<User>, d: &mut Diagnostics)
 
 /// Reports a key that is no public key of ssh.
 pub(crate) fn check_ssh_key(key: &spec::ast::Text, d: &mut Diagnostics) {
-    if crate::keys::is_private(&key.value) {
-        d.push(crate::secrets::private_key(key.span));
-    } else if !key.value.contains(' ') || key.value.trim_end().contains('\n') {
-        d.push(
+    let problem = match keys::authorized(&key.value) {
+        Ok(()) if key.value.trim_end().contains('\n') => Problem::NoKey,
+        Ok(()) => return,
+        Err(problem) => problem,
+    };
+    d.push(match problem {
+        Problem::Private => crate::secrets::private_key(key.span),
+        Problem::Damaged => Diagnostic::error(
+            "bad-key",
+            key.span,
+            "the key is damaged: a part of it is missing or mistyped",
+        )
+        .help("copy the whole line again, as in `~/.ssh/id_ed25519.pub`"),
+        Problem::NoKey | Problem::Unsupported | Problem::Rsa => {
             Diagnostic::error("bad-value", key.span, "not an ssh public key").help(
                 "one line such as `ssh-ed25519 AAAA… alice@example`, as in `~/.ssh/id_ed25519.pub`",
-            ),
-        );
-    }
+            )
+        }
+    });
 }
 
 /// What an account defines for its login shell.

@@ -150,7 +150,9 @@
         "video"
       ];
       isNormalUser = true;
-      openssh.authorizedKeys.keys = [ "ssh-ed25519 AAAA dev@example" ];
+      openssh.authorizedKeys.keys = [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBfwWh7OKSSSz8H+1bOQomCWfnNYZUQszqb2WeATgcLf dev@example"
+      ];
       # gen-lint: allow literal-credential: throw-away, in a guest that only its host reaches
       password = "dev";
       shell = pkgs.fish;

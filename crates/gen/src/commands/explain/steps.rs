@@ -305,8 +305,7 @@ fn secrets(
             .iter()
             .map(|secret| {
                 let call = format!("create-secret {secret}");
-                let command =
-                    just(&call).unwrap_or_else(|| format!("{script} create {secret}"));
+                let command = just(&call).unwrap_or_else(|| format!("{script} create {secret}"));
                 if passwords.contains(secret) {
                     format!("{command} # asks for the password, and keeps its hash")
                 } else {
