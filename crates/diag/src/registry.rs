@@ -64,10 +64,10 @@ codes! {
         "A body stands inside the module that is made for its feature: it is the set of definitions, or `let … in` one, without arguments. `cfg`, `config`, `lib` and `pkgs` are there.";
     "body-template": "a body cannot be rendered",
         "A body is a minijinja template with few values and functions; undefined names are errors. Jinja's marks in Nix code (two braces in a row) need a space or a `raw` block.";
-    "cache-twice": "a priority for the cache that nixpkgs adds by itself",
-        "nixpkgs appends `https://cache.nixos.org/` to the caches of every host, so the same cache with a priority in its address would be a second one. It announces 40: lower numbers are asked before it, higher ones after it.";
     "boot-loaders": "two boot loaders on one machine",
         "`hardware.boot.loader` names one, and a setting or a feature switches on another. Where the host names none, gen takes the one that is switched on for it.";
+    "cache-twice": "a priority for the cache that nixpkgs adds by itself",
+        "nixpkgs appends `https://cache.nixos.org/` to the caches of every host, so the same cache with a priority in its address would be a second one. It announces 40: lower numbers are asked before it, higher ones after it.";
     "catalog-clash": "a name of a catalog that somebody else has too",
         "What a fleet uses of a catalog becomes a part of its spec, so it must have a name of its own there. `except` leaves names of a catalog out.";
     "catalog-edited": "the copy of a catalog was changed by hand",
