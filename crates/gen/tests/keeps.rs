@@ -337,6 +337,30 @@ fn a_file_beside_the_module_of_a_named_folder_goes() {
     assert!(project.path("generated/users/alice/default.nix").exists());
 }
 
+/// The markers of a merge are nothing to make one's own.
+#[test]
+fn a_file_that_was_not_merged_is_not_ejected() {
+    let project = Project::empty();
+    project.clean(&["init"]);
+    project.clean(&[]);
+    let file = "generated/hosts/desktop/default.nix";
+    let text = project.read(file);
+    project.write(
+        file,
+        format!("<<<<<<< HEAD\n{text}=======\n{{ }}\n>>>>>>> other\n"),
+    );
+    let refused = project.run(&["eject", file]);
+    assert_ne!(refused.code, 0, "{refused}");
+    assert!(
+        refused.stderr.contains("has a merge conflict in line 1"),
+        "{refused}"
+    );
+    // The help is followed.
+    project.clean(&["--overwrite", file]);
+    assert_eq!(project.read(file), text);
+    project.clean(&["eject", file]);
+}
+
 /// What is copied from the spec may be read as a folder, also with a module in it.
 #[test]
 fn a_copied_folder_that_an_ejected_file_names_stays_whole() {

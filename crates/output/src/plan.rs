@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::folder::{Folder, Seen, Walk, by_folder, join};
 use crate::hash::Hash;
 use crate::manifest::{Manifest, Owned};
-use crate::tree::FileTree;
+use crate::tree::{FileTree, split};
 use crate::{Meta, OutputError, Target};
 
 /// What is to happen to a file.
@@ -514,12 +514,11 @@ pub(crate) fn survey(
             None => orphan_state(&item, &found),
         };
         let Some(mut state) = state else { continue };
-        let marker = if state == State::KeepEdited {
-            // What cannot be read now was read before, and is no more than edited.
-            let bytes = std::fs::read(target.root.join(item.path)).unwrap_or_default();
-            marker(&bytes)
-        } else {
-            None
+        let marker = match root {
+            Some(root) if state == State::KeepEdited => {
+                unmerged(root, item.path).map_err(|error| target.io("read", item.path, error))?
+            }
+            _ => None,
         };
         if marker.is_some() {
             state = State::KeepUnmerged;
@@ -538,6 +537,18 @@ pub(crate) fn survey(
         });
     }
     Ok(entries)
+}
+
+/// The line of the first marker of a merge in a file.
+fn unmerged(root: &Folder, path: &str) -> std::io::Result<Option<usize>> {
+    let (folder, name) = split(path);
+    let Walk::Here(here) = root.walk(folder)? else {
+        return Ok(None);
+    };
+    Ok(match here.look(name)? {
+        Seen::File(file) => marker(&file.read()?),
+        Seen::Missing | Seen::Other(_) => None,
+    })
 }
 
 /// The line of the first marker that a merge left.
