@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use diag::{Diagnostics, Format, SourceMap};
 use rayon::prelude::*;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::cli::App;
 use crate::console;
@@ -127,20 +128,19 @@ fn texts(
 
 /// The YAML files of a folder and those below it, in order.
 fn below(folder: &Utf8Path, files: &mut Vec<Utf8PathBuf>) -> anyhow::Result<()> {
-    let cannot = || format!("`{folder}` cannot be read");
-    let entries = folder.read_dir_utf8().with_context(cannot)?;
-    let mut entries: Vec<_> = entries.collect::<Result<_, _>>().with_context(cannot)?;
-    entries.sort_by(|a, b| a.file_name().cmp(b.file_name()));
-    for entry in entries {
-        if is_passed_over(entry.file_name()) {
-            continue;
-        }
-        let kind = entry.file_type().with_context(cannot)?;
-        if kind.is_dir() {
-            below(entry.path(), files)?;
-        } else if kind.is_file() && is_yaml(entry.file_name()) {
-            files.push(entry.into_path());
-        }
+    let wanted = |entry: &DirEntry| {
+        let name = entry.file_name().to_str();
+        entry.depth() == 0 || name.is_some_and(|name| !is_passed_over(name))
+    };
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter();
+    for entry in entries.filter_entry(wanted) {
+        let entry = entry.with_context(|| format!("`{folder}` cannot be read"))?;
+        let path = Utf8Path::from_path(entry.path());
+        let is_file = entry.file_type().is_file();
+        files.extend(
+            path.filter(|it| is_file && is_yaml(it.as_str()))
+                .map(Utf8Path::to_owned),
+        );
     }
     Ok(())
 }
