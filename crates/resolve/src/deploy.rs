@@ -95,8 +95,10 @@ pub(crate) fn resolve(
         reach.insert(name.clone(), reached);
     }
     for partial in partials {
-        let said = Said::of(base, fleet, &partial.host);
-        shut::check_guest(world, partial, &said, d);
+        if let Kind::Guest(vm) = partial.kind {
+            let said = Said::of(base, fleet, &partial.host);
+            shut::check_guest(world, partial, &vm.value.network, &said, d);
+        }
     }
     if !nodes.is_empty() && defaults.user.is_none() {
         defaults.user = Some("root".to_owned());

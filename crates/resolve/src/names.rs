@@ -17,18 +17,14 @@ pub(crate) fn check(spec: &Spec, d: &mut Diagnostics) {
     each(&spec.microvms, d, "name of a MicroVM", is_host, host_rule);
     each(&spec.images, d, "name of an image", is_host, host_rule);
     // What a user has on one machine stands in a file of its name, beside the user's `default.nix`.
-    for (what, item) in (spec
-        .hosts
-        .get("default")
-        .map(|it| ("a host", &it.name))
-        .into_iter())
-    .chain(
-        spec.microvms
-            .get("default")
-            .map(|it| ("a MicroVM", &it.name)),
-    ) {
+    let host = spec.hosts.get("default").map(|it| &it.name);
+    let guest = spec.microvms.get("default").map(|it| &it.name);
+    for (what, name) in [("a host", host), ("a MicroVM", guest)] {
+        let Some(name) = name else {
+            continue;
+        };
         let message = format!("`default` cannot be the name of {what}");
-        let diagnostic = Diagnostic::error("bad-name", item.span, message);
+        let diagnostic = Diagnostic::error("bad-name", name.span, message);
         d.push(diagnostic.help("the output has a file of that name"));
     }
     for vm in spec.microvms.values() {

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use diag::{Diagnostic, Diagnostics, Span};
 use model::{Definition, PortNumbers, Protocol};
 use nix::Value;
+use spec::ast::GuestNetwork;
 
 use crate::deploy::{SSH_SERVER, Said};
-use crate::host::{Kind, Partial, Shut};
+use crate::host::{Partial, Shut};
 use crate::world::World;
 
 /// So many features are named.
@@ -80,13 +81,10 @@ pub(crate) fn check(
 pub(crate) fn check_guest(
     world: &World<'_>,
     partial: &Partial<'_>,
+    network: &GuestNetwork,
     said: &Said<'_>,
     d: &mut Diagnostics,
 ) {
-    let Kind::Guest(vm) = partial.kind else {
-        return;
-    };
-    let network = &vm.value.network;
     let on_purpose = network.zones.as_ref().is_some_and(Vec::is_empty);
     if network.bridge.is_none()
         || on_purpose

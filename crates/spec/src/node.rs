@@ -236,7 +236,6 @@ pub fn comments(text: &str) -> Option<Vec<String>> {
     Some(comments)
 }
 
-/// The parser's message, with what to do about the usual causes.
 /// The places where a merge left both sides.
 fn conflicts(file: FileId, text: &str) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = Vec::new();
@@ -262,6 +261,7 @@ fn conflicts(file: FileId, text: &str) -> Vec<Diagnostic> {
     found
 }
 
+/// The parser's message, with what to do about the usual causes.
 fn syntax_error(file: FileId, text: &str, at: usize, info: &str) -> Diagnostic {
     let line_start = text[..at].rfind('\n').map_or(0, |i| i + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
